@@ -3,34 +3,34 @@ interface Outcome {
   /**
    * All tokens that went in, cached ones included. Null: unknown, which is never the same as 0.
    *
-   * @default null, if it may be left out
+   * @default null in a `RequestLog`
    */
   input_tokens: number | null
   /**
    * All tokens that came out, reasoning included. Null: unknown, which is never the same as 0.
    *
-   * @default null, if it may be left out
+   * @default null in a `RequestLog`
    */
   output_tokens: number | null
   /**
    * The gateway's own figure, in satoshis; fractions are kept. Null: unknown.
    *
-   * @default null, if it may be left out
+   * @default null in a `RequestLog`
    */
   cost_sats: number | null
   /**
    * What the provider reported for this request, in satoshis. Null: it reported nothing.
    *
-   * @default null, if it may be left out
+   * @default null in a `RequestLog`
    */
   provider_cost_sats: number | null
-  /** The HTTP status of a failure. Null: there was none. @default null, if it may be left out */
+  /** The HTTP status of a failure. Null: there was none. @default null in a `RequestLog` */
   error_status: number | null
   /**
    * What went wrong, in a few words, never a body. It is cut at 4 KiB of UTF-8, and secrets are
    * taken out before it is written. Null: nothing went wrong, or nobody said what.
    *
-   * @default null, if it may be left out
+   * @default null in a `RequestLog`
    */
   error_message: string | null
 }
@@ -163,33 +163,32 @@ export type PerMillion = { [Part in PricePart]?: string }
 /** The currencies that prices and costs are in. */
 export type Currency = 'usd' | 'sats'
 
-/** The conditions of a price, and what it says besides them. */
+/** Members that may be left out of a `PriceInput` and are always in a `PriceSet`. */
 interface PriceTerms {
-  /** Whose price it is. Null: that of any provider. @default null, if it may be left out */
+  /** Whose price it is. Null: that of any provider. @default null */
   provider: string | null
   /**
    * A decimal text with at most twelve decimals: what each request costs besides its tokens. Null:
    * nothing.
    *
-   * @default null, if it may be left out
+   * @default null
    */
   per_request: string | null
   /**
    * The service tier that the price is for. Null: the usual one.
    *
-   * @default null, if it may be left out
+   * @default null
    */
   service_tier: string | null
   /**
    * The smallest number of `input_tokens` that a request must have for this price to apply. Null:
    * any number.
    *
-   * @default null, if it may be left out
+   * @default null
    */
   min_input_tokens: number | null
   /**
-   * A note for people on where the price is from. Null: not given. @default null, if it may be left
-   * out
+   * A note for people on where the price is from. Null: not given. @default null
    */
   source: string | null
 }
@@ -294,8 +293,8 @@ export interface ExchangeRateObserved {
 }
 
 /**
- * An event as it is in the journal. Whatever tells the types apart does so in an exhaustive
- * `switch`.
+ * An event as it is in the journal. Code that distinguishes the types does so in an exhaustive
+ * `switch`, so that the compiler finds it when a type is added.
  */
 export type JournalEvent = RequestLogged | StreamCompleted | PriceSet | ExchangeRateObserved
 export type EventType = JournalEvent['type']

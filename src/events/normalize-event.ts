@@ -14,8 +14,8 @@ import { findProblems } from './problems.js'
 import * as safe from './value-kinds.js'
 
 /**
- * Fills defaults and makes values safe, for a caller's events and for foreign lines alike. This is
- * the only place that does. Timestamps become canonical, lone surrogates U+FFFD, −0 becomes 0,
+ * Fills defaults and makes values safe, for a caller's events and for foreign lines alike, and is
+ * the only function that does. Timestamps become canonical, lone surrogates U+FFFD, −0 becomes 0,
  * milliseconds are rounded, error_message and long identifiers are cut; a cost that is NaN or
  * infinite becomes null, since losing the whole event would be worse than losing its cost. Fields
  * that this version doesn't know are left out.

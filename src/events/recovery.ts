@@ -8,7 +8,7 @@ import { CHECKSUM_START, LINE_START } from './serialize.js'
  * memory stays bounded and time linear, since the checksum from each beginning is continued, never
  * computed anew.
  *
- * What is in no event is a gap. The part that is rejected, called the rest, is one stretch from the
+ * Bytes between events, or before or after them, are a gap. The part that is rejected, called the rest, is one stretch from the
  * first gap to the last, with the events between them; blank gaps at either end aren't part of it:
  *
  * ```text
@@ -28,11 +28,11 @@ export class EventRecovery {
   /** The index in the window before which everything has been searched. */
   #scanned = 0
   #recoveredBytes = 0
-  /** The offset in the segment at which the last kept event ended and the present gap begins. */
+  /** The offset in the segment at which the last kept event ended and the current gap begins. */
   #gapStart: number
-  /** The offset of the first byte of the present gap that isn't white space. */
+  /** The offset of the first byte of the current gap that isn't white space. */
   #firstNonSpace: number | null = null
-  /** The rest without the present gap; null if every gap before it is blank. */
+  /** The rest without the current gap; null if every gap before it is blank. */
   #restBeforeGap: Stretch | null = null
 
   constructor(byteOffset: number) {
@@ -103,7 +103,7 @@ export class EventRecovery {
     return null
   }
 
-  /** The rest with the present gap, which ends at `gapEnd`. A blank gap adds nothing. */
+  /** The rest with the current gap, which ends at `gapEnd`. A blank gap adds nothing. */
   #restWithGap(gapEnd: number): Stretch | null {
     if (this.#firstNonSpace === null || this.#firstNonSpace >= gapEnd) return this.#restBeforeGap
     return { start: this.#restBeforeGap?.start ?? this.#gapStart, end: gapEnd }

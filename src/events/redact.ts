@@ -123,9 +123,9 @@ const WORDS =
   /^(?:required|invalid|missing|incorrect|expected|expired|revoked|unknown|undefined|unauthorized|unauthenticated|forbidden|disabled|please|cannot|could|should|must|malformed|denied|failed|failure|wrong|empty|none|null|true|false|string|object|field|value|not|the|is|was|header|header's|you|your|check|bearer|basic)\b[.!?]?$/i
 
 /** How many characters a value must have to count as a secret. */
-const LEAST_LENGTH = 3
-const LEAST_LENGTH_AFTER_SPACE = 6
-const LEAST_AFTER_SCHEME = 20
+const MIN_LENGTH = 3
+const MIN_LENGTH_AFTER_SPACE = 6
+const MIN_LENGTH_AFTER_SCHEME = 20
 const LONGEST_WORD = 23
 
 /**
@@ -188,9 +188,9 @@ function maskAuthorization(
 
 function isAuthorization(before: string, isQuoted: boolean, scheme: string, credential: string): boolean {
   // `authorization=abc`, `"authorization": "abc"`, `Authorization: abcdef`
-  if (scheme === '') return credential.length >= leastLength(before, isQuoted)
+  if (scheme === '') return credential.length >= minLength(before, isQuoted)
   // `Authorization: Bearer abc`
-  if (KNOWN_SCHEME.test(scheme)) return credential.length >= LEAST_LENGTH
+  if (KNOWN_SCHEME.test(scheme)) return credential.length >= MIN_LENGTH
   // `Authorization: please k3y`, but not `Authorization: please retry`
   return cannotBeAWord(credential)
 }
@@ -207,7 +207,7 @@ function isCredential(isBearer: boolean, isBasic: boolean, value: string): boole
   // `Basic dXNlcjpwYXNz`, but not `basic authentication`
   if (isBasic) return /^[A-Za-z0-9+/]{8,}={0,2}$/.test(value) && /=|[a-z][A-Z]|[A-Za-z]\d/.test(value)
   // `Nostr eyJraW5kIjoyNzIzNX0…`, but not `token gpt-5-mini`
-  return /\d/.test(value) && value.length >= LEAST_AFTER_SCHEME
+  return /\d/.test(value) && value.length >= MIN_LENGTH_AFTER_SCHEME
 }
 
 /**
@@ -218,12 +218,12 @@ function cannotBeAWord(text: string): boolean {
 }
 
 /**
- * How long the value after a secret's name must be to count as a secret: that of `password=abc`
- * does. In a sentence, a colon and a space come before ordinary short words too, as in
+ * How long the value after a secret's name must be to count as a secret: `abc` is long enough in
+ * `password=abc`. In a sentence, a colon and a space come before ordinary short words too, as in
  * `password: reset`.
  */
-function leastLength(before: string, isQuoted: boolean): number {
-  return !isQuoted && /\s$/.test(before) ? LEAST_LENGTH_AFTER_SPACE : LEAST_LENGTH
+function minLength(before: string, isQuoted: boolean): number {
+  return !isQuoted && /\s$/.test(before) ? MIN_LENGTH_AFTER_SPACE : MIN_LENGTH
 }
 
 function maskNamed(
@@ -238,7 +238,7 @@ function maskNamed(
   if (bare === '' || isPlaceholderWord(bare)) return match
   // The name also occurs in sentences, or the separator in any list: `rune: …`, `["api_key","…"]`.
   const mustBeOpaque = name === undefined || listSeparator !== undefined
-  const isSecret = mustBeOpaque ? isOpaque(bare) : bare.length >= leastLength(before, quote !== '')
+  const isSecret = mustBeOpaque ? isOpaque(bare) : bare.length >= minLength(before, quote !== '')
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 

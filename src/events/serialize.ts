@@ -116,7 +116,7 @@ function withoutMarkers(json: string): string {
 }
 
 /**
- * Names that come again and again, as JSON. Measured: this map and NO_ERROR reduce the time for an
+ * The JSON of names that recur. Measured: this map and NO_ERROR reduce the time for an
  * event, write included, from 880 ns to 690.
  */
 const names = new Map<string, string>()

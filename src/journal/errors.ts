@@ -55,7 +55,7 @@ export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
  *   although its `append` threw.
  * - `SYNC_FAILED`: fdatasync failed. Events appended since the last `flush` may not survive a power
  *   cut, and later events go to another segment. It's reported once: to the flushes that wait for
- *   that sync, or else to the next one.
+ *   that sync, or else to the next flush.
  * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut, for
  *   example because the process ran out of file descriptors. Nothing is known to be lost: flush
  *   again.

@@ -144,8 +144,8 @@ function creationAdvice(error: unknown): string {
 }
 
 /**
- * Creates a path's missing directories and makes each durable, so that a power cut can't take a
- * parent.
+ * Creates the missing directories of a path and makes each durable, so that a power cut can't lose
+ * one of them.
  */
 function createDirectories(directory: string, mode: number, fs: FileSystem): void {
   const absent: string[] = []

@@ -26,9 +26,9 @@ import { endFragmentOf, SegmentWriter } from './segment-writer.js'
 import { quietly } from './warnings.js'
 
 /**
- * Decides which file this process appends to: LineWriter (buffer, ticks, flush) → ActiveSegment
- * (which file) → SegmentWriter (one open file). That is the journal's latest segment or today's,
- * whichever is later. A look each second rolls to a new segment at midnight, follows other writers,
+ * Decides which file this process appends to: the journal's latest segment or today's, whichever is
+ * later. LineWriter (buffer, ticks, flush) → ActiveSegment (which file) → SegmentWriter (one open
+ * file). A look each second rolls to a new segment at midnight, follows other writers,
  * and notices a segment that was lost. A writer never goes back to an earlier segment.
  */
 export class ActiveSegment {
@@ -192,7 +192,7 @@ export class ActiveSegment {
     const { fs, directory, fileMode } = this.#options
     const writer = new SegmentWriter(fs, directory, target, fileMode)
     this.#writer = writer
-    this.#lost.reopened(writer)
+    this.#lost.segmentOpened(writer)
     this.#mustRetire = false
     const before = segments.findLast((segment) => segment.id < target.id && segment.state === 'plain')
     if (before !== undefined) endFragmentOf(fs, directory, before)

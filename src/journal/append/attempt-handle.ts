@@ -55,8 +55,8 @@ export interface Attempt {
 /** What a handle needs from its journal. */
 export interface AttemptPort {
   record(event: RequestLog | StreamCompletion): void
-  /** Warns, at a bounded rate, about a call that came too late. */
-  refused(correlationId: string, message: string): void
+  /** Warns, at a bounded rate, about a call that is ignored because it came too late. */
+  ignored(correlationId: string, message: string): void
   /** Counts a handle that was garbage collected before its attempt ended, and warns about it. */
   abandoned(correlationId: string, message: string): void
 }
@@ -64,17 +64,20 @@ export interface AttemptPort {
 interface Held {
   port: AttemptPort
   correlationId: string
-  /** Shared with the handle, which is gone when this is read. */
-  progress: { hasBegun: boolean }
+  /** Shared with the handle, which no longer exists when this is read. */
+  progress: { hasStreamBegun: boolean }
 }
 
 /**
  * Finds handles that were garbage collected before their attempts ended. It holds references to
  * their journals, not to the handles.
  */
-const dropped = new FinalizationRegistry<Held>(({ port, correlationId, progress }) => {
-  const state = progress.hasBegun ? 'Its stream has no end in the journal' : 'It was not logged'
-  port.abandoned(correlationId, `An attempt was dropped without complete() or fail(). ${state}`)
+const abandoned = new FinalizationRegistry<Held>(({ port, correlationId, progress }) => {
+  const state = progress.hasStreamBegun ? 'Its stream has no end in the journal' : 'It was not logged'
+  port.abandoned(
+    correlationId,
+    `An attempt was abandoned: neither complete() nor fail() was called. ${state}`,
+  )
 })
 
 /**
@@ -91,7 +94,7 @@ export class OpenAttempt implements Attempt {
   /** A `start` that can't be read, which `record` refuses with the reason. */
   readonly #unreadable: AttemptStart | null = null
   readonly #startedAt = performance.now()
-  readonly #progress = { hasBegun: false }
+  readonly #progress = { hasStreamBegun: false }
   #firstByteAt = 0
   #ending: 'complete' | 'fail' | null = null
 
@@ -105,38 +108,41 @@ export class OpenAttempt implements Attempt {
       this.#start = {}
       this.#unreadable = start
     }
-    dropped.register(this, { port, correlationId, progress: this.#progress }, this)
+    abandoned.register(this, { port, correlationId, progress: this.#progress }, this)
   }
 
   firstByte(): void {
-    if (this.#isRefused('firstByte')) return
-    this.#begin()
+    if (this.#isTooLate('firstByte')) return
+    this.#beginStream()
   }
 
   complete(outcome: AttemptOutcome = {}): void {
-    if (this.#isRefused('complete')) return
-    // An empty stream needs both events; without the second, its row would look open for an hour.
-    if (!this.#progress.hasBegun && this.#start.streaming === true) this.#begin()
+    if (this.#isTooLate('complete')) return
+    // A stream without a first byte needs both events too: without `stream_completed`, its row would
+    // look open for an hour.
+    if (!this.#progress.hasStreamBegun && this.#start.streaming === true) this.#beginStream()
     this.#end('complete', outcome)
   }
 
   fail(outcome: AttemptFailure = {}): void {
-    if (this.#isRefused('fail')) return
+    if (this.#isTooLate('fail')) return
     this.#end('fail', outcome)
   }
 
-  #isRefused(method: 'firstByte' | 'complete' | 'fail'): boolean {
-    const earlier = this.#ending ?? (method === 'firstByte' && this.#progress.hasBegun ? 'firstByte' : null)
+  /** Whether the call comes too late, about which it warns. */
+  #isTooLate(method: 'firstByte' | 'complete' | 'fail'): boolean {
+    const earlier =
+      this.#ending ?? (method === 'firstByte' && this.#progress.hasStreamBegun ? 'firstByte' : null)
     if (earlier === null) return false
-    this.#port.refused(
+    this.#port.ignored(
       this.correlation_id,
       `${method}() was called after ${earlier}() on the same attempt: ignored`,
     )
     return true
   }
 
-  #begin(): void {
-    this.#progress.hasBegun = true
+  #beginStream(): void {
+    this.#progress.hasStreamBegun = true
     this.#firstByteAt = performance.now()
     const latency_ms = this.#firstByteAt - this.#startedAt
     this.#record(this.#start, { type: 'request_logged', streaming: true, latency_ms, success: true })
@@ -144,10 +150,10 @@ export class OpenAttempt implements Attempt {
 
   #end(ending: 'complete' | 'fail', outcome: AttemptFailure): void {
     this.#ending = ending
-    dropped.unregister(this)
+    abandoned.unregister(this)
     const now = performance.now()
     const success = ending === 'complete'
-    if (!this.#progress.hasBegun) {
+    if (!this.#progress.hasStreamBegun) {
       const latency_ms = now - this.#startedAt
       this.#record(this.#start, outcome, { type: 'request_logged', latency_ms, success })
       return
@@ -174,7 +180,7 @@ export class OpenAttempt implements Attempt {
         if (typeof part !== 'object') throw new TypeError('not an object')
         for (const [name, value] of Object.entries(part)) if (value !== undefined) event[name] = value
       } catch {
-        // `record` meets the same fault and reports it.
+        // Passed to `record`, which meets the same fault and reports it.
         this.#port.record(part as RequestLog)
         return
       }

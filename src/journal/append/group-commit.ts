@@ -22,7 +22,7 @@ export class GroupCommit {
   }
 
   async #syncAfter(previous: Promise<void> | null): Promise<void> {
-    // Its own callers get its error.
+    // The callers of the previous sync get its error.
     if (previous !== null) await previous.catch(nothing)
     await nextTurn()
     this.#running = this.#next
@@ -36,8 +36,7 @@ export class GroupCommit {
 }
 
 /**
- * Gives the callers that a finished sync has woken time to append and join before the next one
- * starts.
+ * Lets the callers of the sync that has just finished append and join before the next sync starts.
  */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))

@@ -24,7 +24,7 @@ import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../journ
 import { type Attempt, type AttemptPort, type AttemptStart, OpenAttempt } from './attempt-handle.js'
 import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
-import { BoundedWarnings, MemberWarnings } from './warnings.js'
+import { BoundedWarnings, OneTimeWarnings } from './warnings.js'
 
 /** How many events were written, refused, kept or lost since the journal was opened. */
 export interface JournalCounters {
@@ -59,7 +59,7 @@ export interface EncodedEvent {
 
 /**
  * An open journal, to which events are appended. Any number of processes may append to the same
- * journal. An open journal keeps no process alive.
+ * journal. An open journal doesn't keep its process alive.
  */
 export class Journal {
   /** The journal's id and when it was created. */
@@ -68,7 +68,7 @@ export class Journal {
   readonly #clock: Clock
   readonly #writer: LineWriter
   readonly #refusals: BoundedWarnings
-  readonly #members: MemberWarnings
+  readonly #members: OneTimeWarnings
   readonly #defaults: Required<EventDefaults> = {
     correlationId: randomUUID,
     timestamp: () => new Date(this.#clock.now()).toISOString(),
@@ -80,14 +80,14 @@ export class Journal {
   }
   readonly #attempts: AttemptPort = {
     record: (event) => void this.record(event),
-    refused: (correlationId, message) => this.#warnOfAttempt(correlationId, message),
+    ignored: (correlationId, message) => this.#warnOfAttempt(correlationId, message),
     abandoned: (correlationId, message) => {
       this.#abandoned++
       this.#warnOfAttempt(correlationId, message)
     },
   }
   readonly #misuses: BoundedWarnings
-  readonly #hints: MemberWarnings
+  readonly #hints: OneTimeWarnings
   #invalid = 0
   #abandoned = 0
   #usageMissing = 0
@@ -102,9 +102,9 @@ export class Journal {
     const mode = isModeGiven ? fileMode : sharedMode(directory, ports.fs)
     this.#writer = new LineWriter({ ...options, fileMode: mode }, this.identity.journal_id, ports)
     this.#refusals = new BoundedWarnings(logger)
-    this.#members = new MemberWarnings(logger)
+    this.#members = new OneTimeWarnings(logger)
     this.#misuses = new BoundedWarnings(logger)
-    this.#hints = new MemberWarnings(logger)
+    this.#hints = new OneTimeWarnings(logger)
   }
 
   /** A copy of the counters as they are now. */
@@ -124,8 +124,8 @@ export class Journal {
    * `bufferBytes` bounds that memory.
    *
    * @returns the event's correlation_id, by which a later `stream_completed` finds it. It's a new
-   *   UUID if the event has none. A price or a rate, which the types rule out but plain JavaScript
-   *   can pass, is written too; then this is ''.
+   *   UUID if the event has none. A price or a rate, which the types don't allow but plain
+   *   JavaScript can pass, is written too, and '' is returned.
    */
   record(event: RequestLog | StreamCompletion): string {
     const correlationId = correlationIdOf(event)
@@ -176,12 +176,12 @@ export class Journal {
   append(event: EventInput): JournalEvent
   append(event: EventInput): JournalEvent {
     if (this.#writer.isClosed) throw this.#closedError()
-    const [complete, unknown] = this.#read(event, this.#defaults)
+    const [normalized, unknown] = this.#normalize(event, this.#defaults)
     this.#writer.prepare()
-    this.#writer.write(encodeLine(complete, unknown))
-    if (unknown === null) return complete
+    this.#writer.write(encodeLine(normalized, unknown))
+    if (unknown === null) return normalized
     this.#warnOfUnknown(unknown)
-    return { ...complete, ...unknown }
+    return { ...normalized, ...unknown }
   }
 
   /**
@@ -193,12 +193,12 @@ export class Journal {
    * @throws InvalidEventError if it breaks the schema.
    */
   encode(event: EventInput, extra: Record<string, unknown> | null): EncodedEvent {
-    const [complete, unknown] = this.#read(event, this.#defaults)
+    const [normalized, unknown] = this.#normalize(event, this.#defaults)
     const members = extra === null ? unknown : { ...unknown, ...extra }
     // Copied, since the next line is encoded into the same buffer.
-    const line = Buffer.from(encodeLine(complete, members))
+    const line = Buffer.from(encodeLine(normalized, members))
     if (unknown !== null) this.#warnOfUnknown(unknown)
-    return { event: complete, line, unknown: Object.keys(unknown ?? {}) }
+    return { event: normalized, line, unknown: Object.keys(unknown ?? {}) }
   }
 
   /**
@@ -223,7 +223,7 @@ export class Journal {
    */
   flush(): Promise<void> {
     if (this.#writer.isClosed) return Promise.reject(this.#closedError())
-    // An async function took 7 µs more for each of 64 callers that waited for one sync.
+    // As an async function, this took 7 µs more for each of 64 callers that waited for one sync.
     return this.#writer.flush()
   }
 
@@ -244,9 +244,9 @@ export class Journal {
     }
     const { timestamp, costDropped, redact } = this.#defaults
     const defaults = { timestamp, costDropped, redact, correlationId: () => correlationId }
-    const [complete, unknown] = this.#read(event, defaults)
+    const [normalized, unknown] = this.#normalize(event, defaults)
     const refusal = this.#writer.prepareOrExplain()
-    this.#writer.writeOrKeep(encodeLine(complete, unknown), correlationId, refusal)
+    this.#writer.writeOrKeep(encodeLine(normalized, unknown), correlationId, refusal)
     if (unknown !== null) this.#warnOfUnknown(unknown)
   }
 
@@ -261,13 +261,13 @@ export class Journal {
   }
 
   /**
-   * Returns the event with its defaults filled, and its unknown members.
+   * Returns the event as it will be in the journal, and its unknown members.
    *
    * @throws InvalidEventError if it breaks the schema or its members can't be read.
    */
-  #read(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
+  #normalize(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
     try {
-      const normalized = this.#normalize(event, defaults)
+      const normalized = this.#normalizeAndRedact(event, defaults)
       return [normalized, unknownFields(event, normalized.type)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
@@ -276,7 +276,7 @@ export class Journal {
     }
   }
 
-  #normalize(event: EventInput, defaults: EventDefaults): JournalEvent {
+  #normalizeAndRedact(event: EventInput, defaults: EventDefaults): JournalEvent {
     const normalized = normalizeEvent(event, defaults)
     const { redact } = this.#options
     if (redact === null) return normalized
@@ -374,7 +374,7 @@ function redacted(text: string, field: string, redact: Redact): string {
     const result: unknown = redact(text, field)
     if (typeof result === 'string') {
       if (field === 'error_message') return result.toWellFormed()
-      // A NUL in a label would make readers reject the line.
+      // A NUL in a label or a source would make readers reject the line.
       if (!result.includes('\0')) return safeIdentifier(result)
     }
   } catch {

@@ -81,7 +81,7 @@ export class LineWriter {
     } catch (error) {
       throw this.#writeError(error)
     }
-    this.#written()
+    this.#countWritten()
   }
 
   /**
@@ -116,7 +116,7 @@ export class LineWriter {
     }
     try {
       this.#segment.write(line)
-      this.#written()
+      this.#countWritten()
     } catch (error) {
       this.#keep(line, correlationId, error)
     }
@@ -183,7 +183,7 @@ export class LineWriter {
     this.#segment.lookIfDue()
     this.#buffer.drain((line) => {
       this.#segment.write(line)
-      this.#written()
+      this.#countWritten()
     })
     offExit(this.#onExit)
   }
@@ -196,14 +196,14 @@ export class LineWriter {
     }
   }
 
-  #written(): void {
+  #countWritten(): void {
     this.#appended++
     if (this.#tick === null) this.#armTick()
   }
 
   #armTick(): void {
     if (this.#tick !== null || this.#isClosed) return
-    // A retired segment is synced even with fsync 'no', because it stays open until it has been.
+    // A retired segment is synced even with fsync 'no', because it stays open until it is.
     if (this.#options.fsync === 'no' && this.#buffer.length === 0 && !this.#segment.hasRetired) return
     this.#tick = setTimeout(() => void this.#onTick(), TICK_MS)
     this.#tick.unref()

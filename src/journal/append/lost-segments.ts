@@ -46,7 +46,7 @@ export class LostSegments {
    * Called once a segment is open. If that segment was lost, it's back; every other loss is
    * settled.
    */
-  reopened(opened: SegmentWriter): void {
+  segmentOpened(opened: SegmentWriter): void {
     for (const loss of this.#losses.filter(({ isSettled }) => !isSettled)) {
       loss.isSettled = true
       loss.writer.close()

@@ -81,13 +81,13 @@ export class SegmentWriter {
         this.unflushedLines++
         return
       }
-      // Only the newline is missing. Written once more, the whole line would be there twice.
+      // Only the newline is missing. Writing the whole line again would put it there twice.
       if (written === data.length - 1) {
         this.#tail = line
         this.#endLine()
         return
       }
-      // A fragment is there now, which the next attempt, or the next line, ends first.
+      // A fragment was written. The next attempt, or the next line, ends it first.
       if (written > 0) this.#tail = 'torn'
       if (attempt === MAX_ATTEMPTS) throw shortWrite(written, data.length)
     }

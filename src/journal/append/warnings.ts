@@ -33,12 +33,12 @@ export class BoundedWarnings {
   }
 }
 
-/** A caller that makes names up mustn't be able to fill the log or the memory. */
-const MAX_MEMBERS = 100
-const MAX_MEMBER_LENGTH = 256
+/** These bounds keep a caller that makes up names from filling the log or the memory. */
+const MAX_NAMES = 100
+const MAX_NAME_LENGTH = 256
 
-/** Logs one warning for each name of a member that isn't as it should be. */
-export class MemberWarnings {
+/** Logs only one warning for each name, such as that of an event's unknown member. */
+export class OneTimeWarnings {
   readonly #logger: JournalLogger
   readonly #warned = new Set<string>()
 
@@ -46,11 +46,11 @@ export class MemberWarnings {
     this.#logger = logger
   }
 
-  warn(member: string, message: string): void {
-    const name = member.length <= MAX_MEMBER_LENGTH ? member : shownText(member)
-    if (this.#warned.has(name) || this.#warned.size >= MAX_MEMBERS) return
-    this.#warned.add(name)
-    quietly(() => this.#logger.warn({ member: shownText(member) }, message))
+  warn(name: string, message: string): void {
+    const key = name.length <= MAX_NAME_LENGTH ? name : shownText(name)
+    if (this.#warned.has(key) || this.#warned.size >= MAX_NAMES) return
+    this.#warned.add(key)
+    quietly(() => this.#logger.warn({ member: shownText(name) }, message))
   }
 }
 

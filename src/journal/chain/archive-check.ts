@@ -20,17 +20,17 @@ import { SegmentDigester } from './segment-digest.js'
 export type ArchiveVerdict = 'as_recorded' | 'recompressed' | 'altered'
 
 /**
- * The verdicts on files that aren't the recorded ones, each with the version of the file that it is
- * about.
+ * Verdicts on archives that aren't the recorded files, by path. Each is about one version of the
+ * file.
  */
 const verdicts = new Map<string, { version: string; verdict: ArchiveVerdict }>()
 
 /**
  * Judges an archive by the bytes of the segment that it holds. The archive isn't decompressed if
- * its file is the recorded one. All commands go by this rule; verify and replay apply it while they
- * read.
+ * its file is the recorded one. All commands follow this rule; verify and replay apply it while
+ * they read.
  *
- * @param isHashed whether to compare the file's hash too, for which the whole file is read.
+ * @param comparesHash whether to compare the file's hash too, for which the whole file is read.
  * @throws JournalError SEGMENT_UNREADABLE if it can't be opened; the file system's error if it
  *   can't be read for now.
  */
@@ -38,17 +38,17 @@ export async function judgeArchive(
   directory: string,
   segment: SegmentRef,
   entry: EntryOf<'archived'>,
-  isHashed = false,
+  comparesHash = false,
 ): Promise<ArchiveVerdict> {
   const path = join(directory, archiveFile(segment))
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (stats === undefined) throw unreadable(path, Object.assign(new Error('it is gone'), { code: 'ENOENT' }))
   const isSameSize = Number(stats.size) === entry.archive_bytes
-  if (isSameSize && (!isHashed || (await isRecordedFile(path, entry)))) return 'as_recorded'
+  if (isSameSize && (!comparesHash || (await isRecordedFile(path, entry)))) return 'as_recorded'
   const version = `${versionOf(stats)}/${entry.hash}`
   const known = verdicts.get(path)
   if (known?.version === version) return known.verdict
-  const verdict = (await holds(directory, segment, entry)) ? 'recompressed' : 'altered'
+  const verdict = (await holdsRecordedBytes(directory, segment, entry)) ? 'recompressed' : 'altered'
   verdicts.set(path, { version, verdict })
   return verdict
 }
@@ -58,7 +58,7 @@ export function versionOf({ dev, ino, size, ctimeNs }: BigIntStats): string {
   return `${dev}/${ino}/${size}/${ctimeNs}`
 }
 
-async function holds(
+async function holdsRecordedBytes(
   directory: string,
   segment: SegmentRef,
   { bytes, sha256 }: EntryOf<'archived'>,

@@ -325,8 +325,8 @@ class ManifestChain {
 }
 
 /**
- * Parses an entry. Null if the members aren't those of one: a right hash doesn't prove that they
- * are, since anybody can compute it.
+ * Parses an entry. Null if the members aren't those of an entry: a correct hash doesn't prove that
+ * they are, since anybody can compute it.
  */
 function parseEntry(text: string): ManifestEntry | null {
   const entry = parseJson(text) as Partial<Record<string, unknown>> | null | undefined

@@ -253,7 +253,7 @@ describe('a handle that is dropped', () => {
       {
         level: 'warn',
         fields: { correlation_id: 'c' },
-        message: 'An attempt was dropped without complete() or fail(). It was not logged',
+        message: 'An attempt was abandoned: neither complete() nor fail() was called. It was not logged',
       },
     ])
     drop((attempt) => attempt.firstByte())
