@@ -6,10 +6,10 @@ import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
+import { prunedCompletionTest } from '../../store/sqlite/completion-rows.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError, DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
-import { prunedCompletionTest } from '../../store/sqlite/projection-statements.js'
 import {
   acceptedMissing,
   hasPrunedLateLines,

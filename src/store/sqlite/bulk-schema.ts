@@ -1,9 +1,9 @@
 import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
+import { type CompletionRow, placedCompletion } from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { quoted } from './foreign-references.js'
-import { type CompletionRow, placedCompletion } from './projection-statements.js'
 
 interface Index {
   name: string

@@ -1,8 +1,8 @@
 import type SQLite from 'better-sqlite3'
 import type { DeferredCompletion } from '../../folds/changes.js'
 import { DETAIL_COLUMNS } from '../outcome-columns.js'
+import { prunedCompletionTest } from './completion-rows.js'
 import type { Database } from './connection/database.js'
-import { prunedCompletionTest } from './projection-statements.js'
 
 /** A raw row of `deferred_completions`. */
 type DeferredRow = [

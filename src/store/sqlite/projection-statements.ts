@@ -1,45 +1,23 @@
-import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
+import type { RequestLogged } from '../../events/event-types.js'
 import type { Place, PlacedCompletion, RejectedLine } from '../../events/place.js'
 import type { CompletedRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest } from '../../folds/stored-request.js'
 import type { RatioChange } from '../../folds/sums/token-ratios.js'
-import { COMPLETION_VALUES, DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
+import { DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
+import {
+  type CompletionRow,
+  completionValues,
+  PLACED_COLUMNS,
+  PLACEHOLDERS,
+  placedCompletion,
+  valuesOf,
+} from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
-/** The row of a completion in the tables that keep completions. */
-export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'success' | 'attempt'> {
-  attempt: number | null
-  segment_id: number
-  byte_offset: number
-  success: number | null
-}
-
 const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
-
-/** The columns of a completion. */
-export const COMPLETION_COLUMNS = COMPLETION_VALUES.join(', ')
-
-/**
- * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion. A row's
- * costs may come from elsewhere, so they are taken only where they were logged: this is
- * `loggedFigures` in SQL.
- */
-export const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
-  if (column !== 'cost_sats' && column !== 'cost_usd') return column
-  const other = column === 'cost_sats' ? 'usd' : 'sats'
-  const isLogged = `cost_source IS NULL OR (cost_source = 'logged' AND cost_currency IS NOT '${other}')`
-  return `CASE WHEN ${isLogged} THEN ${column} END`
-}).join(', ')
-
-/**
- * The columns of a table that keeps completions, in the order of `completionValues`, and a
- * placeholder for each.
- */
-export const PLACED_COLUMNS = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
-export const PLACEHOLDERS = PLACED_COLUMNS.replaceAll(/\w+/g, '?')
 
 const REQUEST_COLUMNS = [
   'id',
@@ -177,55 +155,6 @@ export class ProjectionStatements {
     this.#statements.deleteRatioMean.run(policy)
     this.#statements.insertRatioMean.run(policy)
   }
-}
-
-/** How many completions wait for their request. */
-export function countHeldCompletions(database: Database): number {
-  return database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() ?? 0
-}
-
-/**
- * The completions of pruned segments that changed requests which still exist, in the order of the
- * journal.
- */
-export function carriedCompletions(database: Database): PlacedCompletion[] {
-  const sql = 'SELECT * FROM carried_completions ORDER BY segment_id, byte_offset'
-  return database.prepare<[], CompletionRow>(sql).all().map(placedCompletion)
-}
-
-/** Returns a function that returns whether a completion changed a request that was pruned. */
-export function prunedCompletionTest(database: Database): (correlationId: string, place: Place) => boolean {
-  const hasPruned = database.prepare<[], number>('SELECT EXISTS (SELECT 1 FROM pruned_completion_places)')
-  if (hasPruned.pluck().get() === 0) return () => false
-  const statement = database.prepare<[string, number, number, number, number]>(
-    `SELECT 1 FROM pruned_completion_places WHERE correlation_id = ? AND (segment_id, byte_offset) >= (?, ?)
-       AND (with_earlier OR (segment_id, byte_offset) = (?, ?)) LIMIT 1`,
-  )
-  return (correlationId, { segmentId, byteOffset }) =>
-    statement.get(correlationId, segmentId, byteOffset, segmentId, byteOffset) !== undefined
-}
-
-export function placedCompletion(row: CompletionRow): PlacedCompletion {
-  const { segment_id, byte_offset, success, ...columns } = row
-  return {
-    completion: { ...columns, success: success === null ? null : success === 1 },
-    place: { segmentId: segment_id, byteOffset: byte_offset },
-  }
-}
-
-/** A completion's values in the order of `PLACED_COLUMNS`. */
-export function completionValues({ completion, place }: PlacedCompletion): RowValue[] {
-  return [place.segmentId, place.byteOffset, ...valuesOf(completion, COMPLETION_VALUES)]
-}
-
-function valuesOf(
-  completion: PlacedCompletion['completion'],
-  columns: readonly (typeof COMPLETION_VALUES)[number][],
-): RowValue[] {
-  return columns.map((column) => {
-    const value = completion[column]
-    return typeof value === 'boolean' ? Number(value) : (value ?? null)
-  })
 }
 
 /** A request's values in the order of `REQUEST_COLUMNS`. */

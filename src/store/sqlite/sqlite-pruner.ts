@@ -1,7 +1,7 @@
 import { Sums } from '../../folds/sums/sums.js'
 import { isPrunedSql, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
+import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './completion-rows.js'
 import type { Database } from './connection/database.js'
-import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './projection-statements.js'
 import { pageOf } from './request-queries.js'
 import { rollupLabels } from './rollups/rollup-labels.js'
 import { SqliteStatements, writeSums } from './sqlite-transaction.js'
