@@ -9,7 +9,7 @@ import {
   type KnownRequest,
 } from './changes.js'
 import { completedRequest, requestOf } from './completions.js'
-import type { PlacedPrice, PlacedRate } from './costs/price-book.js'
+import type { PlacedPrice, PlacedRate } from './costs/price.js'
 import { rangeToReprice } from './costs/repricing.js'
 import { rowCost } from './costs/row-cost.js'
 import type { NewRequest, StoredRequest } from './stored-request.js'

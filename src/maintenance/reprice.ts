@@ -1,5 +1,6 @@
 import { numberOfBillionths } from '../folds/costs/decimal.js'
-import { type PlacedPrice, PriceBook } from '../folds/costs/price-book.js'
+import type { PlacedPrice } from '../folds/costs/price.js'
+import { PriceBook } from '../folds/costs/price-book.js'
 import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/costs/row-cost.js'
 import { splitCost } from '../folds/sums/split-cost.js'
 import { keyOf } from '../queries/costs/price-history.js'

@@ -4,7 +4,7 @@ import {
   type PricePart,
   type PriceSet,
 } from '../events/event-types.js'
-import type { PlacedPrice, PlacedRate } from '../folds/costs/price-book.js'
+import type { PlacedPrice, PlacedRate } from '../folds/costs/price.js'
 
 /** A row of `prices`, in either store. A part without a price of its own is null. */
 export interface PriceRow

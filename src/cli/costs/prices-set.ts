@@ -5,7 +5,7 @@ import {
   type PricePart,
   type PriceSet,
 } from '../../events/event-types.js'
-import { isWithdrawn } from '../../folds/costs/price-book.js'
+import { isWithdrawn } from '../../folds/costs/price.js'
 import { countText } from '../../maintenance/count-text.js'
 import type { PriceEffect } from '../../maintenance/prices/price-effect.js'
 import { printAnswer } from '../output/standard-output.js'

@@ -1,6 +1,6 @@
 import { PRICE_PARTS } from '../../events/event-types.js'
 import { nearestName } from '../../events/nearest-name.js'
-import { isWithdrawn } from '../../folds/costs/price-book.js'
+import { isWithdrawn } from '../../folds/costs/price.js'
 import type { PriceAnswer, PriceInForce } from '../../queries/costs/prices.js'
 import { formatCount, formatInstant, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'

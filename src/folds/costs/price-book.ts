@@ -1,52 +1,19 @@
-import {
-  type ExchangeRateObserved,
-  PRICE_PARTS,
-  type PricePart,
-  type PriceSet,
-} from '../../events/event-types.js'
+import type { PriceSet } from '../../events/event-types.js'
 import { isBefore, type Place } from '../../events/place.js'
-import { scaledDecimal } from './decimal.js'
-
-/** A `price_set` and its place. */
-export interface PlacedPrice extends Place {
-  event: PriceSet
-}
-
-/** An `exchange_rate_observed` and its place. */
-export interface PlacedRate extends Place {
-  event: ExchangeRateObserved
-}
-
-/** A price in the form from which costs are computed. */
-export interface Price {
-  readonly event: PriceSet
-  readonly place: Place
-  /** What a token of each part costs, in trillionths of the currency's unit. */
-  readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
-  /** The parts that are priced separately from the rest of the input or the output. */
-  readonly parts: Readonly<Record<'input' | 'output', readonly PricedPart[]>>
-  /** What a request costs, in the same unit. */
-  readonly perRequest: bigint
-}
-
-/** An exchange rate in the form from which costs are computed. */
-export interface Rate {
-  readonly event: ExchangeRateObserved
-  readonly place: Place
-  /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
-  readonly usdPerBtc: bigint
-  /** The timestamp from which it is too old. */
-  readonly until: string
-}
-
-/** Timestamps from one, inclusive, to another, exclusive. */
-export interface TimeRange {
-  from: string
-  until: string
-}
-
-/** A text that sorts after every timestamp, even one that another program wrote. */
-export const AFTER_ALL_TIMES = '\u{10ffff}'
+import {
+  identityOf,
+  isWithdrawn,
+  type PlacedPrice,
+  type PlacedRate,
+  type Price,
+  placed,
+  priceOf,
+  type Rate,
+  rateOf,
+  tooOldFrom,
+} from './price.js'
+import { lastUpTo, reach, sameTime } from './sorted-history.js'
+import type { TimeRange } from './time-range.js'
 
 /** The values of a request on which the price in force depends. */
 export interface PricedRequest {
@@ -72,9 +39,6 @@ interface Entry {
  * requests without one.
  */
 export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'on_demand'])
-
-/** How long a rate is used after it was observed. */
-export const MAX_RATE_AGE_MS = 24 * 3_600_000
 
 /**
  * All prices and exchange rates that are known. The price and the rate of a request depend on the
@@ -187,41 +151,6 @@ export class PriceBook {
   }
 }
 
-/** Returns a key that two price events share only if they are the same event at the same place. */
-export function identityOf({ event, segmentId, byteOffset }: PlacedPrice | PlacedRate): string {
-  if (event.type === 'exchange_rate_observed') {
-    return JSON.stringify([segmentId, byteOffset, event.observed_at, event.usd_per_btc, event.source])
-  }
-  return JSON.stringify([
-    segmentId,
-    byteOffset,
-    event.provider,
-    event.model,
-    event.valid_from,
-    event.currency,
-    PRICE_PARTS.map((part) => event.per_million?.[part] ?? null),
-    event.per_request,
-    event.service_tier,
-    event.min_input_tokens,
-    event.source,
-  ])
-}
-
-function placed(known: Price): PlacedPrice
-function placed(known: Rate): PlacedRate
-function placed(known: Price | Rate): PlacedPrice | PlacedRate
-function placed({ event, place }: Price | Rate): PlacedPrice | PlacedRate {
-  return { event, ...place } as PlacedPrice | PlacedRate
-}
-
-/** Whether a price_set withdraws the price of its key, so that there is none from then on. */
-export function isWithdrawn({
-  per_million,
-  per_request,
-}: Pick<PriceSet, 'per_million' | 'per_request'>): boolean {
-  return per_request === null && PRICE_PARTS.every((part) => per_million?.[part] === undefined)
-}
-
 function isMet({ provider, serviceTier, minInputTokens }: Entry, request: PricedRequest): boolean {
   if (provider !== null && provider !== request.provider) return false
   if (minInputTokens !== null && (request.input_tokens ?? -1) < minInputTokens) return false
@@ -267,106 +196,6 @@ function hasKey(entry: Entry, { provider, service_tier, min_input_tokens }: Pric
 /** The key of a price among those of its model. Its currency isn't part of it. */
 function keyOf({ provider, service_tier, min_input_tokens }: PriceSet): string {
   return JSON.stringify([provider, service_tier, min_input_tokens])
-}
-
-/**
- * How many items of a sorted history have a time before a timestamp, or up to it if it is
- * inclusive.
- */
-function countUpTo<T>(
-  history: readonly T[],
-  timestamp: string,
-  timeOf: (item: T) => string,
-  isInclusive: boolean,
-): number {
-  let [from, to] = [0, history.length]
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    const time = timeOf(history[middle] as T)
-    if (time < timestamp || (isInclusive && time === timestamp)) from = middle + 1
-    else to = middle
-  }
-  return from
-}
-
-/** The last of a sorted history whose time is at or before a timestamp. */
-function lastUpTo<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): T | undefined {
-  return history[countUpTo(history, timestamp, timeOf, true) - 1]
-}
-
-/** The items of a sorted history that have exactly this time. */
-function sameTime<T>(history: readonly T[], timestamp: string, timeOf: (item: T) => string): readonly T[] {
-  return history.slice(
-    countUpTo(history, timestamp, timeOf, false),
-    countUpTo(history, timestamp, timeOf, true),
-  )
-}
-
-/**
- * The time from one item of a sorted history to the next; null if another item of the same time, at
- * a later place, replaces it.
- */
-function reach<T extends { place: Place }>(
-  history: readonly T[],
-  timeOf: (item: T) => string,
-  from: string,
-  place: Place,
-): TimeRange | null {
-  if (sameTime(history, from, timeOf).some((item) => isBefore(place, item.place))) return null
-  const next = history[countUpTo(history, from, timeOf, true)]
-  return { from, until: next === undefined ? AFTER_ALL_TIMES : timeOf(next) }
-}
-
-/** The price that an event sets. */
-export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
-  const perToken: Partial<Record<PricePart, bigint>> = {}
-  for (const part of PRICE_PARTS) {
-    const price = event.per_million?.[part]
-    // A millionth of the price of a million tokens, in trillionths.
-    if (price !== undefined) perToken[part] = scaledDecimal(price, 6)
-  }
-  const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
-  const parts = { input: pricedParts(INPUT_PARTS, perToken), output: pricedParts(OUTPUT_PARTS, perToken) }
-  return { event, place: { segmentId, byteOffset }, perToken, parts, perRequest }
-}
-
-const INPUT_PARTS = [
-  'cache_read_input',
-  'cache_creation_input',
-  'cache_creation_1h_input',
-  'audio_input',
-  'image_input',
-] as const
-const OUTPUT_PARTS = ['reasoning_output', 'audio_output'] as const
-
-/** A part of the input tokens or of the output tokens. */
-export type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
-
-/** A part that is priced separately, and what one of its tokens costs. */
-export interface PricedPart {
-  readonly part: TokenPart
-  readonly perToken: bigint
-}
-
-function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): PricedPart[] {
-  return parts.flatMap((part) => {
-    let perToken = prices[part]
-    // Tokens cached for an hour are a part of all tokens written to the cache. Without a price of
-    // their own they cost what those cost.
-    if (part === 'cache_creation_1h_input') perToken ??= prices.cache_creation_input
-    return perToken === undefined ? [] : [{ part, perToken }]
-  })
-}
-
-function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {
-  const usdPerBtc = scaledDecimal(event.usd_per_btc, 8)
-  return { event, place: { segmentId, byteOffset }, usdPerBtc, until: tooOldFrom(event) }
-}
-
-function tooOldFrom({ observed_at }: ExchangeRateObserved): string {
-  const end = new Date(Date.parse(observed_at) + MAX_RATE_AGE_MS + 1).toISOString()
-  // A timestamp of the year 10000 begins with a plus sign, which sorts before all digits.
-  return end < observed_at ? AFTER_ALL_TIMES : end
 }
 
 function validFrom({ event }: Price): string {

@@ -1,6 +1,8 @@
 import { isRetry, type StoredRequest } from '../stored-request.js'
-import type { PlacedPrice, PlacedRate, PriceBook, TimeRange } from './price-book.js'
+import type { PlacedPrice, PlacedRate } from './price.js'
+import type { PriceBook } from './price-book.js'
 import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
+import { joinRanges, type TimeRange } from './time-range.js'
 
 /** A stored request whose cost a price or a rate has changed. */
 export interface RepricedRequest {
@@ -26,12 +28,6 @@ export function rangeToReprice(
     ...prices.map((price) => book.reachOfPrice(price)),
     ...rates.map((rate) => book.reachOfRate(rate)),
   ].reduce(joinRanges, null)
-}
-
-/** The smallest range that covers both. */
-export function joinRanges(a: TimeRange | null, b: TimeRange | null): TimeRange | null {
-  if (a === null || b === null) return a ?? b
-  return { from: a.from < b.from ? a.from : b.from, until: a.until > b.until ? a.until : b.until }
 }
 
 /**

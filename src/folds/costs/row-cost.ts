@@ -1,6 +1,7 @@
 import type { Place } from '../../events/place.js'
 import { type Amount, amountOf, roundedToBillionths } from './decimal.js'
-import type { PriceBook, PricedRequest, Rate } from './price-book.js'
+import type { Rate } from './price.js'
+import type { PriceBook, PricedRequest } from './price-book.js'
 import { type Usage, usageCost } from './usage-cost.js'
 
 /** The cost of a row, as the values of its columns. */

@@ -1,5 +1,5 @@
 import type { PricePart } from '../../events/event-types.js'
-import type { Price, TokenPart } from './price-book.js'
+import type { Price, TokenPart } from './price.js'
 
 /** The tokens of a request by which prices are multiplied, as events give them. */
 export interface Usage {

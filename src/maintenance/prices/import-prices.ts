@@ -1,5 +1,5 @@
 import type { PriceSet } from '../../events/event-types.js'
-import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 import { keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
 import type { StoredPrices } from '../../store/price-row.js'

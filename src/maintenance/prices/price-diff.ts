@@ -1,5 +1,5 @@
 import { PRICE_PARTS, type PriceSet } from '../../events/event-types.js'
-import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 import { historiesOf, inForceAt, keyOf } from '../../queries/costs/price-history.js'
 import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
 

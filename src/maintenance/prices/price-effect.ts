@@ -1,13 +1,8 @@
 import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
-import {
-  AFTER_ALL_TIMES,
-  isWithdrawn,
-  type PlacedPrice,
-  type Price,
-  PriceBook,
-  type PricedRequest,
-} from '../../folds/costs/price-book.js'
+import { isWithdrawn, type PlacedPrice, type Price } from '../../folds/costs/price.js'
+import { PriceBook, type PricedRequest } from '../../folds/costs/price-book.js'
+import { AFTER_ALL_TIMES } from '../../folds/costs/time-range.js'
 import { historiesOf, keyOf } from '../../queries/costs/price-history.js'
 import { QueryError } from '../../queries/errors.js'
 import { all } from '../../queries/window/condition.js'

@@ -1,5 +1,5 @@
 import { decodeLine } from '../../events/line.js'
-import type { PlacedPrice } from '../../folds/costs/price-book.js'
+import type { PlacedPrice } from '../../folds/costs/price.js'
 import { SegmentReader } from '../../journal/read/segment-reader.js'
 import { listSegments } from '../../journal/segments.js'
 import { timedOut } from '../../queries/window/deadline.js'

@@ -1,14 +1,10 @@
 import type { ExchangeRateObserved, PricePart, PriceSet } from '../../events/event-types.js'
 import type { Place } from '../../events/place.js'
 import { decimalText } from '../../folds/costs/decimal.js'
-import {
-  AFTER_ALL_TIMES,
-  type PriceBook,
-  priceOf,
-  type Rate,
-  USUAL_TIERS,
-} from '../../folds/costs/price-book.js'
+import { priceOf, type Rate } from '../../folds/costs/price.js'
+import { type PriceBook, USUAL_TIERS } from '../../folds/costs/price-book.js'
 import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../folds/costs/row-cost.js'
+import { AFTER_ALL_TIMES } from '../../folds/costs/time-range.js'
 import { type PricedTokens, pricedTokens } from '../../folds/costs/usage-cost.js'
 import { all } from '../../store/condition.js'
 import type { QueryDatabase } from '../../store/query-database.js'

@@ -1,6 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { isBefore } from '../../events/place.js'
-import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price-book.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 
 /** The key of a price: of two with the same key the later one is in force. */
 export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {

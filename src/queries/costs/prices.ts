@@ -1,6 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import type { PlacedPrice } from '../../folds/costs/price-book.js'
+import type { PlacedPrice } from '../../folds/costs/price.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { QueryError } from '../errors.js'

@@ -1,5 +1,5 @@
 import type { ExchangeRateObserved } from '../../events/event-types.js'
-import type { PlacedRate } from '../../folds/costs/price-book.js'
+import type { PlacedRate } from '../../folds/costs/price.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'

@@ -1,4 +1,4 @@
-import type { TimeRange } from '../../folds/costs/price-book.js'
+import type { TimeRange } from '../../folds/costs/time-range.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { all } from '../window/condition.js'
 

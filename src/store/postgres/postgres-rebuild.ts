@@ -1,6 +1,6 @@
 import type { PlacedCompletion } from '../../events/place.js'
 import type { Changes, Keys, Known } from '../../folds/changes.js'
-import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price-book.js'
+import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import { ProjectionError } from '../errors.js'

@@ -1,10 +1,6 @@
 import type { Changes } from '../../folds/changes.js'
-import {
-  identityOf,
-  type PlacedPrice,
-  type PlacedRate,
-  type PriceBook,
-} from '../../folds/costs/price-book.js'
+import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price.js'
+import type { PriceBook } from '../../folds/costs/price-book.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'

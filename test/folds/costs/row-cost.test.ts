@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { PriceSet } from '../../../src/events/event-types.js'
-import { type PlacedPrice, type PlacedRate, PriceBook } from '../../../src/folds/costs/price-book.js'
+import type { PlacedPrice, PlacedRate } from '../../../src/folds/costs/price.js'
+import { PriceBook } from '../../../src/folds/costs/price-book.js'
 import { type CostFacts, type Figures, rowCost } from '../../../src/folds/costs/row-cost.js'
 
 const NOTHING: Figures = { sats: null, usd: null }

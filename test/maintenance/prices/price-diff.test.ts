@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PriceSet } from '../../../src/events/event-types.js'
-import type { PlacedPrice } from '../../../src/folds/costs/price-book.js'
+import type { PlacedPrice } from '../../../src/folds/costs/price.js'
 import { type DiffOptions, diffPrices } from '../../../src/maintenance/prices/price-diff.js'
 import type { ListedPrice } from '../../../src/maintenance/prices/price-list.js'
 
