@@ -35,7 +35,7 @@ const ADVICE: Record<ProblemKind, string> = {
   unpruned:
     'run `request-journal prune` again, with the same date; if you never did, the database was changed by hand',
   unreadable:
-    'a segment could not be read: look at the disk and at its permissions, or bring it back from a backup',
+    'a segment could not be read: check the disk and its permissions, or bring it back from a backup',
 }
 
 interface VerifyFlags extends Omit<CommonFlags, 'db'> {

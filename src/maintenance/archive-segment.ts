@@ -142,7 +142,7 @@ export class SegmentArchiver {
     const archive = await readBack(temporary)
     if (archive.sha256 !== digest.sha256 || archive.bytes !== digest.bytes) {
       rmSync(temporary)
-      throw new Error(`${temporary} doesn't read back as it was written: look at the disk`)
+      throw new Error(`${temporary} doesn't read back as it was written: check the disk`)
     }
     onStep('compared', segment)
     const { archive_bytes, archive_sha256 } = archive

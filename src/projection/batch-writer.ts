@@ -206,7 +206,7 @@ async function keepBytes(
   }
   if (offset === after.projectedBytes && checksum === after.projectedCrc32) return
   const found = `its bytes from ${before.projectedBytes} to ${after.projectedBytes} changed while they were read`
-  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: look at the disk, then start again`)
+  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: check the disk, then start again`)
 }
 
 /**
@@ -223,7 +223,7 @@ async function syncSegment(decoder: SegmentDecoder): Promise<void> {
   } catch (error) {
     if (isNameNotDurable(error)) throw error
     const text = `syncing it failed (${error instanceof Error ? error.message : String(error)})`
-    const advice = 'look at the disk, then start again'
+    const advice = 'check the disk, then start again'
     throw new ProjectionError(
       'SEGMENT_SYNC_FAILED',
       decoder.path,

@@ -1,4 +1,4 @@
-// A request's outcome is what a completion of it overwrites: its columns, in either store.
+// The columns of a request's outcome, which is what a completion overwrites, in either store.
 
 /** The outcome columns that are written for every row. The others are in `DETAIL_COLUMNS`. */
 export const USUAL_OUTCOME_COLUMNS = [

@@ -139,7 +139,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
     return as('LOGIN_REFUSED', 'the server asks for a password: set PGPASSWORD or write it to ~/.pgpass')
   }
   if (TLS.test(code) || NO_TLS.test(error.message)) {
-    const advice = 'look at sslmode and sslrootcert (PGSSLMODE, PGSSLROOTCERT), and at ssl on the server'
+    const advice = 'check sslmode and sslrootcert (PGSSLMODE, PGSSLROOTCERT), and ssl on the server'
     // Node.js ends with a colon if a certificate has no names.
     return as('TLS_REFUSED', `${error.message.replace(/[:\s]+$/, '')}: ${advice}`)
   }
