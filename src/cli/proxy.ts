@@ -37,7 +37,7 @@ export interface ProxyFlags {
   logLevel: string
 }
 
-/** What stopping may take beside the time for answers that go on. */
+/** How long stopping may take besides the time for answers that go on. */
 const STOP_MS = 8000
 
 const MAX_UPSTREAMS_BYTES = 1024 * 1024
@@ -47,7 +47,7 @@ export function addProxy(program: ProgramCommand): void {
     .command('proxy')
     .summary('a reverse proxy that logs: for clients in any language')
     .description(
-      'Passes requests on to a provider and logs each call of a model, until SIGTERM or Ctrl-C. A client changes nothing but ' +
+      'Passes requests on to a provider and logs each call to a model, until SIGTERM or Ctrl-C. A client changes nothing but ' +
         'its base URL, and sends its own key. Requests and answers pass byte for byte, as they come (except for what --include-usage ' +
         'adds to streams that otherwise report no tokens); neither their content nor ' +
         'their headers are kept. With --serve it runs the dashboard and the projector too: one command, from an empty ' +
@@ -58,12 +58,12 @@ export function addProxy(program: ProgramCommand): void {
     .settingOption('--upstream <url>', 'where requests go: https://api.openai.com', parseText)
     .settingOption(
       '--upstreams <file>',
-      'where requests go by the beginning of their path, in JSON: {"/openai": "https://api.openai.com", …}',
+      'where requests go, by the prefix of their path, as JSON: {"/openai": "https://api.openai.com", …}',
       parsePath,
     )
     .settingOption(
       '--provider <name>',
-      'the provider that requests are logged with; by default it is told by the host of the upstream',
+      "the provider that requests are logged with; by default it follows from the upstream's host",
       parseText,
     )
     .option('--label <name=value>', 'a label of every request; may be repeated', parseLabel)
@@ -74,7 +74,7 @@ export function addProxy(program: ProgramCommand): void {
     )
     .option(
       '--include-usage',
-      "ask for usage in streams of chat completions whose client doesn't, and take it out of what the client gets",
+      "ask for usage in streams of chat completions if the client doesn't, and remove it from what the client gets",
     )
     .journalOption()
     .storeOption()
@@ -84,7 +84,7 @@ export function addProxy(program: ProgramCommand): void {
     .option('--open', 'let anyone who reaches the proxy use it, without a token')
     .settingOption(
       '--allow-host <name>',
-      'a host name that requests may have beside localhost; may be repeated',
+      'a host name that requests may have besides localhost; may be repeated',
       parseHostNames,
     )
     .settingOption(

@@ -53,7 +53,7 @@ const SPACE = 0x20
 /** The content-type with which a body counts as unreadable. */
 const OPAQUE_TYPE = 'application/octet-stream'
 
-/** The model that is logged if it can't be read, as in a body that is a stream. */
+/** The model that is logged if the request's can't be read, as when its body is a stream. */
 export const UNKNOWN_MODEL = 'unknown'
 
 /**
@@ -67,7 +67,7 @@ export class Exchange {
   readonly #options: ExchangeOptions
   readonly #request: RequestDescription
   /**
-   * The handle of the attempt reads this object only when it writes, so an id can still be added.
+   * The attempt's handle reads this object when it writes an event, so an id can still be added.
    */
   readonly #labels: Record<string, string | undefined> | undefined
   readonly #attempt: Attempt | null
@@ -77,10 +77,9 @@ export class Exchange {
   /** Whether the answer's format shows where it ends, so that a missing end is noticed. */
   #hasVisibleEnd = false
   #hasFirstByte = false
-  /**
-   * Whether anything but white space has come, which some providers send while the client waits.
-   */
+  /** Whether more than white space has come: some providers send that while the client waits. */
   #hasContent = false
+  /** Whether the exchange has ended, after which everything reported to it is ignored. */
   #isOver = false
 
   private constructor(journal: ExchangeJournal, request: RequestDescription, options: ExchangeOptions) {
@@ -115,16 +114,11 @@ export class Exchange {
     return quietly(() => this.#attempt?.correlation_id ?? null)
   }
 
-  /** Whether the exchange has ended, after which everything reported to it is ignored. */
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
   /**
    * To be called when the head of the answer has come.
    *
    * @param isBodyReadable false if the body won't be passed to `chunk`, or not in a form that can
-   *   be read: nothing that is missing in it then counts as a failure.
+   *   be read. Then it doesn't count as a failure if its end is missing.
    */
   answered(status: number, header: (name: string) => string | null, isBodyReadable = true): void {
     if (this.#isOver) return
@@ -279,7 +273,7 @@ function* reasons(error: unknown, depth = 0): Generator<string> {
 }
 
 /** Returns the result of `act`, or null if it throws, since logging never fails a request. */
-function quietly<Result>(act: () => Result): Result | null {
+export function quietly<Result>(act: () => Result): Result | null {
   try {
     return act()
   } catch {

@@ -40,7 +40,7 @@ export function errorCode(error: unknown): string | undefined {
   return nameOf((error as NodeJS.ErrnoException | null)?.code)
 }
 
-/** What an error says, or what was thrown instead of one. */
+/** The message of an error, or whatever else was thrown, as text. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

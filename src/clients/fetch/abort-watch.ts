@@ -24,7 +24,7 @@ export class AbortWatch {
   }
 
   /**
-   * Stops watching. A caller may use one signal for many calls, and would keep them all in memory.
+   * Stops watching, since a signal that is used for many calls would keep all of them in memory.
    */
   end(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort)

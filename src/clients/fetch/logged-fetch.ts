@@ -1,12 +1,12 @@
 import { describeRequest, type RequestDescription } from '../describe-request.js'
-import { checkJournal, Exchange, type ExchangeJournal, type Interruption } from '../exchange.js'
+import { checkJournal, Exchange, type ExchangeJournal, type Interruption, quietly } from '../exchange.js'
 import { askForUsage } from '../include-usage.js'
 import { providerOfHost } from '../provider-hosts.js'
 import { UsageChunkFilter } from '../usage/usage-chunk-filter.js'
 import { text } from '../usage/values.js'
 import { AbortWatch } from './abort-watch.js'
 import { type FetchRequest, fetchRequestOf } from './fetch-request.js'
-import { type BodyFilter, type BodyObserver, observedResponse } from './observed-response.js'
+import { type BodyFilter, type BodyListener, observedResponse } from './observed-response.js'
 import { checkOptions, type LoggedFetchOptions, labelsOf, type OutgoingRequest } from './options.js'
 import { Retries } from './retries.js'
 
@@ -47,7 +47,7 @@ export function loggedFetch(
 }
 
 /** One logged call of fetch. No method throws. */
-class LoggedCall implements BodyObserver {
+class LoggedCall implements BodyListener {
   readonly #exchange: Exchange
   readonly #request: FetchRequest
   readonly #description: RequestDescription
@@ -96,7 +96,7 @@ class LoggedCall implements BodyObserver {
       // If the option is set and usage still isn't asked for, the body probably isn't a string.
       usageAlternative:
         options.includeUsage === true
-          ? 'send the body as a string, to which includeUsage of loggedFetch can add it'
+          ? 'send the body as a string, so that includeUsage of loggedFetch can ask'
           : 'with includeUsage of loggedFetch',
     })
   }
@@ -162,14 +162,5 @@ class LoggedCall implements BodyObserver {
     const id = this.#exchange.correlationId
     if (attempt === null || body === null || id === null) return
     quietly(() => this.#retries.failed(attempt, url.href, body, id))
-  }
-}
-
-/** Returns the result of `act`, or null if it throws, since logging never fails a request. */
-function quietly<Result>(act: () => Result): Result | null {
-  try {
-    return act()
-  } catch {
-    return null
   }
 }

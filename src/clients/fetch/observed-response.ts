@@ -1,5 +1,5 @@
-/** Gets to know what happens to a body while the client reads it. */
-export interface BodyObserver {
+/** What `observedResponse` calls while the client reads the body. */
+export interface BodyListener {
   /** Called with bytes that the client is about to get. */
   chunk(bytes: Uint8Array): void
   /** Called when the whole body has been read. */
@@ -34,7 +34,7 @@ export interface BodyFilter {
  */
 export function observedResponse(
   response: Response,
-  observer: BodyObserver,
+  observer: BodyListener,
   filter: BodyFilter | null = null,
 ): { response: Response; fail: Fail } | null {
   const { body } = response
@@ -52,7 +52,7 @@ function responseLike(response: Response, stream: ReadableStream): Response | nu
     // The constructor of a caller's own class may take other arguments.
     if (like.body !== stream) return null
     if (Object.getPrototypeOf(like) !== Object.getPrototypeOf(response)) return null
-    return withIdentity(like, response)
+    return withMembersOf(like, response)
   } catch {
     // Its constructor refuses the status or the body.
     return null
@@ -60,9 +60,9 @@ function responseLike(response: Response, stream: ReadableStream): Response | nu
 }
 
 /** Gives a new response the members of `original` that its constructor doesn't take. */
-function withIdentity(response: Response, original: Response): Response {
+function withMembersOf(response: Response, original: Response): Response {
   const { url, redirected, type, headers } = original
-  const clone = () => withIdentity(Object.getPrototypeOf(response).clone.call(response), original)
+  const clone = () => withMembersOf(Object.getPrototypeOf(response).clone.call(response), original)
   for (const [name, value] of Object.entries({ url, redirected, type, headers, clone })) {
     Object.defineProperty(response, name, { value, configurable: true })
   }
@@ -82,7 +82,7 @@ type Controller = ReadableStreamDefaultController<Uint8Array> | ReadableByteStre
 interface Source {
   /** Kept because Node's fetch can't abort a body whose Response was garbage collected. */
   response: Response
-  observer: BodyObserver
+  observer: BodyListener
   filter: BodyFilter | null
   /** Whether a chunk is on its way to the client. */
   isReading: boolean
@@ -113,10 +113,10 @@ function observedStream(
 ): { stream: ReadableStream; start(): Fail } {
   const source: Source = { ...from, isReading: false, end: null, isOver: false }
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
-  let held: Controller
+  let clientController: Controller
   const callbacks = {
     start(controller: Controller) {
-      held = controller
+      clientController = controller
     },
     async pull(controller: Controller) {
       source.isReading = true
@@ -144,7 +144,7 @@ function observedStream(
   const start = (): Fail => {
     reader = body.getReader()
     dropped.register(stream, { source, reader })
-    return watchEnd(source, reader, new WeakRef(held))
+    return watchEnd(source, reader, new WeakRef(clientController))
   }
   return { stream, start }
 }

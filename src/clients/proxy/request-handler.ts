@@ -15,7 +15,7 @@ import { isPlainPath, type Route, routeOf } from './upstreams.js'
 
 /** Handles the requests of one proxy. */
 export class RequestHandler {
-  /** Whether the proxy is stopping, so that it's not the client who cuts an answer off. */
+  /** Whether the proxy is stopping, and so cuts off answers that their clients are waiting for. */
   isStopping = false
   readonly #journal: ExchangeJournal
   readonly #options: ResolvedOptions
@@ -125,7 +125,7 @@ export class RequestHandler {
       correlationId: text(headerOf(request, CORRELATION_HEADER)) ?? undefined,
       // If the option is set and usage still isn't asked for, the request is probably too long.
       usageAlternative: upstream.includeUsage
-        ? 'keep the request within 1 MiB, up to which --include-usage of the proxy adds it'
+        ? 'keep the request within 1 MiB, so that --include-usage of the proxy can ask'
         : 'with --include-usage of the proxy (includeUsage of startProxy)',
     })
   }

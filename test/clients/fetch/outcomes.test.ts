@@ -153,7 +153,7 @@ describe('a call that breaks', () => {
     ])
   })
 
-  test('in its stream, is stream_incomplete, with what was told before', async () => {
+  test('in its stream, is stream_incomplete, with what was reported before', async () => {
     const log = await logging()
     log.upstream.delivery = { breakAfter: 500 }
     expect(await read(await post(log, STREAM))).toContain('terminated')
@@ -263,7 +263,7 @@ describe('a call that takes too long', () => {
 })
 
 describe('a client that aborts', () => {
-  test('before the answer is told as such, with its reason', async () => {
+  test('before the answer is logged as such, with its reason', async () => {
     const log = await logging()
     log.upstream.delivery = { stallAfter: -1 }
     for (const reason of [undefined, new Error('the user left')]) {
@@ -295,7 +295,7 @@ describe('a client that aborts', () => {
     ])
   })
 
-  test('by breaking out of its loop is told as such, and the upstream sees it', async () => {
+  test('by breaking out of its loop is logged as such, and the upstream notices', async () => {
     const log = await logging()
     log.upstream.delivery = { chunkBytes: 100, pauseMs: 5 }
     const response = await post(log, STREAM)
@@ -320,7 +320,7 @@ describe('a client that aborts', () => {
     ])
   })
 
-  test('with a signal that was aborted before is told as such', async () => {
+  test('with a signal that was aborted before is logged as such', async () => {
     const log = await logging()
     await expect(post(log, {}, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
     expect(log.upstream.received).toEqual([])

@@ -182,7 +182,7 @@ describe.each(ANSWERS)('the response of %s', (_, prepare) => {
   })
 })
 
-test('a redirect is told as fetch alone tells it', async () => {
+test('a response to a redirect looks as it does with fetch alone', async () => {
   const log = await logging()
   const headers = { location: '/other/v1/chat/completions', 'set-cookie': ['a=1', 'b=2'] }
   log.upstream.handler = ({ path }) =>

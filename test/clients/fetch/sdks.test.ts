@@ -273,7 +273,7 @@ describe('a client that leaves', () => {
     expect(log.rows()).toMatchObject([aborted, aborted])
   })
 
-  test('by its AbortController is told as such', async () => {
+  test('by its AbortController is logged as aborted', async () => {
     const log = await logging()
     log.upstream.delivery = { chunkBytes: 200, pauseMs: 5 }
     const controller = new AbortController()
@@ -282,7 +282,7 @@ describe('a client that leaves', () => {
     expect(log.rows()).toMatchObject([{ success: false, error_message: 'aborted by the client' }])
   })
 
-  test('by its own time-out is told as a time-out', async () => {
+  test('by its own time-out is logged as a time-out', async () => {
     const log = await logging()
     log.upstream.delivery = { stallAfter: -1 }
     const call = openai(log, log.fetch, { timeout: 100 }).chat.completions.create(CHAT)
