@@ -59,7 +59,9 @@ export interface Gap {
   bytes: Uint8Array | null
 }
 
-/** A text at least this long without a quote is searched by the C library's `memchr`. */
+/**
+ * After this many bytes without a quote, the rest of a text is searched with the faster `indexOf`.
+ */
 const SHORT_TEXT_BYTES = 32
 
 /**
@@ -67,8 +69,7 @@ const SHORT_TEXT_BYTES = 32
  * holds at most the wanted scalars, each at most 4 KiB, and 64 elements of a wanted array. It
  * checks no more of the grammar than it needs to find its way, and never throws.
  *
- * A document is the whole value. If the value is an array and its elements are wanted, each element
- * is a document of its own.
+ * A document is the whole value, or if that is an array, each of its elements.
  */
 export class JsonScanner {
   /**
@@ -87,9 +88,9 @@ export class JsonScanner {
   #node: WantedNode | null
   /** The member of the next value, if the innermost open value is an object. */
   #name = ''
-  /** Open objects and arrays of a value that is skipped. */
+  /** How many objects and arrays of a skipped value are open. */
   #skippedDepth = 0
-  /** Whether the last byte was a backslash within a text, which hides the next one. */
+  /** Whether the last byte was a backslash within a text, which escapes the next byte. */
   #isEscaped = false
   /**
    * Whether a backslash is among the first 32 bytes of the name, so that it must be decoded before
@@ -333,7 +334,7 @@ export class JsonScanner {
     let at = this.#isEscaped ? from + 1 : from
     this.#isEscaped = false
     for (;;) {
-      // A call of `indexOf` costs more than the bytes of a short text.
+      // Calling `indexOf` takes longer than looking at the bytes of a short text.
       const near = Math.min(end, at + SHORT_TEXT_BYTES)
       while (at < near) {
         const byte = bytes[at]
