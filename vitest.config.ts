@@ -32,9 +32,9 @@ export default defineConfig({
     isolate: false,
     restoreMocks: true,
     unstubEnvs: true,
-    // One more than there are cores: many tests only wait for real processes. Each worker loads
+    // Two more than there are cores: many tests only wait for real processes. Each worker loads
     // everything anew, and starts a browser of its own.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     // The e2e and crash tests start real processes, and so do some hooks: each gets time for a slow two-core machine.
     testTimeout: 30_000,

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { runHere } from '../support/command.js'
 import { checkedLine } from '../support/lines.js'
-import { end, PROGRAM, run, start } from '../support/program.js'
+import { changedTimeout, end, PROGRAM, run, start } from '../support/program.js'
 import { test, type Workspace } from '../support/workspace.js'
 
 const GOOD = '{"model":"m","latency_ms":1,"success":true}'
@@ -177,7 +177,9 @@ for (const [signal, expected] of [
   ['SIGTERM', 143],
 ] as const) {
   test(`${signal} reads what the pipe holds, syncs and answers`, async ({ workspace }) => {
-    const child = start(['append', '--journal', workspace.journal, '--json'])
+    // What it takes for silence is as long as it reads on at most: this process may get no processor for a while.
+    const args = ['append', '--journal', workspace.journal, '--json']
+    const child = start(args, changedTimeout(100, 1000))
     const { stdin, stdout } = child
     if (stdin === null || stdout === null) throw new Error('piped')
     let answer = ''

@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import { afterEach, describe, expect } from 'vitest'
 import { readToken } from '../../src/cli/run/listening.js'
 import { runHere } from '../support/command.js'
-import { end, PROGRAM } from '../support/program.js'
+import { changedTimeout, end, PROGRAM } from '../support/program.js'
 import { type Answer, append, askUntil, get, log, type Place, requestLog, test } from './support.js'
 
 const children: ChildProcess[] = []
@@ -54,8 +54,7 @@ async function start(
 }
 
 /** Its time-outs of so many milliseconds pass in a tenth of that. */
-const sooner = (ms: number) => ({ NODE_OPTIONS: `--import=${SOONER}`, SOONER_MS: String(ms) })
-const SOONER = new URL('../support/sooner.mjs', import.meta.url).href
+const sooner = (ms: number) => changedTimeout(ms, ms / 10)
 
 /** The processes that answer its questions. */
 function childrenOf({ pid }: ChildProcess): number[] {

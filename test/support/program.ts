@@ -48,9 +48,19 @@ export function run(args: string[], options: { input?: string | Buffer; cwd?: st
 }
 
 /** Starts a command that goes on. Its stderr is passed on when it fails a test, never swallowed. */
-export function start(args: string[]): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+export function start(args: string[], environment: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  })
 }
+
+/** The environment of a program whose time-outs of `before` milliseconds take `after` milliseconds. */
+export function changedTimeout(before: number, after: number): Record<string, string> {
+  return { NODE_OPTIONS: `--import=${CHANGED_TIMEOUT}`, CHANGED_TIMEOUT: `${before}:${after}` }
+}
+
+const CHANGED_TIMEOUT = new URL('changed-timeout.mjs', import.meta.url).href
 
 /** The daemon, once it is at work. */
 export async function startDaemon(journal: string, database: string): Promise<ChildProcess> {
