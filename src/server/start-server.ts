@@ -213,8 +213,9 @@ function tokenRequiredToIngest(): ServerError {
 function addressUnavailable(host: string, port: number, error: unknown): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error
-  const reason =
-    code === 'EADDRINUSE' ? 'something listens there already' : `this machine can't listen on it (${code})`
-  const text = `${host}:${port}: ${reason}; stop that, or choose another with --port and --host`
-  return new ServerError('ADDRESS_UNAVAILABLE', text, { cause: error })
+  const advice =
+    code === 'EADDRINUSE'
+      ? 'something listens there already; stop it, or choose another port with --port'
+      : `this machine can't listen on it (${code}); choose another with --host and --port`
+  return new ServerError('ADDRESS_UNAVAILABLE', `${host}:${port}: ${advice}`, { cause: error })
 }

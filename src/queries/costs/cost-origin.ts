@@ -131,7 +131,7 @@ function adviceFor(facts: CostFacts, book: PriceBook, isStream: boolean): Advice
   const text =
     reason === 'failed_without_usage'
       ? 'It failed and nobody told its tokens, so it counts as not billed.'
-      : 'A price is in force, but the parts of the tokens are more than the whole.'
+      : "A price is in force, but the token counts can't be true: a part is larger than the whole, or the cost is too great for a number."
   return { reason, text, command: null }
 }
 

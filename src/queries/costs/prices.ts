@@ -21,7 +21,7 @@ export interface PricesOptions {
   provider?: string | undefined
 }
 
-/** A price that is in force: the event that set it, and where that stands. */
+/** A price: the event that set it, and the place of that event. With `all` it needn't be in force. */
 export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {
   /**
    * Only with `all`: when the next price of its key comes into force; its own `valid_from` if that

@@ -10,7 +10,8 @@ import { CURRENCIES, knownCurrencies } from '../window/currency.js'
  * - `no_price`: nobody has set a price of its model.
  * - `price_not_in_force`: prices of its model are set, but none of them was in force for it.
  * - `unknown_tokens`: nobody told the tokens that a price is multiplied by.
- * - `inconsistent_tokens`: the parts of its tokens are more than the whole.
+ * - `inconsistent_tokens`: a part of its tokens is larger than the whole, or its cost is too great
+ *   to be stored as a number.
  * - `failed_without_usage`: it failed and nobody told its tokens, so it counts as not billed.
  * - `no_rate`: its cost is known in the other currency, and no exchange rate is new enough.
  * - `to_be_repriced`: what the cost follows from is there, and the projector computes it soon.
@@ -29,7 +30,7 @@ export function unpricedReason(facts: CostFacts, book: PriceBook): Exclude<Unpri
   }
   const problem = pricedTokens(price, facts)
   if (typeof problem === 'string') return problem
-  // A cost too great for a number is the one other reason.
+  // The only reason left is a cost too great for a number: the counts can't be true.
   const isComputed = rowCost(facts, { sats: null, usd: null }, book).cost_source !== null
   return isComputed ? 'to_be_repriced' : 'inconsistent_tokens'
 }

@@ -63,14 +63,7 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   const checked: T = { ...stored, ...canonicalWindow(filter), now: filter.now ?? Date.now() }
   if (checked.deadline !== undefined) prepareDeadlines(database, checked.deadline)
   const { model, provider } = checked
-  refuseBoth(provider === undefined || !filter.withoutProvider, `provider '${provider}'`, 'without_provider')
-  refuseBoth(
-    checked.policy === undefined || !filter.withoutPolicy,
-    `policy '${checked.policy}'`,
-    'without_policy',
-  )
-  const { withoutLabel = '', labels = {} } = checked
-  refuseBoth(!Object.hasOwn(labels, withoutLabel), `label '${withoutLabel}'`, 'without_label')
+  refuseContradictions(checked)
   valueConditions(database, checked)
   if (checked.currency !== undefined) checkCurrency(checked.currency)
   checked.minCost = inCurrency(checked.minCost, () => shownCurrency(database, checked).currency)
@@ -86,9 +79,18 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   return checked
 }
 
-function refuseBoth(isOne: boolean, named: string, without: string): void {
-  if (isOne) return
-  throw new QueryError(
+/** @throws QueryError INVALID_FILTER if a filter asks both for a name and for requests without one. */
+function refuseContradictions(filter: RequestFilter): void {
+  const { provider, policy, labels = {}, withoutProvider, withoutPolicy, withoutLabel } = filter
+  if (provider !== undefined && withoutProvider)
+    throw contradiction(`provider '${provider}'`, 'without_provider')
+  if (policy !== undefined && withoutPolicy) throw contradiction(`policy '${policy}'`, 'without_policy')
+  if (withoutLabel !== undefined && Object.hasOwn(labels, withoutLabel))
+    throw contradiction(`label '${withoutLabel}'`, 'without_label')
+}
+
+function contradiction(named: string, without: string): QueryError {
+  return new QueryError(
     'INVALID_FILTER',
     `Invalid filter: ${named} together with ${without}, which no request can match; leave out one of them`,
   )

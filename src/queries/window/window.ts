@@ -56,9 +56,9 @@ export interface WindowParameters extends Window {
 
 /**
  * The window that an API's parameters name. It begins at `since`, or else at the beginning of
- * `range`, or else 7 days before now. It ends at `until` or `before`, or else with `range` if that
- * is over, or else now. Every parameter is checked, in this order: timezone, since, range, until,
- * before.
+ * `range`, or else 7 days before now. It ends at `until` or `before`. Without them it ends with
+ * `range`, if that is over and there is no `since`, or else now. Every parameter is checked, in
+ * this order: timezone, since, range, until, before.
  *
  * @param now milliseconds since 1970.
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_RANGE, INVALID_UNTIL, INVALID_BEFORE

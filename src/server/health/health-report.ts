@@ -19,10 +19,10 @@ export interface HealthMeasures extends Partial<Omit<FleetMeasures, OfBoth>> {
   projector_running: boolean | null
   /** How long the first line that isn't projected has waited; null if there is no journal. */
   lag_seconds: number | null
-  /** Not of PostgreSQL, as the next one. */
-  lag_bytes?: number | null
   rejected_lines: number | null
-  /** Free space on the database's disk, for this user. */
+  /** Bytes of the journal that aren't projected; left out for PostgreSQL. */
+  lag_bytes?: number | null
+  /** Free space on the database's disk, for this user; left out for PostgreSQL. */
   disk_free_bytes?: number
   /** Free space on the journal's disk; null if it doesn't exist or this user can't write it. */
   journal_disk_free_bytes: number | null

@@ -19,7 +19,7 @@ const HEAVY_MS = 50
 /** Questions whose work is bounded by themselves, or that say at once when it isn't. */
 const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
 
-/** The longest time that a question asked all the time leaves to others between two runs. */
+/** The longest rest between two runs of a question that is asked all the time. */
 const MAX_REST_MS = 25
 
 /** How many different questions may wait at once. */
@@ -58,9 +58,9 @@ interface Run {
  *
  * A client that asks what is being answered already waits for the next run, and shares it with
  * everyone who asks before it begins. It never joins the run that is under way, which may not see
- * what was committed before the client asked. So a thousand identical questions a second cost as
- * many runs as fit one after another, each with a rest as long as itself. A run that nobody waits
- * for any more doesn't begin.
+ * what was committed before the client asked. So a thousand identical questions a second cost only
+ * as many runs as fit one after another, each followed by a rest as long as itself, but of at most
+ * 25 ms. A run that nobody waits for any more doesn't begin.
  *
  * Questions that were heavy when they last ran leave one process free for all others.
  */
@@ -214,7 +214,7 @@ export class QueryPool {
     }
   }
 
-  /** Gives a question that is asked faster than it can be answered at most half of a process. */
+  /** Lets others have a turn before a question that is asked all the time runs again. */
   #rest(key: string, durationMs: number): void {
     const next = this.#waiting.get(key)
     if (next === undefined) return

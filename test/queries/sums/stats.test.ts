@@ -175,6 +175,7 @@ test('a group that is really named unknown is told apart from the requests witho
   expect(byTier.tiers?.['unknown']?.counts.total).toBe(3)
   expect(byTier).not.toHaveProperty('unknown_group')
   expect(stats(database, { withoutLabel: 'team' }).counts.total).toBe(2)
+  expect(stats(database, { labels: { '': 'x' } }).counts.total).toBe(0)
   expect(() => stats(database, { withoutLabel: 'team', labels: { team: 'x' } })).toThrow(
     "Invalid filter: label 'team' together with without_label, which no request can match",
   )

@@ -140,8 +140,10 @@ export class NameField {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
     if (step !== undefined) {
       const count = this.#choices.filter(({ choose }) => choose !== undefined).length
+      // While nothing is marked, the arrow up marks the last choice.
+      const from = this.#active === -1 && step === -1 ? 0 : this.#active
       if (!this.#isOpen) void this.#open('')
-      else if (count > 0) this.#activate((this.#active + step + count) % count)
+      else if (count > 0) this.#activate((from + step + count) % count)
     } else if (event.key === 'Enter') void this.#onEnter()
     else if (event.key === 'Escape' && this.#isOpen) this.#close()
     else return

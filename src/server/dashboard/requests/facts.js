@@ -26,12 +26,16 @@ const OUTPUT_PARTS = { reasoning_output: 'of reasoning', audio_output: 'of audio
  * @returns {NamedFact[]}
  */
 export function placesOf({ journal, place, completed_place: completed }) {
-  if (place === null) return [['Segment', 'none: this row is older than the journal']]
-  const rows = /** @type {NamedFact[]} */ ([
-    .../** @type {NamedFact[]} */ (journal === undefined ? [] : [['Journal', journal]]),
-    ['Segment', element('code', '', place.segment)],
-    ['Byte offset', formatCount(place.byte_offset)],
-  ])
+  /** @type {NamedFact[]} */
+  const rows = []
+  if (place === null) rows.push(['Segment', 'none: this row isn’t from the journal'])
+  else {
+    if (journal !== undefined) rows.push(['Journal', journal])
+    rows.push(
+      ['Segment', element('code', '', place.segment)],
+      ['Byte offset', formatCount(place.byte_offset)],
+    )
+  }
   if (completed !== null) {
     rows.push([
       'Completed by',
