@@ -58,6 +58,18 @@ describe('compose.yaml', () => {
     }
   })
 
+  test('has what `npm ci` runs in the context of its image', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const patterns = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n')
+    for (const [, script = ''] of `${scripts.build} ${scripts['build:bundles']}`.matchAll(
+      /node (\S+\.mjs)/g,
+    )) {
+      const [folder = ''] = script.split('/')
+      expect(patterns.includes(folder) && !patterns.includes(`!${script}`), script).toBe(false)
+    }
+    expect(scripts.build).toContain('.mjs')
+  })
+
   test.skipIf(!hasPromtool)('promtool accepts the configuration of Prometheus, with its rules', () => {
     const folder = mkdtempSync(join(tmpdir(), 'request-journal-compose-'))
     writeFileSync(join(folder, 'prometheus.yml'), configs['prometheus']?.content ?? '')

@@ -6,7 +6,7 @@ import { openJournal } from '../../src/index.js'
 import { listSegments } from '../../src/journal/segments.js'
 import { archiveWith } from '../../src/maintenance/archive.js'
 import { openDatabase, projectOnce } from '../../src/projection/index.js'
-import { acquireDatabaseLock } from '../../src/store/sqlite/connection/lock.js'
+import { acquireDatabaseLock, acquireImportLock } from '../../src/store/sqlite/connection/lock.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { requestLog, test } from '../support/workspace.js'
@@ -172,5 +172,9 @@ describe.skipIf(!canSwitchUsers)('a group that shares a journal (needs root and 
     expect(owners(journal)).toEqual(
       expect.arrayContaining([[`${listSegments(journal)[0]?.name}`, PROJECTOR, GROUP]]),
     )
+    // Either may import: the lock of the first would keep the other out, and stop a backup at night.
+    acquireImportLock(journal).release()
+    expect(owners(journal)).toContainEqual(['journal.json.lock', GATEWAY, GROUP])
+    expect(statSync(join(journal, 'journal.json.lock')).mode & 0o777).toBe(0o660)
   })
 })

@@ -28,6 +28,8 @@ const settleMs = 200
 
 const maxPidFileBytes = 4096
 
+const GROUP_WRITES = 0o020
+
 // The connections of held locks are kept here, since a connection that is garbage collected is
 // closed, and a caller that drops its Lock would lose it without noticing.
 const held = new Set<SQLite.Database>()
@@ -54,9 +56,9 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
   const pidPath = `${realPath}.pid`
   let connection: SQLite.Database | undefined
   try {
-    // The file is private, because whoever can read it could hold a shared lock on it, and so keep
-    // every projector out.
-    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivateFile(lockPath, realPath)
+    if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) {
+      createPrivateFile(lockPath, realPath, lockMode(realPath))
+    }
     connection = connect(lockPath, { timeout: settleMs })
     // In WAL mode, "exclusive" would keep out writers only, and the lock would be in a -shm file
     // that others can remove.
@@ -73,6 +75,15 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
   held.add(connection)
   writePidFile(pidPath, purpose)
   return { release: () => release(connection, pidPath) }
+}
+
+/**
+ * The mode of the side file. Whoever can read it could hold a shared lock on it, and so keep every
+ * projector out. So the group gets it only if it may write what is locked, as users do who share a
+ * journal: each of them may import and archive.
+ */
+function lockMode(path: string): number {
+  return (statSync(path).mode & GROUP_WRITES) === 0 ? 0o600 : 0o660
 }
 
 /**

@@ -8,8 +8,8 @@ import { createDirectory, createFile } from '../../../journal/new-file.js'
 const MAX_LINKS = 40
 
 /**
- * Unless the file exists, makes an empty one that only its owner may read; an empty file is an
- * empty database. If SQLite made it, its mode would follow the umask; the -wal and -shm files take
+ * Unless the file exists, makes an empty one that only its owner may read, unless `mode` says more;
+ * an empty file is an empty database. If SQLite made it, its mode would follow the umask; the -wal and -shm files take
  * the mode of their database. The file is made under another name first, because closing a
  * descriptor of the database itself would drop the locks that a connection of this process has on
  * it.
@@ -17,11 +17,11 @@ const MAX_LINKS = 40
  * @param like the file whose owner it gets if this process runs as root.
  * @default the folder
  */
-export function createPrivateFile(path: string, like?: string): void {
+export function createPrivateFile(path: string, like?: string, mode = 0o600): void {
   const target = followLinks(path)
   const temporary = `${target}.${randomUUID()}.tmp`
   try {
-    closeSync(createFile(nodeFileSystem, temporary, { mode: 0o600, like }))
+    closeSync(createFile(nodeFileSystem, temporary, { mode, like }))
   } catch {
     // SQLite will meet the same obstacle next, and report it.
     return
