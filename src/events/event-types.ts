@@ -1,4 +1,4 @@
-/** How an attempt ended: what both events say about it. */
+/** How an attempt ended, as `request_logged` and `stream_completed` both report it. */
 interface Outcome {
   /**
    * All tokens that went in, cached ones included. Null: unknown, which is never the same as 0.

@@ -8,8 +8,9 @@ import { CHECKSUM_START, LINE_START } from './serialize.js'
  * memory stays bounded and time linear, since the checksum from each beginning is continued, never
  * computed anew.
  *
- * Bytes between events, or before or after them, are a gap. The part that is rejected, called the rest, is one stretch from the
- * first gap to the last, with the events between them; blank gaps at either end aren't part of it:
+ * Bytes between events, or before or after them, are a gap. The part that is rejected, called the
+ * rest, is one stretch from the first gap to the last, with the events between them; blank gaps at
+ * either end aren't part of it:
  *
  * ```text
  * gap {"type":…,"crc32":"…"} gap {"type":…,"crc32":"…"}  gap, still growing

@@ -84,7 +84,7 @@ const OPAQUE_NAMES = [
   '(?<![a-z0-9])k1',
   '(?:oob|ecash|e-cash)[-_ ]?notes?',
   '(?<![a-z])(?:nsec|wif)',
-  // As members of JSON: `Unrecognized key: "max_tokens"` is a sentence.
+  // Only as members of JSON, since `Unrecognized key: "max_tokens"` is a sentence.
   `(?<=["'])(?:notes|token|key)(?=\\\\?["'])`,
 ].join('|')
 /** `name: value`, and also Ruby's `"name" => "value"` and XML's `<name>value</name>`. */
@@ -242,7 +242,7 @@ function maskNamed(
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 
-/** Whether a value after a secret's name is one of the words that stand in its place, or a mask. */
+/** Whether what follows a secret's name isn't a value: a word of a sentence, or a mask. */
 function isPlaceholderWord(value: string): boolean {
   return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
 }

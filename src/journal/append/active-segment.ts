@@ -27,9 +27,9 @@ import { quietly } from './warnings.js'
 
 /**
  * Decides which file this process appends to: the journal's latest segment or today's, whichever is
- * later. LineWriter (buffer, ticks, flush) → ActiveSegment (which file) → SegmentWriter (one open
- * file). A look each second rolls to a new segment at midnight, follows other writers,
- * and notices a segment that was lost. A writer never goes back to an earlier segment.
+ * later. A look each second rolls to a new segment at midnight, follows other writers, and notices
+ * a segment that was lost. A writer never goes back to an earlier segment. (LineWriter says how its
+ * classes share the work.)
  */
 export class ActiveSegment {
   readonly #options: ActiveSegmentOptions

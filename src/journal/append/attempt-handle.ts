@@ -118,8 +118,8 @@ export class OpenAttempt implements Attempt {
 
   complete(outcome: AttemptOutcome = {}): void {
     if (this.#isTooLate('complete')) return
-    // A stream without a first byte needs both events too: without `stream_completed`, its row would
-    // look open for an hour.
+    // A stream without a first byte needs both events too: without `stream_completed`, its row
+    // would look open for an hour.
     if (!this.#progress.hasStreamBegun && this.#start.streaming === true) this.#beginStream()
     this.#end('complete', outcome)
   }
@@ -129,7 +129,7 @@ export class OpenAttempt implements Attempt {
     this.#end('fail', outcome)
   }
 
-  /** Whether the call comes too late, about which it warns. */
+  /** Returns whether the call comes too late, and warns if it does. */
   #isTooLate(method: 'firstByte' | 'complete' | 'fail'): boolean {
     const earlier =
       this.#ending ?? (method === 'firstByte' && this.#progress.hasStreamBegun ? 'firstByte' : null)

@@ -218,8 +218,8 @@ export class Journal {
    * wait.
    *
    * @throws JournalWriteError, as a rejection: BUFFER_NOT_EMPTY; WRITE_FAILED if no segment can be
-   *   opened; SYNC_FAILED and SEGMENT_LOST, once for each such fault; SYNC_INCOMPLETE, after which
-   *   the caller should flush again; JOURNAL_CLOSED.
+   *   opened; SYNC_FAILED or SEGMENT_LOST, once for all such faults since the last flush;
+   *   SYNC_INCOMPLETE, after which the caller should flush again; JOURNAL_CLOSED.
    */
   flush(): Promise<void> {
     if (this.#writer.isClosed) return Promise.reject(this.#closedError())

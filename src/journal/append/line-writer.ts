@@ -9,10 +9,12 @@ import { WriteBuffer } from './write-buffer.js'
 
 /**
  * Writes encoded lines, in order, to the segment or, while the disk refuses writes, to memory; and
- * syncs them: LineWriter (buffer, ticks, flush) → ActiveSegment (which file) → SegmentWriter (one
- * open file). Callers must prepare, then encode, then write, with nothing in between: the next line
- * reuses the buffer that a line is encoded into, and the logger that takes a warning may itself
- * append to this journal.
+ * syncs them. Three classes share the work, each on top of the next: LineWriter (buffer, ticks,
+ * flush) → ActiveSegment (which file) → SegmentWriter (one open file).
+ *
+ * Callers must prepare, then encode, then write, with nothing in between: the next line reuses the
+ * buffer that a line is encoded into, and the logger that takes a warning may itself append to this
+ * journal.
  */
 export class LineWriter {
   readonly #options: ResolvedOptions

@@ -31,8 +31,8 @@ export interface JournalOptions {
    * The permissions of new files, whatever the umask: from 0o600 to 0o777, of which only read and
    * write count. New directories get execute where files have read. 0o660 shares a journal within a
    * group.
-   * @default 0o600; in an existing journal, plus the permissions that the group has on journal.json,
-   *   unless others have any on it too
+   * @default 0o600; in an existing journal whose journal.json is closed to others, also what the
+   *   group may do with that file
    */
   mode?: number | undefined
   /**

@@ -14,8 +14,7 @@ import type { SegmentRef } from '../segments.js'
 
 /**
  * Writes lines to one open file, whose descriptor it owns, each in one write(2), and ends a torn
- * line before the next: LineWriter (buffer, ticks, flush) → ActiveSegment (which file) →
- * SegmentWriter (one open file).
+ * line before it writes the next one. (LineWriter says how its classes share the work.)
  */
 export class SegmentWriter {
   readonly segment: SegmentRef
@@ -68,7 +67,7 @@ export class SegmentWriter {
    */
   write(line: Buffer): void {
     this.isDirty = true
-    // An earlier call wrote all of this very line but its newline, which then failed.
+    // An earlier call wrote this very line, but failed to write its newline.
     if (this.#tail === line) {
       this.#endLine()
       return

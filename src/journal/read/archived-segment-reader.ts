@@ -139,12 +139,12 @@ export class ArchivedSegmentReader implements SegmentSource {
     this.#kept.push({ offset: chunkOffset, bytes: chunk })
     this.#kept = this.#kept.filter(({ offset, bytes }) => {
       const end = offset + bytes.length
-      // The last line ends at the position, which stays far before the read offset while a long line
-      // is being read: its last MiB is from `position - MAX_LINE_BYTES` to `position`.
+      // The last line ends at the position, which stays far before the read offset while a long
+      // line is being read: its last MiB is from `position - MAX_LINE_BYTES` to `position`.
       const holdsLastLine = offset < this.position && end > this.position - MAX_LINE_BYTES
-      // Verify also asks for an earlier line, if that one ends in the chunk that was read last: its
-      // last MiB then begins no earlier than a chunk and a MiB before the read offset. A line that
-      // ends in the next chunk needs these same chunks.
+      // Verify also asks for lines before the last one, but only for such as end in the chunk that
+      // was read last. The last MiB of such a line begins at most a chunk and a MiB before the read
+      // offset. Lines that end in the next chunk need nothing before that either.
       const mayHoldEarlierLine = end > this.readOffset - CHUNK_BYTES - MAX_LINE_BYTES
       return holdsLastLine || mayHoldEarlierLine
     })

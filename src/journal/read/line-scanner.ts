@@ -76,7 +76,7 @@ export class LineScanner {
     return this.#partialBytes
   }
 
-  /** Returns the lines that end in the next chunk. */
+  /** Takes the next chunk, and returns the lines that end in it. */
   scan(chunk: Buffer): ScannedLine[] {
     const lines: ScannedLine[] = []
     let start = 0

@@ -6,11 +6,11 @@ import { type SegmentSource, unreadable } from './segment-source.js'
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * Reads bytes of a segment once more, as they are in its plain file. An archive is decompressed
- * from its beginning to get them.
+ * Reads bytes of a segment once more, as they are in its plain file, or fewer if the file ends
+ * first. An archive is decompressed from its beginning to get them.
  *
  * @param end the offset after the last byte.
- * @throws JournalError SEGMENT_UNREADABLE. Yields fewer bytes if the file ends first.
+ * @throws JournalError SEGMENT_UNREADABLE
  */
 export async function* segmentBytes(
   source: SegmentSource,

@@ -24,13 +24,13 @@ export interface DecodeOptions {
    */
   prefixBytes?: number
   /**
-   * Whether to compute an archive's SHA-256.
+   * Whether to compute the SHA-256 of an archive's lines.
    * @default false
    */
   hashesArchive?: boolean
   /**
-   * The offset at which reading stops. Without one it may never end, if lines come as fast as they
-   * are read.
+   * No chunk that begins at or after this offset is read. Without such an end, reading may go on
+   * forever, if lines come as fast as they are read.
    * @default the end of the segment
    */
   endOffset?: number
@@ -77,7 +77,7 @@ export class SegmentDecoder {
     return this.#prefixCrc32
   }
 
-  /** SHA-256 of all whole lines of an archive; null unless `hashesArchive`. */
+  /** SHA-256 of all whole lines of an archive, decompressed; null unless `hashesArchive`. */
   get sha256(): string | null {
     return this.#digester?.digest().sha256 ?? null
   }
@@ -236,7 +236,7 @@ export class LineDecoder {
     const segmentId = this.#segmentId
     this.counts.rejected++
     this.firstRejected ??= { segmentId, byteOffset, reason, detail }
-    // latin1 would show UTF-8 as garbage; what isn't UTF-8 shows as U+FFFD.
+    // Decoded as UTF-8, which nearly all lines are. Other bytes are shown as U+FFFD.
     const excerpt = bytes?.toString('utf8', 0, EXCERPT_BYTES) ?? ''
     this.items.push({ segmentId, byteOffset, event: null, length, reason, detail, excerpt })
   }
