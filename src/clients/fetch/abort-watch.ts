@@ -31,8 +31,8 @@ export class AbortWatch {
   }
 
   /**
-   * Calls `act` with the reason once the signal has aborted, which it may have already, and fetch
-   * has had time to react.
+   * Calls `act` with the reason after the signal has aborted, even if it has done so already. By
+   * then fetch has had time to react.
    */
   afterAbort(act: (reason: unknown) => void): void {
     const signal = this.#signal

@@ -24,7 +24,7 @@ export function fetchRequestOf(input: Input, init: Init): FetchRequest {
   return {
     url,
     method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    // Of a form, the fields that matter are passed on as JSON.
+    // A form is passed on as JSON of those fields that matter.
     header: (name) =>
       form !== null && name.toLowerCase() === 'content-type'
         ? 'application/json'

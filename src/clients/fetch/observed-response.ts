@@ -25,9 +25,9 @@ export interface BodyFilter {
  * read before the client reads, nothing is kept, and each chunk is passed on as it came. Class,
  * prototype and all members are those of `response`.
  *
- * The body of a Response can't be replaced, so this is a new Response. Members that its constructor
- * can't set, such as `url`, are own properties, which is the only difference: `for … in` doesn't
- * list them.
+ * The body of a Response can't be replaced, so this is a new Response. There is one difference:
+ * members that its constructor can't set, such as `url`, are own properties, which `for … in`
+ * doesn't list.
  *
  * @returns null if the body can't be observed: there is none, it's locked already, or it isn't a
  *   ReadableStream, as with node-fetch. `response` is then untouched.

@@ -23,7 +23,7 @@ export class Retries {
     if (ids === undefined) this.#failed.set(key, [correlationId])
     else ids.push(correlationId)
     this.#count++
-    // Attempts that are never retried stay until they are the oldest.
+    // Attempts that are never retried stay until newer ones take their place.
     for (const [oldest, those] of this.#failed) {
       if (this.#count <= MAX_REMEMBERED) break
       this.#count -= those.length

@@ -20,8 +20,10 @@ export interface ForwardingOptions {
   exchange(): Exchange | null
   /** Whether the proxy asked for usage, and so has to hide it from the client. */
   isUsageAskedFor: boolean
-  /** Whether the proxy is stopping. */
+  /** Whether the proxy is stopping, so that the connection isn't kept alive. */
   isStopping(): boolean
+  /** Whether it is the proxy that closes connections, and not their clients. */
+  isCuttingOff(): boolean
   /** Called if the upstream gave no answer, or not all of it. */
   onUpstreamFailure(error: Error): void
 }
@@ -47,7 +49,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   constructor(options: ForwardingOptions) {
     this.#options = options
     this.#response = options.response
-    // If the client leaves, only the response's connection shows it: the request was read before.
+    // If the client leaves once its request has been read, only the response's connection shows it.
     this.#response.on('close', () => this.#cutOff())
     this.#response.on('drain', () => this.#controller?.resume())
   }
@@ -145,12 +147,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     answerRefusal(this.#response, refusal, exchange?.correlationId ?? null)
   }
 
-  /** Ends the exchange because the client has left or the proxy is stopping. */
+  /** Ends the exchange because the client has left, or the proxy has closed its connection. */
   #cutOff(): void {
     if (this.#isOver) return
     this.#isOver = true
-    const isStopped = this.#options.isStopping()
-    const interruption = isStopped
+    const interruption = this.#options.isCuttingOff()
       ? ({ kind: 'broken', error: 'the proxy was stopped' } as const)
       : ({ kind: 'aborted' } as const)
     if (this.#answer === null) this.#options.exchange()?.failed(interruption)

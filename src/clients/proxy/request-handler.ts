@@ -15,8 +15,10 @@ import { isPlainPath, type Route, routeOf } from './upstreams.js'
 
 /** Handles the requests of one proxy. */
 export class RequestHandler {
-  /** Whether the proxy is stopping, and so cuts off answers that their clients are waiting for. */
+  /** Whether the proxy is stopping. Answers may still end, but no connection is kept alive then. */
   isStopping = false
+  /** Whether the proxy closes the connections of answers that haven't ended in time. */
+  isCuttingOff = false
   readonly #journal: ExchangeJournal
   readonly #options: ResolvedOptions
   readonly #agent: Agent
@@ -90,6 +92,7 @@ export class RequestHandler {
       exchange: begin,
       isUsageAskedFor: changed !== null,
       isStopping: () => this.isStopping,
+      isCuttingOff: () => this.isCuttingOff,
       onUpstreamFailure: (error) =>
         this.#failures.warn(Date.now(), { err: error }, 'An upstream gave no answer, or only a part of it'),
     })

@@ -22,14 +22,14 @@ export interface RunningProxy {
   readonly url: string
   readonly upstreams: readonly ProxiedUpstream[]
   /**
-   * Stops taking requests, waits at most `graceMs` for answers that have begun to end, and cuts off
-   * the others. Once it resolves, everything that is logged is in the journal. A second call waits
-   * for the first.
+   * Takes no more requests, lets those that are under way be answered for at most `graceMs`, and
+   * cuts off the rest. Once it resolves, everything that is logged is in the journal. A second call
+   * waits for the first.
    */
   close(): Promise<void>
 }
 
-/** How long an idle connection of a client is kept: as long as most load balancers keep theirs. */
+/** How long an idle connection of a client is kept: longer than most load balancers keep theirs. */
 const KEEP_ALIVE_MS = 65_000
 /** How long a request may take to arrive: enough for a large file over a slow line. */
 const REQUEST_MS = 3_600_000
@@ -37,7 +37,8 @@ const REQUEST_MS = 3_600_000
 /**
  * Starts a reverse proxy that passes requests on to providers and logs them. Clients can be in any
  * language, and change only their base URL. Keys, requests and answers are passed on byte for byte
- * as they come; none of their content is kept or logged.
+ * as they come, except for what `includeUsage` adds and removes. Keys, prompts and answers are
+ * neither kept nor logged.
  *
  * @param journal takes the events. It stays open when the proxy closes.
  * @throws TypeError if `journal` isn't a journal, or for an unknown option or a value out of range.
@@ -64,7 +65,10 @@ export async function startProxy(journal: ExchangeJournal, options: ProxyOptions
   const close = async () => {
     handler.isStopping = true
     const closed = new Promise((resolve) => server.close(resolve))
-    const cutOff = setTimeout(() => server.closeAllConnections(), resolved.graceMs)
+    const cutOff = setTimeout(() => {
+      handler.isCuttingOff = true
+      server.closeAllConnections()
+    }, resolved.graceMs)
     await closed
     clearTimeout(cutOff)
     await agent.destroy()
@@ -87,10 +91,9 @@ function listen(server: Server, { host, port }: ResolvedOptions): Promise<void> 
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason =
         error.code === 'EADDRINUSE'
-          ? 'something listens there already'
-          : `this machine can't listen on it (${error.code})`
-      const text = `${host}:${port}: ${reason}; stop that, or choose another with --port and --host`
-      reject(new ProxyError('ADDRESS_UNAVAILABLE', text, { cause: error }))
+          ? 'something listens there already; stop it, or choose another port with --port'
+          : `this machine can't listen on it (${error.code}); choose another with --host and --port`
+      reject(new ProxyError('ADDRESS_UNAVAILABLE', `${host}:${port}: ${reason}`, { cause: error }))
     })
     server.listen({ host, port }, resolve)
   })

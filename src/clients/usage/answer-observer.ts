@@ -10,8 +10,9 @@ import { object } from './values.js'
 import { wantedNode } from './wanted-members.js'
 
 /**
- * Begins to observe an answer whose head has arrived. What is read of its body depends on the
- * request's path alone; if the path belongs to no known API, only the outcome is.
+ * Begins to observe an answer whose head has arrived. What is read of its body depends only on
+ * whether its status is a success and, if so, on the request's path; if that belongs to no known
+ * API, only the outcome is read.
  */
 export function observeAnswer(answer: Answer): AnswerObserver {
   try {

@@ -6,8 +6,8 @@ export interface Api {
   /** The only members that are read. */
   wanted: WantedNode
   /**
-   * Whether two events with the same wanted values mean more than one of them. With most APIs
-   * they don't, so the second one needn't be read.
+   * Whether an event counts even if its wanted values are those of the event before it. With most
+   * APIs it doesn't, so it needn't be read.
    */
   countsEvents?: true
   /**

@@ -315,6 +315,18 @@ describe('closing', () => {
     expect(proxy.events()[1]).toMatchObject({ type: 'stream_completed', success: true })
   })
 
+  test('logs a client that leaves meanwhile as one that has left', async ({ proxyTo }) => {
+    const upstream = await startUpstream()
+    upstream.delivery = { stallAfter: 700 }
+    const proxy = await proxyTo({ upstream: upstream.url, graceMs: 60_000 })
+    const { sent } = begin(proxy.url, CHAT, { body: STREAM })
+    await proxy.eventsAfter(1)
+    const closed = proxy.close()
+    sent.destroy()
+    await closed
+    expect(proxy.events()[1]).toMatchObject({ success: false, error_message: 'aborted by the client' })
+  })
+
   test('cuts answers off when its time is over, and says so in the log', async ({ proxyTo }) => {
     const upstream = await startUpstream()
     upstream.delivery = { stallAfter: 700 }
