@@ -5,11 +5,11 @@ export function addAppend(program: ProgramCommand): void {
     .command('append')
     .summary('append events from stdin')
     .description(
-      'Reads events from stdin, one JSON object a line, and appends each to the journal as it arrives; takes ' +
-        'what `export` writes as well, where a completed stream becomes two events; ' +
-        'creates the journal if there is none. A bad line is named on stderr by number and reason, the ' +
-        'rest is appended, and the exit code is 1. When it exits, everything it has appended survives a power ' +
-        'cut. At SIGINT or SIGTERM it appends the whole lines that a pipe still holds, and ends.',
+      'Reads events from stdin, one JSON object per line, and appends each to the journal as it arrives. ' +
+        'Creates the journal if there is none. Also takes what `export` writes: a completed stream becomes ' +
+        'two events. A bad line is reported on stderr with its number and the reason, the other lines are ' +
+        'appended, and the exit code is 1. When it exits, everything it has appended survives a power cut. At ' +
+        'SIGINT or SIGTERM it appends the whole lines that are already in a pipe, and ends.',
     )
     .journalOption()
     .jsonOption()

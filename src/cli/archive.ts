@@ -9,7 +9,7 @@ import { parseS3 } from './run/options.js'
 
 const REASONS: Record<SkipReason, string> = {
   newest: 'writers append to it: it is the newest segment',
-  not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
+  not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day is over',
   not_projected: 'not projected to its end: run `request-journal project --once`',
   not_held: NOT_HELD,
   altered: 'NOT WHAT WAS SEALED: run `request-journal verify`',
@@ -21,16 +21,17 @@ export function addArchive(program: ProgramCommand): void {
     .command('archive')
     .summary('compress finished segments')
     .description(
-      'Compresses segments that are sealed and fully projected to .ndjson.gz, reads each back and ' +
-        'compares it before it removes the plain file. Replay and verify read archives too. It may run beside ' +
-        'writers and the projector, and finishes what a run that was killed has begun. The exit code is 1 ' +
-        'if a segment is not what was sealed.',
+      'Compresses segments that are sealed and fully projected to .ndjson.gz, reads each back and compares ' +
+        'it before it removes the plain file. Replay and verify read archives too. Writers and the projector ' +
+        'may run meanwhile, and a later run finishes what a killed one has begun. The exit code is 1 if a ' +
+        'segment is not what was sealed.',
     )
     .journalOption()
     .storeOption()
     .option(
       '--shipped-to <address>',
-      'where `ship` sends the segments, s3://bucket/prefix: one that is there whole may be archived, and with a file of SQLite no other',
+      'where `ship` sends the segments, s3://bucket/prefix: a segment that is complete there may be ' +
+        'archived; with an SQLite database, only such segments are',
       parseS3,
     )
     .option('--dry-run', 'only say what it would do')

@@ -10,9 +10,10 @@ export function addCompletion(program: ProgramCommand, wholeProgram: () => Promi
     .command('completion')
     .summary('a script that completes commands in a shell')
     .description(
-      'Writes a script by which a shell completes commands, options and their values. For bash, add ' +
-        '`source <(request-journal completion bash)` to ~/.bashrc; for zsh, `source <(request-journal completion zsh)` ' +
-        'to ~/.zshrc, after compinit; for fish, write it to ~/.config/fish/completions/request-journal.fish.',
+      'Writes a script with which a shell completes commands, options and their values. For bash, add ' +
+        '`source <(request-journal completion bash)` to ~/.bashrc; for zsh, `source <(request-journal ' +
+        'completion zsh)` to ~/.zshrc, after compinit; for fish, write it to ' +
+        '~/.config/fish/completions/request-journal.fish.',
     )
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
     .examples('source <(request-journal completion bash)')

@@ -15,13 +15,13 @@ import { CommandFailure } from './run/failure.js'
 import { stopOnSignal } from './run/process.js'
 import { programName } from './run/program-name.js'
 
-/** How long the clients ask. A machine that is too slow asks less in this time. */
+/** How long the clients send requests. A machine that is too slow sends fewer in this time. */
 const ASK_MS = 5000
 const REQUESTS_PER_SECOND = 160
 const MAX_IN_FLIGHT = 32
-/** The time between two looks at the journal and the database: latency is measured to this. */
+/** The time between two polls of journal and database, and so the precision of the latency. */
 const STEP_MS = 2
-/** A slow machine needs far less. */
+/** Even a slow machine needs far less. */
 const GIVE_UP_MS = 18_000
 
 export function addDemo(program: ProgramCommand): void {
@@ -29,12 +29,13 @@ export function addDemo(program: ProgramCommand): void {
     .command('demo')
     .summary('the whole thing in one command')
     .description(
-      'Shows the whole thing in ten seconds: real clients ask a made-up provider on this machine, which logs them to ' +
-        'a new journal in the temporary directory while a second process projects it; then it asks the database. ' +
-        'Leaves journal and database there to play with. With --serve the page stays open instead, over two made-up ' +
-        'weeks and with live traffic of the same clients, until Ctrl-C, which removes everything.',
+      'Shows the whole thing in ten seconds: real clients call a made-up provider on this machine and log ' +
+        'their calls to a new journal in the temporary directory, while a second process projects it; then it ' +
+        'queries the database. Leaves journal and database there to play with. With --serve it shows the ' +
+        'dashboard instead, with two made-up weeks and live traffic of the same clients, until Ctrl-C, which ' +
+        'removes everything.',
     )
-    .option('--serve', 'keep the page open, with two weeks of history and live traffic')
+    .option('--serve', 'show the dashboard, with two weeks of history and live traffic')
     .examples('request-journal demo', 'request-journal demo --serve')
     .action(runDemo)
 }
@@ -49,7 +50,8 @@ async function runDemo({ serve }: { serve?: true }): Promise<void> {
 }
 
 /**
- * Lets clients ask, shows how it is logged and projected, and then what the database answers.
+ * Lets clients send requests, shows how these are logged and projected, and then what the database
+ * answers.
  *
  * @param directory an empty folder for journal and database.
  */
@@ -157,7 +159,7 @@ Try next:
   $ ${program} demo --serve   # the page with two weeks of history and live traffic`)
 }
 
-/** The page's window: whole minutes, which its fields show. */
+/** The dashboard's window in whole minutes, as its fields show it. */
 function pageWindow({ since, before }: { since: string; before: string }): string {
   const minute = (ms: number) => `${new Date(ms).toISOString().slice(0, 16)}:00.000Z`
   return `since=${minute(Date.parse(since))}&before=${minute(Date.parse(before) + 60_000)}`
@@ -166,7 +168,7 @@ function pageWindow({ since, before }: { since: string; before: string }): strin
 /** Removes everything when the demo is interrupted. */
 function removeOnSignal(directory: string, projector: DemoProjector): void {
   stopOnSignal().addEventListener('abort', async () => {
-    // The terminal shows ^C: after it the prompt gets a line of its own.
+    // The terminal shows ^C: the prompt belongs on a line of its own.
     if (process.stderr.isTTY) note('')
     await projector.stop()
     rmSync(directory, { recursive: true, force: true })

@@ -6,7 +6,9 @@ import { pageWidth, printAnswer } from './output/standard-output.js'
 import { displayWidth, visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 
-/** With fewer columns than this beside the name of a check, its text stands below the name. */
+/**
+ * If fewer columns than this are left next to the name of a check, its text goes below the name.
+ */
 const LEAST_ROOM = 30
 /** How many items of one check are shown, so that the report stays one page. */
 const SHOWN_ITEMS = 5
@@ -19,9 +21,9 @@ export function addDoctor(program: ProgramCommand): void {
     .command('doctor')
     .summary('what is wrong, and what to do about it')
     .description(
-      'Looks at everything that is known to go wrong with journal, database and projector, and says what to do ' +
-        'about it. Changes nothing but a probe file in the journal, which it removes. The exit code is 1 if there is a ' +
-        'problem; a note is not one.',
+      'Checks for everything that is known to go wrong with journal, database and projector, and says what ' +
+        'to do about it. Writes nothing but a probe file in the journal, which it removes. The exit code is 1 ' +
+        'if there is a problem; notes are not problems.',
     )
     .journalOption()
     .storeOption()
@@ -36,7 +38,7 @@ export function addDoctor(program: ProgramCommand): void {
     })
 }
 
-/** Puts problems first, and the verdict last: the eye is there when the command has ended. */
+/** Puts problems first, and the verdict last, where people look when the command has ended. */
 function formatReport(report: DoctorReport, width: number): string {
   const { checks } = report
   const titleWidth = Math.max(...checks.map(({ check }) => check.length))

@@ -24,7 +24,7 @@ interface ExportFlags extends FilterFlags {
   labelColumn?: string[]
 }
 
-/** How many requests are made into text at once: enough to be fast, and few enough to hold. */
+/** How many requests are formatted at once: enough to be fast, and few enough to keep in memory. */
 const BATCH_ROWS = 500
 /** How many UTF-16 units of labels a batch has at most: one request may have 1 MiB. */
 const BATCH_LABELS = 1024 * 1024
@@ -70,28 +70,29 @@ export function addExport(program: ProgramCommand): void {
     .command('export')
     .summary('requests as NDJSON, CSV or Parquet')
     .description(
-      'Writes requests to stdout or to a file, however many, while the projector goes on: as NDJSON, of which `append` ' +
-        'makes the same requests again, as CSV with a header, in which no spreadsheet takes a cell for a formula, or as ' +
-        'Parquet files in a folder for each UTC day (day=2026-11-22/part-00000.parquet), which DuckDB, ClickHouse, Spark, ' +
-        'Trino and Athena read as one table. Parquet needs the package hyparquet-writer, and s3:// also ' +
-        '@aws-sdk/client-s3. A day whose folder is there already is refused: nothing is ever replaced.',
+      'Writes requests to stdout or to a file, however many there are; the projector may run meanwhile. The ' +
+        'format is NDJSON, from which `append` makes the same requests again; CSV with a header, in which no ' +
+        'spreadsheet takes a cell for a formula; or Parquet files in a folder for each UTC day ' +
+        '(day=2026-11-22/part-00000.parquet), which DuckDB, ClickHouse, Spark, Trino and Athena read as one ' +
+        'table. Parquet needs the package hyparquet-writer, and s3:// also @aws-sdk/client-s3. A day whose ' +
+        'folder exists already is refused: nothing is ever replaced.',
     )
     .storeOption()
     .choiceOption('--format <format>', 'the format to write', ['ndjson', 'csv', 'parquet'], 'ndjson')
     .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .option(
       '--label-column <name>',
-      'a column of a CSV, label:<name>, with the values of this label; may be repeated',
+      'add the column label:<name> to a CSV, with the values of this label; may be repeated',
       parseLabelColumn,
     )
     .choiceOption('--order <order>', 'what to sort by', ['id', 'timestamp'], 'id')
     .option(
       '--output <file>',
-      'write to a new file, which gets its name once it is whole, instead of stdout; with --partition-by, the folder ' +
-        'of the days, or s3://bucket/prefix',
+      'write to this new file instead of stdout; it gets its name once it is complete. With --partition-by, ' +
+        'the folder that gets a folder for each day, or s3://bucket/prefix',
       (text) => (isS3Address(text) ? parseS3(text) : parsePath(text)),
     )
-    .choiceOption('--partition-by <period>', 'the period that has a folder of its own, with Parquet', ['day'])
+    .choiceOption('--partition-by <period>', 'the period that gets a folder of its own; for Parquet', ['day'])
     .filterOptions()
     .unpricedOption()
     .examples(
@@ -104,7 +105,7 @@ export function addExport(program: ProgramCommand): void {
       checkFormat(flags, command)
       if (flags.format === 'parquet') return await writeParquet(flags)
       const options = { ...filterOf(flags), order: flags.order }
-      // A terminal that shows the requests doesn't say how long it takes.
+      // A terminal that shows the requests doesn't also show the elapsed time.
       const isTimed = flags.output !== undefined || !process.stdout.isTTY
       const exported = await askDatabase(flags, (database) => writeAll(database, options, flags), {
         isTimed,
@@ -117,7 +118,7 @@ export function addExport(program: ProgramCommand): void {
     })
 }
 
-/** Refuses options that another format has. */
+/** Refuses options that only another format takes. */
 function checkFormat(flags: ExportFlags, command: Command): void {
   const { format, output, partitionBy } = flags
   const needs = (option: string, needed: string) =>
@@ -133,7 +134,7 @@ function checkFormat(flags: ExportFlags, command: Command): void {
     command.error("error: '--format parquet' needs '--partition-by day' and '--output <folder or s3://…>'")
   }
   if (command.getOptionValueSource('order') !== 'default' && flags.order !== 'timestamp') {
-    command.error("error: '--format parquet' has '--order timestamp' only")
+    command.error("error: '--format parquet' takes only '--order timestamp'")
   }
 }
 
@@ -155,7 +156,7 @@ function parseLabelColumn(name: string, before: string[] = []): string[] {
   return [...new Set([...before, name])]
 }
 
-/** @returns how many requests were written; null if a signal has ended it. */
+/** @returns how many requests were written; null if a signal stopped it. */
 async function writeAll(
   database: QueryDatabase,
   options: ExportOptions,
@@ -224,7 +225,7 @@ function labelOf({ labels = {} }: ExportedRequest, name: string): string | undef
 }
 
 /**
- * Escapes a leading line feed, which some spreadsheets skip; csv-stringify knows the other
+ * Escapes a leading line feed, which some spreadsheets skip; csv-stringify escapes the other
  * characters.
  */
 function afterLineFeed(text: string): string {

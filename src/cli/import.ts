@@ -16,7 +16,7 @@ import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { parsePath, parseTimeZone } from './run/options.js'
 
-/** How many rejected rows are named one by one. */
+/** How many rejected rows are reported one by one. */
 const NAMED_ROWS = 20
 /** How many characters of an import's id are shown: `--undo` needs no more. */
 const SHOWN_ID_CHARACTERS = 8
@@ -37,43 +37,51 @@ interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
 export function addImport(program: ProgramCommand): void {
   program
     .command('import')
-    .summary('take in what something else has logged')
+    .summary('import requests that another program has logged')
     .argument('[file]', 'the file to read; with --from sqlite, a database', parsePath)
     .description(
-      'Takes the requests of a file into the journal, once: they keep their timestamps, and a second run of the same ' +
-        'file adds nothing. Writers and the projector may go on meanwhile. A row that cannot become a request is ' +
-        'rejected with its line and the reason, and the exit code is 1 then; the others are taken. If more than a tenth ' +
-        'would be rejected, nothing is taken. A request that another import has brought is not added again. An ' +
-        'import that was killed is finished by the next one.',
+      'Imports the requests of a file into the journal, once: they keep their timestamps, and a second run ' +
+        'of the same file adds nothing. Writers and the projector may run meanwhile. A row that cannot become ' +
+        'a request is rejected with its line and the reason, and the exit code is 1; the other rows are ' +
+        'imported. If more than ten rows, and more than a tenth of all, would be rejected, nothing is ' +
+        'imported. A request that an earlier import has added is not added again. An import that was killed ' +
+        'is finished by the next one.',
     )
     .journalOption()
-    .addOption(program.createOption('--from <source>', 'what has written the file').choices(IMPORT_SOURCES))
+    .addOption(
+      program
+        .createOption('--from <source>', 'the program or the kind of file that the rows come from')
+        .choices(IMPORT_SOURCES),
+    )
     .option('--table <name>', 'the table or view to read; with --from sqlite')
     .option(
       '--map <column=field>',
-      'the field of a request that a column is for; labels.NAME for a label; may be repeated. Columns of csv and sqlite that are named as fields need none',
+      'the field that a column becomes, or labels.NAME for a label; may be repeated. Columns of csv and ' +
+        'sqlite that have the name of a field need no --map',
       parseAssignment,
     )
     .option(
       '--set <field=value>',
-      'the field of those requests whose rows do not give it; may be repeated',
+      'the value of a field for requests whose rows have none; may be repeated',
       parseAssignment,
     )
     .option(
       '--timezone <zone>',
-      'the zone of times without an offset, by its name in the IANA database: Europe/Berlin. litellm, langfuse and openrouter have UTC; for others such times are refused without it',
+      'the time zone of times without an offset, by its IANA name: Europe/Berlin. litellm, langfuse and ' +
+        'openrouter write UTC; from the others such times are refused without this option',
       parseTimeZone,
     )
     .option(
       '--rejected <file>',
-      'a new file for the rejected rows as they are, to be corrected and imported by themselves',
+      'a new file for the rejected rows, unchanged, so that they can be corrected and imported',
       parsePath,
     )
-    .option('--allow-rejected', 'take the other rows, however many are rejected')
+    .option('--allow-rejected', 'import the other rows, however many are rejected')
     .option('--list', 'only list what was imported into the journal: files, days, counts, segments')
     .option(
       '--undo <id>',
-      'take an import out of the journal, by its id or the beginning of it that --list shows: stop the projector first, and run `replay --allow-missing` then',
+      'take an import out of the journal, by its id or the part of it that --list shows: stop the projector ' +
+        'first, and run `replay --allow-missing` afterwards',
     )
     .option(
       '--dry-run',
@@ -120,7 +128,7 @@ async function runImport(file: string | undefined, flags: ImportFlags, command: 
 }
 
 async function runList(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
-  if (file !== undefined) command.error(`error: '--list' takes no file, and there is ${visible(file)}`)
+  if (file !== undefined) command.error(`error: '--list' takes no file, found ${visible(file)}`)
   const { listImports } = await import('../maintenance/import/list-imports.js')
   printAnswer({ imports: listImports(flags) }, flags, ({ imports }) => listText(imports))
 }
@@ -131,7 +139,7 @@ async function runUndo(
   flags: ImportFlags,
   command: Command,
 ): Promise<void> {
-  if (file !== undefined) command.error(`error: '--undo' takes no file, and there is ${visible(file)}`)
+  if (file !== undefined) command.error(`error: '--undo' takes no file, found ${visible(file)}`)
   const { undoImport } = await import('../maintenance/import/undo-import.js')
   let result: UndoResult
   try {
@@ -153,7 +161,7 @@ function undoText({ dry_run, undone, is_manifest_restored }: UndoResult): string
   const lines = [`Import ${name} ${dry_run ? 'would be' : 'was'} taken out: ${size.flat().join(' in ')}`]
   if (!is_manifest_restored)
     lines.push(
-      'The manifest has later entries, so that it goes on naming these segments: `verify` counts them as gone',
+      'The manifest has later entries, so it still names these segments: `verify` counts them as gone',
     )
   if (!dry_run) lines.push('Next: `request-journal replay --allow-missing` builds the database without them')
   return lines.join('\n')
@@ -211,7 +219,7 @@ function describe(result: ImportResult, journal: string): string {
   if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
   if (result.ambiguous_times > 0) {
     const times = countText(result.ambiguous_times, 'time')
-    lines.push(`${times} came twice, since clocks were put back: the first instant is taken`)
+    lines.push(`${times} occurred twice, because clocks were put back: the first instant is taken`)
   }
   lines.push(...result.notes.map(({ note, count }) => `${countText(count, 'request')}: ${note}`))
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
@@ -230,9 +238,9 @@ function requestText({ type, timestamp, model, labels = {}, ...fields }: Request
 /** What became of the other rows. */
 function leftOutText({ rejected, already_there, repeated, left_out }: ImportResult): string {
   const others = [
-    [already_there, 'there already, from another import'],
+    [already_there, 'already there from another import'],
     [repeated, 'twice in the file'],
-    [left_out, 'left out, which are no requests'],
+    [left_out, "left out, since they aren't requests"],
   ] as const
   const told = others.filter(([count]) => count > 0).map(([count, text]) => `${formatCount(count)} ${text}`)
   return [`, ${formatCount(rejected)} rejected`, ...told].join(', ')
@@ -251,7 +259,7 @@ function segmentsText(segments: readonly string[]): string {
   return `${countText(segments.length, 'segment')}: ${span}`
 }
 
-/** Reads `name=value`, of which there may be several. */
+/** Parses `name=value`; the option may be repeated. */
 function parseAssignment(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=')
   if (at <= 0 || at === text.length - 1)

@@ -11,9 +11,10 @@ export function addInit(program: ProgramCommand): void {
     .command('init')
     .summary('make an empty journal')
     .description(
-      'Makes the journal directory and its journal.json, for appenders of your own that write only lines. Changes ' +
-        'nothing if there is a journal already. With --mode other users of a group write and read it too, whoever of them comes first: ' +
-        'writers without a mode of their own give the group what journal.json gives it.',
+      'Makes the journal directory and its journal.json, for appenders of your own, which only write lines. ' +
+        'Changes nothing if there is a journal already. With --mode the users of a group share the journal, ' +
+        'whichever of them writes first: writers without a mode of their own give the group the permissions ' +
+        'that it has on journal.json.',
     )
     .journalOption()
     .option(
@@ -35,7 +36,7 @@ interface InitFlags {
   json?: true
 }
 
-/** Reads permissions that the owner can read and write with: `660`, `0660` or `0o660`. */
+/** Parses permissions that let the owner read and write: `660`, `0660` or `0o660`. */
 function parseMode(text: string): number {
   const mode = /^(0o)?0?[0-7]{3}$/.test(text) ? Number.parseInt(text.replace('0o', ''), 8) : 0
   if ((mode & 0o600) === 0o600) return mode
@@ -46,7 +47,7 @@ async function init(flags: InitFlags): Promise<void> {
   const { IDENTITY_FILE, readOrCreateIdentity } = await import('../journal/journal-identity.js')
   const { resolveOptions } = await import('../journal/append/options.js')
   const { nodeFileSystem } = await import('../journal/file-system.js')
-  // Made like the journal of a first writer, but without a segment.
+  // A first writer makes the same, and a segment besides.
   const { directory, fileMode, directoryMode } = resolveOptions({
     directory: flags.journal,
     mode: flags.mode,
@@ -57,7 +58,7 @@ async function init(flags: InitFlags): Promise<void> {
   const found = statSync(join(directory, IDENTITY_FILE)).mode & 0o777
   if (flags.mode !== undefined && found !== fileMode) {
     const change = `chmod its files to ${octal(fileMode)} and the folder to ${octal(directoryMode)}`
-    note(visible(`${journal} was there already, with mode ${octal(found)}, which stays: ${change}`))
+    note(visible(`${journal} exists already, and keeps its mode ${octal(found)}: to change it, ${change}`))
   }
   printAnswer({ journal, journal_id, created_at }, flags, () =>
     visible(`${journal} is journal ${journal_id}, created ${created_at}`),

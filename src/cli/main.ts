@@ -11,7 +11,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed it. It ends with 0 after help and version.
+    // Commander has printed the error. Its exit code is 0 after --help and --version.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     note(describeFailure(error))

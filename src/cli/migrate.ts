@@ -17,9 +17,10 @@ export function addMigrate(program: ProgramCommand): void {
     .command('migrate')
     .summary('prepare a PostgreSQL database')
     .description(
-      'Makes the schema in PostgreSQL what this version needs, as its owner: tables, and partitions for the months ahead. ' +
-        'No other command changes the schema. Run it before the first projector, after each upgrade, and once a year for ' +
-        'more partitions. Databases of SQLite are migrated when they are opened.',
+      'Brings a schema in PostgreSQL to what this version needs: tables, and partitions for the months ' +
+        'ahead. Run it as the owner of the schema before the first projector, after each upgrade, and once a ' +
+        'year for more partitions. No other command changes the schema. SQLite databases are migrated when ' +
+        'they are opened for writing.',
     )
     .addOption(
       new Option('--db <address>', 'the database: postgres://user@host/database')

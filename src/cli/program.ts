@@ -39,19 +39,18 @@ const COMMANDS: Record<string, () => Promise<(program: ProgramCommand) => void>>
 }
 
 /**
- * Makes the program with every command and its options. These modules import nothing heavy: each
- * action loads what it needs, so that `append` loads neither SQLite nor chokidar.
+ * Makes the program with its commands and their options. The modules of commands import nothing
+ * heavy: each action loads what it needs, so that `append` loads neither SQLite nor chokidar.
  *
- * @param name of the only command that will be asked for: the others aren't loaded, which takes
- *   longer than many commands do. Any other text stands for all commands, as help and suggestions
- *   need them.
+ * @param name the only command that will be run: the others aren't loaded, since that takes longer
+ *   than many commands do. Any other text loads all commands, which help and suggestions need.
  */
 export async function createProgram(name = ''): Promise<ProgramCommand> {
   const isVersionAsked = name === '-V' || name === '--version'
   const program = new ProgramCommand('request-journal')
     .description(
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
-        'a projector follows it into an SQLite database, and people ask that database.',
+        'a projector follows it into a database, SQLite or PostgreSQL, and people query that.',
     )
     .version(isVersionAsked ? (await import('./run/version.js')).versionText() : VERSION)
     .exitOverride()

@@ -34,7 +34,8 @@ export function addProject(program: ProgramCommand): void {
     .option('--once', 'catch up and exit')
     .option(
       '--allow-missing',
-      'go on, now and in later runs, without segments that are gone although they were projected, sealed or archived',
+      'continue, in this run and later ones, without segments that are gone although they were projected, ' +
+        'sealed or archived',
     )
     .rollupLabelOption()
     .logLevelOption()
@@ -82,7 +83,7 @@ async function followJournal(flags: ProjectFlags): Promise<void> {
   keepNewSpaceSmall()
   const { startProjector } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
-  // The timers of a projector don't keep a process alive.
+  // The timers of a projector don't keep the process alive, but this one does.
   const hold = setInterval(() => {}, 2 ** 30)
   await runDaemon(logger, async (stop) => {
     const supervisor = new Supervisor(logger)

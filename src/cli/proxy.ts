@@ -37,7 +37,7 @@ export interface ProxyFlags {
   logLevel: string
 }
 
-/** How long stopping may take besides the time for answers that go on. */
+/** How long stopping may take, in addition to the grace period for answers. */
 const STOP_MS = 8000
 
 const MAX_UPSTREAMS_BYTES = 1024 * 1024
@@ -112,7 +112,7 @@ export function addProxy(program: ProgramCommand): void {
 
 async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
   if ((flags.upstream === undefined) === (flags.upstreams === undefined)) {
-    command.error("error: expected '--upstream <url>' or '--upstreams <file>', one of them")
+    command.error("error: expected either '--upstream <url>' or '--upstreams <file>'")
   }
   // The environment variable may be meant for another command.
   const isRollupLabelGiven = command.getOptionValueSource('rollupLabel') === 'cli'
@@ -128,7 +128,7 @@ async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
   const { ProxyError } = await import('../clients/proxy/errors.js')
   const { resolveOptions } = await import('../clients/proxy/options.js')
   try {
-    // Before there is a journal.
+    // Checked before a journal is created.
     resolveOptions(options)
     await runDaemon(logger, (stop) => proxyUntil(stop, flags, options, logger))
   } catch (error) {
@@ -169,7 +169,7 @@ async function proxyUntil(
     }
   } finally {
     await journal.close().catch((error) => {
-      logger.error({ err: error }, "Events that wait for the disk are lost: it doesn't take them")
+      logger.error({ err: error }, 'Events that were waiting for the disk are lost: it still refuses them')
       process.exitCode = 1
     })
     await beside?.close()
@@ -201,7 +201,7 @@ async function proxyOptions(
   }
 }
 
-/** Reads the file. What it says is checked when the proxy starts. */
+/** Reads the file. Its content is checked when the proxy starts. */
 async function readUpstreams(file: string): Promise<NonNullable<ProxyOptions['upstreams']>> {
   const { readSmallFile, reasonOf } = await import('../journal/file-system.js')
   try {

@@ -15,16 +15,16 @@ interface PruneFlags extends CommonFlags {
   dryRun?: true
 }
 
-/** Why a segment stays whose only copy its host has, and what to do. */
+/** Why a segment stays that no copy off its host holds, and what to do. */
 export const NOT_HELD =
-  'no copy off this host holds all of its bytes: run `request-journal ship` and name the store by --shipped-to, or ' +
-  '`request-journal replay` without --no-chunks, which writes them to PostgreSQL'
+  'no copy off this host holds all of its bytes: run `request-journal ship` and name the store with ' +
+  '--shipped-to, or `request-journal replay` without --no-chunks, which writes them to PostgreSQL'
 
 const REASONS: Record<LeftReason, string> = {
   not_archived: 'not archived: run `request-journal archive`',
   not_projected: 'not projected to its end: run `request-journal project --once`',
   not_held: NOT_HELD,
-  behind_another: 'an older segment stays, and only the oldest go',
+  behind_another: 'an older segment stays, and segments are removed oldest first',
 }
 
 export function addPrune(program: ProgramCommand): void {
@@ -32,22 +32,23 @@ export function addPrune(program: ProgramCommand): void {
     .command('prune')
     .summary('remove the oldest days from database and journal')
     .description(
-      'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first; imported ' +
-        'segments by the days of their requests. ' +
-        "They can't be replayed any more. Segments that aren't archived stay, with their rows. " +
-        'In PostgreSQL only the rows of this journal go, and its segments only once their bytes are kept there or in an ' +
-        'object store (see ship). Stop the projector first. A later run finishes what a run that was killed has begun.',
+      'Removes the rows of all segments of the UTC days before a date, then their archives, oldest first. ' +
+        "They can't be replayed any more. An imported segment counts by the days of its requests. Segments " +
+        "that aren't archived stay, with their rows. In PostgreSQL only this journal's rows are removed, and " +
+        'a segment only if its bytes are kept there or in an object store (see ship). Stop the projector ' +
+        'first. A later run finishes what a killed one has begun.',
     )
     .journalOption()
     .storeOption()
     .requiredOption('--before <date>', 'remove the days before this one: 2026-11-22', parseDay)
     .option(
       '--chunks',
-      "also remove what PostgreSQL keeps of these days' bytes: then nothing there can give them back",
+      "also remove these days' bytes that PostgreSQL keeps: they can't be restored from there then",
     )
     .exclusiveOption(
       '--shipped-to <address>',
-      'where `ship` sends the segments, s3://bucket/prefix: one that is there whole may go, and with a file of SQLite no other',
+      'where `ship` sends the segments, s3://bucket/prefix: a segment that is complete there may be ' +
+        'removed; with an SQLite database, only such segments are',
       'chunks',
       parseS3,
     )
@@ -78,7 +79,8 @@ export function describePrune({ dry_run, rows, segments, left, bytes, replays_fr
     const { 0: first, length, [length - 1]: last } = segments
     const span = first === last ? first : `${first} to ${last}`
     const can = dry_run ? "couldn't" : "can't"
-    // Imported segments go by the days of their requests, which aren't those of their names.
+    // Imported segments are pruned by the days of their requests, which aren't those of their
+    // names.
     const isGap = replays_from !== null && last !== undefined && replays_from < last
     lines.push(
       isGap

@@ -9,11 +9,10 @@ export function addRedate(program: ProgramCommand): void {
     .command('redate')
     .summary('bring writers back from a segment dated in the future')
     .description(
-      'After a clock was ahead, this gives segments dated in the future the next names of today, so that ' +
-        'writers, which stay on the newest segment, go on with today’s. The order of all lines stays ' +
-        'as it is, and writers may go on while it runs. A database that has projected such segments is rebuilt, as by ' +
-        'replay. Correct the clock and stop the projector first. The exit code is 1 if a segment ' +
-        'stays in the future.',
+      'If a clock was ahead, writers stay on a segment dated in the future, since it is the newest. This ' +
+        'gives such segments the next names of today. The order of all lines stays as it is, and writers may ' +
+        'run meanwhile. A database that has projected such segments is rebuilt, as by replay. Correct the ' +
+        'clock and stop the projector first. The exit code is 1 if a segment stays in the future.',
     )
     .placeOptions()
     .option('--dry-run', 'only say what it would do')

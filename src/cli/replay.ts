@@ -23,21 +23,22 @@ export function addReplay(program: ProgramCommand): void {
     .command('replay')
     .summary('rebuild the database from the journal')
     .description(
-      'Rebuilds every projection from the first line of the journal, in one transaction: readers keep ' +
-        'the old view until it is done, and an interrupted replay changes nothing. Stop the projector ' +
-        'first. Rows that never came from a journal are kept. With --into the rebuilt database is a new one, ' +
-        'and the old one stays as it is; with --diff what differs is told, and the exit code is 1 if anything does. ' +
-        'Lines that the old one has not projected yet differ, too.',
+      'Rebuilds every projection from the first line of the journal, in one transaction: readers keep the ' +
+        'old view until it is done, and an interrupted replay changes nothing. Stop the projector first. Rows ' +
+        'that never came from a journal are kept. With --into the result is a new database, and the old one ' +
+        'stays as it is. With --diff the differences between them are listed, and the exit code is 1 if there ' +
+        'are any; lines that the old one has not projected yet make some, too.',
     )
     .journalOption()
     .storeOption()
     .chunksOption()
     .option(
       '--allow-missing',
-      'rebuild even if segments that were projected, sealed or archived are gone or shorter, as in a backup that is older than the database: the rows of what is missing are lost then',
+      'rebuild even if segments that were projected, sealed or archived are gone or shorter, as in a backup ' +
+        'that is older than the database: the rows of missing lines are lost',
     )
-    .option('--into <path>', 'make a rebuilt database at this new path instead')
-    .option('--diff', 'tell by table and column what differs from the old database; with --into')
+    .option('--into <path>', 'write the rebuilt database to this new path instead')
+    .option('--diff', 'list by table and column what differs from the old database; needs --into')
     .rollupLabelOption()
     .jsonOption()
     .examples(

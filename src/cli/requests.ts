@@ -13,10 +13,12 @@ import { type FilterFlags, filterOf } from './run/filter-options.js'
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
 
-/** The options that a live tail can't be combined with: it shows requests as they come. */
+/**
+ * The options that --follow can't be combined with, since it shows requests as they are projected.
+ */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
-/** `cost` is that in the currency that is shown. */
+/** `cost` means the cost in the currency that is shown. */
 const SORTS = ['timestamp', 'cost', 'cost_sats', 'cost_usd', 'latency_ms'] as const
 
 interface RequestsFlags extends FilterFlags {
@@ -36,16 +38,16 @@ export function addRequests(program: ProgramCommand): void {
     .command('requests')
     .summary('the list of requests')
     .description(
-      'Lists requests, the newest first. Of a stream it shows how long it ran. A stream whose end is not known is ' +
-        'open, and after an hour unfinished; – means unknown. --json is the body of ' +
-        'GET /v1/requests?details=true.',
+      'Lists requests, the newest first, and for a stream how long it ran. A stream whose end is not known ' +
+        'is open, or after an hour unfinished; – means unknown. --json prints the body of GET ' +
+        '/v1/requests?details=true.',
     )
     .storeOption()
     .filterOptions()
     .unpricedOption()
     .choiceOption(
       '--sort <column>',
-      'what to sort by, cost being that in the currency that is shown; timestamp by default',
+      'what to sort by; cost is the one in the currency that is shown. timestamp by default',
       SORTS,
     )
     .choiceOption('--order <order>', 'desc by default', ['asc', 'desc'])
@@ -58,12 +60,13 @@ export function addRequests(program: ProgramCommand): void {
     )
     .exclusiveOption(
       '--cursor <cursor>',
-      "pages by key, each as fast as the first: 'start', then the next_cursor of the page before",
+      "page by key, so that each page is as fast as the first: 'start', then the next_cursor of the page before",
       'page',
     )
     .exclusiveOption(
       '--follow',
-      'show the last ten, then each request as it comes, until Ctrl-C; a stream’s line changes when it ends, or comes again in a pipe; with --json one object a line',
+      'show the last ten requests, then each new one, until Ctrl-C. When a stream ends, its line changes; ' +
+        'in a pipe it is printed again. With --json one object per line',
       NOT_FOLLOWED,
     )
     .jsonOption()
@@ -80,7 +83,7 @@ export function addRequests(program: ProgramCommand): void {
       if (flags.follow) {
         if (filter.before !== undefined) {
           command.error(
-            `error: option '--follow' needs a window that goes on: found '--range ${flags.range}'`,
+            `error: option '--follow' needs a window that is still open: found '--range ${flags.range}'`,
           )
         }
         const { followRequests } = await import('./run/follow.js')

@@ -20,14 +20,15 @@ interface RestoreFlags {
 export function addRestore(program: ProgramCommand): void {
   program
     .command('restore')
-    .summary('give a host its lost journal back')
+    .summary('restore the journal of a host that has lost it')
     .description(
-      'Writes a journal anew, byte for byte, from a PostgreSQL database that holds its lines, from the object store ' +
-        'that `ship` has sent its segments to, or from both, of each what the other lacks: for a host that has lost its ' +
-        'disk. The directory must not exist or be empty, and no projector may be at work on the journal. Archived ' +
-        'segments become plain ones again. Lines that had not been projected when the disk was lost are lost; an object ' +
-        'store alone has the segments of days that are over. Afterwards `verify` and `project` go on as before. The ' +
-        'exit code is 1 if segments that were sealed are nowhere.',
+      'Restores a journal, byte for byte, for a host that has lost its disk: from a PostgreSQL database ' +
+        'that holds its lines, from the object store that `ship` has sent its segments to, or from both, ' +
+        'where each supplies what the other lacks. The directory must be empty or not exist yet, and no ' +
+        'projector may be running for the journal. Archived segments become plain ones again. Lines that had ' +
+        'not been projected when the disk was lost are lost; an object store alone has only the segments of ' +
+        'days that are over. Afterwards `verify` and `project` work as before. The exit code is 1 if bytes ' +
+        'that were sealed are in none of them.',
     )
     .journalOption()
     .addOption(
@@ -37,7 +38,7 @@ export function addRestore(program: ProgramCommand): void {
     )
     .schemaOption()
     .option('--from <address>', 'where `ship` has sent the journal to: s3://bucket/prefix', parseS3)
-    .requiredOption('--journal-id <id>', 'the id of the journal, as the table journals has it')
+    .requiredOption('--journal-id <id>', 'the id of the journal, as in the table journals or in journal.json')
     .jsonOption()
     .examples(
       'request-journal restore --db postgres://projector@db.example/requests --journal-id 0b7f… --journal /var/log/requests',
@@ -48,7 +49,7 @@ export function addRestore(program: ProgramCommand): void {
 
 async function runRestore(flags: RestoreFlags, command: Command): Promise<void> {
   const { journal, from, schema, journalId } = flags
-  // The environment may name the file that other commands are about.
+  // The environment may name a file, which is meant for other commands.
   const isOfThis = flags.db !== undefined && (isPostgresAddress(flags.db) || from === undefined)
   const database = isOfThis || command.getOptionValueSource('db') === 'cli' ? flags.db : undefined
   if (database === undefined && from === undefined) {
@@ -66,7 +67,7 @@ async function runRestore(flags: RestoreFlags, command: Command): Promise<void> 
       visible(`${countText(segments, 'segment')} restored into ${journal}: ${formatBytes(bytes)}`),
       ...missing.map(
         ({ segment, from }) =>
-          `${segment} was sealed and is nowhere from byte ${from} on: bring it back from a backup`,
+          `${segment} was sealed, but is in none of them from byte ${from} on: bring it back from a backup`,
       ),
     ].join('\n'),
   )

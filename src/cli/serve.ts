@@ -40,13 +40,15 @@ export function addServe(program: ProgramCommand): void {
     .command('serve')
     .summary('HTTP API, dashboard and metrics')
     .description(
-      'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, /v1/series, ' +
-        '/v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and /openapi.json with all of ' +
-        'it. Waits for a database that does not exist yet. A database in PostgreSQL has the requests of all journals, and needs no journal ' +
-        'here. With --project it runs the projector too, and exits with 1 ' +
-        "if that can't go on. With --ingest it appends what is sent to POST /v1/events to the journal. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route " +
-        'but /healthz and /livez asks for it, as a bearer token or as the password of a browser. Without one it listens to ' +
-        'this machine only. A token from --ingest-token-file or REQUEST_JOURNAL_INGEST_TOKEN appends requests, and reads nothing.',
+      'Serves the database over HTTP until SIGTERM or Ctrl-C: the dashboard at /, GET /v1/stats, ' +
+        '/v1/series, /v1/requests and /v1/stream, /metrics for Prometheus, /healthz and /livez, and ' +
+        '/openapi.json with all of it. Waits for a database that does not exist yet. A database in PostgreSQL ' +
+        'has the requests of all journals, and needs no journal here. With --project it runs the projector ' +
+        "too, and exits with 1 if that can't continue. With --ingest it appends what is sent to POST " +
+        '/v1/events to the journal. With a token, from --token-file or REQUEST_JOURNAL_TOKEN, every route but ' +
+        '/healthz and /livez needs it, as a bearer token or as the password in a browser. Without one it ' +
+        'serves this machine only. A token from --ingest-token-file or REQUEST_JOURNAL_INGEST_TOKEN lets ' +
+        'clients append requests, and read nothing.',
     )
     .storeOption()
     .journalOption()
@@ -57,18 +59,18 @@ export function addServe(program: ProgramCommand): void {
     )
     .rollupLabelOption()
     .addOption(
-      new Option('--ingest', 'take events with POST /v1/events, which needs a token').env(
+      new Option('--ingest', 'take events at POST /v1/events, which needs a token').env(
         'REQUEST_JOURNAL_INGEST',
       ),
     )
     .settingOption(
       '--token-file <file>',
-      'a file with the token that clients must give; of several, a line each, any will do',
+      'a file with the token that clients must give, or with several, one per line, any of which will do',
       parsePath,
     )
     .settingOption(
       '--ingest-token-file <file>',
-      'the same for clients that append requests with POST /v1/events, and may do nothing else',
+      'the same for clients that may append requests at POST /v1/events, and nothing else',
       parsePath,
     )
     .settingOption(
@@ -158,13 +160,14 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   if (!stop.aborted) print(server.url)
   const supervisor = new Supervisor(logger)
   supervisor.ready()
-  // An event loop that turns answers requests. A projector that can't go on ends the server below.
+  // As long as the event loop turns, requests are answered. If the projector can't continue, the
+  // server is ended below.
   if (supervisor.signEveryMs !== null) {
     setInterval(() => supervisor.alive(), supervisor.signEveryMs / 2).unref()
   }
   await Promise.race([asked, server.finished]).catch((error) => {
     // Nothing new would appear any more: a supervisor has to know, and may start it again.
-    logger.error({ err: error }, "Stopping: the projector can't go on")
+    logger.error({ err: error }, "Stopping: the projector can't continue")
     process.exitCode = 1
     killAfter(STOP_MS, logger)
   })
@@ -175,7 +178,10 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   process.exit()
 }
 
-/** The tokens of a text, one a line. An empty text stays: it is one that can't be used. */
+/**
+ * Splits a text into tokens, one per line. An empty text stays as a token, which the server then
+ * refuses.
+ */
 function tokensOf(text: string | undefined): string[] | undefined {
   const lines = text?.split(/\r?\n/)
   return lines?.filter((line) => line !== '' || lines.length === 1)

@@ -8,7 +8,7 @@ import type { ProgramCommand } from './run/command.js'
 import { parseS3 } from './run/options.js'
 
 const REASONS: Record<NotShippedReason, string> = {
-  not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day',
+  not_sealed: 'not sealed yet: a projector does that ten minutes after its UTC day is over',
   altered: 'NOT WHAT WAS SEALED: run `request-journal verify`',
 }
 
@@ -17,12 +17,13 @@ export function addShip(program: ProgramCommand): void {
     .command('ship')
     .summary('send sealed segments to an object store')
     .description(
-      'Sends sealed segments, journal.json and the manifest to any store with the protocol of S3, gzipped, in parts of ' +
-        'at most 32 MiB of lines, each an object under PREFIX/JOURNAL-ID/SEGMENT/. Nothing is ever overwritten: what is ' +
-        'there already is compared by size and hash, and an object that differs is an error. A run that was killed is ' +
-        'taken up by the next one; run it each hour from a timer. Credentials, region and endpoint are those of ' +
-        'AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and so on, as for the tools of AWS; it needs the ' +
-        'package @aws-sdk/client-s3. The exit code is 1 if a segment is not what was sealed.',
+      'Sends sealed segments, journal.json and the manifest, gzipped, to any object store that speaks the ' +
+        'protocol of S3, in parts of at most 32 MiB of lines, each an object under ' +
+        'PREFIX/JOURNAL-ID/SEGMENT/. Nothing is ever overwritten: what is there already is compared by size ' +
+        'and hash, and an object that differs is an error. The next run continues one that was killed; run it ' +
+        'every hour from a timer. Credentials, region and endpoint come from AWS_ACCESS_KEY_ID, AWS_PROFILE, ' +
+        'AWS_REGION, AWS_ENDPOINT_URL and so on, as for the tools of AWS. Needs the package ' +
+        '@aws-sdk/client-s3. The exit code is 1 if a segment is not what was sealed.',
     )
     .journalOption()
     .requiredOption('--to <address>', 'where to: s3://bucket/prefix', parseS3)

@@ -19,9 +19,9 @@ export function addShow(program: ProgramCommand): void {
     .summary('one request with its journal lines')
     .argument('<id>', 'the id, as `requests` lists it, or a correlation_id', parseId)
     .description(
-      'Shows all that is known of one request: its row, its labels, where its lines stand in the journal, and the ' +
-        'lines themselves, from the segment or its archive. With a correlation_id it shows all that is logged under it, ' +
-        'the newest last; --json is a list then.',
+      'Shows everything that is known about one request: its row, its labels, the places of its lines in ' +
+        'the journal, and the lines themselves, from the segment or its archive. With a correlation_id it ' +
+        'shows everything that is logged under it, the newest last, and --json prints a list.',
     )
     .journalOption()
     .storeOption()
@@ -37,7 +37,7 @@ export function addShow(program: ProgramCommand): void {
       await askDatabase(flags, async (database) => {
         const id = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
         const detail = Number.isSafeInteger(id) ? await getRequest(database, id, { journal }) : null
-        // Digits may be a correlation_id too, which is any text.
+        // A correlation_id may consist of digits too.
         const details = detail === null ? await getRequestsOf(database, text, { journal }) : [detail]
         if (details.length === 0) {
           const { heldPlaces } = await import('../queries/rows/held-completions.js')
@@ -53,7 +53,7 @@ function notFound(text: string, held: readonly JournalPlace[]): CommandFailure {
   if (first === undefined) return new CommandFailure(`Request ${text} not found`)
   const where = `byte ${formatCount(first.byte_offset)} of ${first.segment}`
   return new CommandFailure(
-    `Request ${text} not found, only its completion: that is held since ${where}, because no request_logged with this correlation_id has come`,
+    `Request ${text} not found, only its completion: it is held, from ${where}, because no request_logged with this correlation_id has been projected`,
   )
 }
 
@@ -123,7 +123,7 @@ function tokenText(tokens: RequestDetail['tokens']): string {
   return parts.length === 0 ? whole : `${whole}; ${parts.join(', ')}`
 }
 
-/** The costs in each currency that has any, and how they came about. */
+/** The costs in each currency that has any, and how they were computed. */
 function costFields(detail: RequestDetail): Field[] {
   const { cost_source, price, exchange_rate } = detail
   const costs = CURRENCIES.flatMap((currency): Field[] => {
@@ -179,12 +179,12 @@ function priceText({ per_million, per_request, currency, valid_from, ...price }:
   ].join(', ')
 }
 
-/** `67000.5 usd for a bitcoin, observed at 2026-11-22 09:00:00 UTC, told at byte 70 of …` */
+/** `67000.5 usd for a bitcoin, observed at 2026-11-22 09:00:00 UTC, set at byte 70 of …` */
 function rateText({ usd_per_btc, observed_at, segment, byte_offset, source }: RateOfRequest): string {
   return [
     `${usd_per_btc} usd for a bitcoin`,
     `observed at ${formatTime(observed_at)} UTC`,
-    `told at byte ${formatCount(byte_offset)} of ${segment}`,
+    `set at byte ${formatCount(byte_offset)} of ${segment}`,
     ...(source === null ? [] : [`from ${source}`]),
   ].join(', ')
 }

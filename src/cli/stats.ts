@@ -18,7 +18,7 @@ interface StatsFlags extends FilterFlags {
   json?: true
 }
 
-/** How many groups the page has if there are more than an answer may have. */
+/** How many groups are printed if there are more than an answer may have. */
 const MAX_GROUPS_OF_PAGE = 100
 
 const GROUPS: readonly string[] = [
@@ -38,8 +38,8 @@ export function addStats(program: ProgramCommand): void {
     .command('stats')
     .summary('counts, costs, tokens, latency')
     .description(
-      'Counts requests, failures, tokens, costs and latency, over all time by default. The page has a ' +
-        'table by model by default; --json is the body of GET /v1/stats, with groups only when --group-by ' +
+      'Counts requests, failures, tokens, costs and latency, over all time by default. Prints a table by ' +
+        'model by default; --json prints the body of GET /v1/stats, which has groups only when --group-by ' +
         'asks for them.',
     )
     .storeOption()
@@ -52,24 +52,26 @@ export function addStats(program: ProgramCommand): void {
     .suggest('--group-by', GROUPS)
     .numberOption(
       '--limit <n>',
-      'at most this many groups, those with the most requests, or by --sort; the rest is one group, other',
+      'at most this many groups, those with the most requests, or cost with --sort; the rest becomes one group, other',
       1,
       MAX_GROUPS,
     )
     .choiceOption(
       '--sort <what>',
-      'what the groups of the page are sorted by and have their shares of; hours and days stay in their order. requests by default',
+      'what groups are sorted by and what their bars are shares of; hours and days stay in their order. ' +
+        'requests by default',
       ['requests', 'cost'],
     )
     .option(
       '--percentiles',
-      'p50, p95 and p99 of the latency, within 1.6 %; without this option the page has them if they fit',
+      'p50, p95 and p99 of the latency, within 1.6 %; printed without this option too, if there is room',
     )
-    .unpricedOption('how many requests have no known cost, which the page has in any case if they fit')
+    .unpricedOption('how many requests have no known cost, printed without this option too, if there is room')
     .option(
       '--unknown',
-      'how many requests the totals leave out: without a known cost, failed or not, or without known tokens; and ' +
-        'streams whose end is not known: open, or unfinished after an hour. The page has them if they fit',
+      'how many requests the totals leave out: without a known cost, failed or not, or without known ' +
+        'tokens; and streams whose end is not known: open, or unfinished after an hour. Printed without this ' +
+        'option too, if there is room',
     )
     .jsonOption()
     .examples(

@@ -15,8 +15,9 @@ export function addStatus(program: ProgramCommand): void {
     .command('status')
     .summary('segments, positions, lag, rejected lines')
     .description(
-      'Shows the state of journal and database: the segments, how far each is projected, and what is waiting. The exit ' +
-        "code is 1 if a segment is distrusted, truncated or gone, or if a file that looks like one isn't read.",
+      'Shows the state of journal and database: the segments, how far each is projected, and what is ' +
+        'waiting. The exit code is 1 if there is a warning, such as that a segment is distrusted, truncated ' +
+        "or gone, that a disk is full, or that a file that looks like a segment isn't read.",
     )
     .journalOption()
     .storeOption()
@@ -69,7 +70,7 @@ function databaseLines({ database }: StatusReport, databasePath: string): string
   ]
 }
 
-/** A replica doesn't know it. */
+/** @param isRunning null: a replica is asked, which doesn't know it. */
 function runningText(isRunning: boolean | null): string {
   if (isRunning === null) return 'unknown'
   return isRunning ? 'running' : 'not running'
@@ -120,7 +121,10 @@ function segmentTable(segments: readonly SegmentStatus[], width: number): string
   return hidden > 0 ? [table, `… and ${countText(hidden, 'older one')} (--json has all)`] : [table]
 }
 
-/** The other journals of a database in PostgreSQL. What isn't committed yet only their hosts know. */
+/**
+ * Lists the other journals of a PostgreSQL database. Only their hosts know what isn't committed
+ * yet.
+ */
 function otherJournals(database: DatabaseStatus | null, width: number): string[] {
   const { other_journals: journals = [], more_journals: more = 0 } = database ?? {}
   if (journals.length === 0) return []

@@ -47,16 +47,17 @@ export function addVerify(program: ProgramCommand): void {
     .command('verify')
     .summary('every line against its checksum and its row')
     .description(
-      'Reads every line of the journal, archived segments too, checks its checksum, and compares each ' +
-        'event with its row and each row with its line; names what is missing, doubled or altered, and ' +
-        'segments that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and ' +
-        'a projector may go on while it runs; a temporary database beside it takes about as much free space, and twice as much in the temporary folder for one in PostgreSQL. ' +
-        'With --no-db, or if there is no such file, it checks the journal alone. The exit code is 1 ' +
-        'if anything is wrong; rejected lines, and lines that wait for the projector, are not.',
+      'Reads every line of the journal, archived segments too, checks its checksum, and compares each event ' +
+        'with its row and each row with its line. Names what is missing, doubled or altered, and segments ' +
+        'that are truncated, swapped or gone, with segment and byte offset. Changes nothing, and the ' +
+        'projector may run meanwhile. Needs free space for a temporary database, about as much as the ' +
+        'database takes; for PostgreSQL twice as much, in the temporary folder. With --no-db, or if there is ' +
+        'no such file, it checks the journal alone. The exit code is 1 if anything is wrong; lines that are ' +
+        'rejected, or not projected yet, do not count as wrong.',
     )
     .journalOption()
     .storeOption()
-    .option('--no-db', 'check the journal alone, as that of a backup')
+    .option('--no-db', 'check the journal alone, for example in a backup')
     .jsonOption()
     .examples('request-journal verify', 'request-journal verify --json | jq .chain.head')
     .action(runVerify)
@@ -101,13 +102,13 @@ const WORDS = {
   recompressed: (count: number) => `${countText(count, 'archive')} compressed again, with the same lines`,
   accepted_missing: (count: number) =>
     `${countText(count, 'segment')} gone, as accepted with --allow-missing`,
-  unjournaled: (count: number) => `${formatCount(count)} never from a journal`,
+  unjournaled: (count: number) => `${formatCount(count)} not from the journal`,
   added: (count: number) =>
     `${formatCount(count)} of them added by another program, and in no sum (\`request-journal doctor\`)`,
   held: (count: number) => countText(count, 'held completion'),
   superseded: (count: number) => countText(count, 'overwritten completion'),
   pending: (count: number) => `${countText(count, 'line')} not projected yet`,
-  to_reprice: (count: number) => `${formatCount(count)} to be repriced, so that no cost was compared`,
+  to_reprice: (count: number) => `${formatCount(count)} to be repriced, so costs were not compared`,
 }
 
 /** `; 3 late, 1 rejected`; nothing if all are 0. */

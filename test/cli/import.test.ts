@@ -70,8 +70,8 @@ test.for([
     ['--from', 'csv', '--map', 'a=time'],
     "option --map: found the field 'time', expected one of correlation_id",
   ],
-  [['--undo', '3f9a12c4'], "'--undo' takes no file, and there is "],
-  [['--list'], "'--list' takes no file, and there is "],
+  [['--undo', '3f9a12c4'], "'--undo' takes no file, found "],
+  [['--list'], "'--list' takes no file, found "],
   [[], "required option '--from <source>' not specified"],
 ] as const)('%j is wrong use', async ([words, text], { workspace }) => {
   const { status, stderr } = await runHere(['import', 'file.csv', '--journal', workspace.journal, ...words])

@@ -105,5 +105,5 @@ test('a completion whose request has not come is named with its place', async ({
   await projectOnce({ journal, database })
   const { status, stderr } = await runHere(['show', 'lost', '--journal', journal, '--db', database])
   expect(status).toBe(1)
-  expect(stderr).toContain(`not found, only its completion: that is held since byte 0 of ${DAY}, because`)
+  expect(stderr).toContain(`not found, only its completion: it is held, from byte 0 of ${DAY}, because`)
 })

@@ -145,10 +145,10 @@ test('a label that no request has is named, and groups are sorted by cost when a
     "note: no request in this window has the label 'Team'\n",
   )
   expect((await ask('--group-by', 'label:team,model', '--json')).stderr).toMatch(
-    /'team,model': it is one name/,
+    /'team,model': the comma is part of the name/,
   )
   expect((await ask('--label', 'team=unknown')).stderr).toBe(
-    'note: the label \'team\' of the requests in this window is "", search; --without-label team takes those without one\n',
+    'note: in this window the label \'team\' has these values: "", search; --without-label team takes those without one\n',
   )
   const { stdout, stderr } = await ask('--group-by', 'label:team', '--sort', 'cost')
   expect(stderr).toBe('')
@@ -174,7 +174,9 @@ test('a range that is over has an end, and one that goes on has none', async ({ 
   const { status, stderr } = await runHere(args)
   expect({ status, stderr }).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining("'--follow' needs a window that goes on: found '--range yesterday'"),
+    stderr: expect.stringContaining(
+      "'--follow' needs a window that is still open: found '--range yesterday'",
+    ),
   })
 })
 

@@ -209,7 +209,7 @@ describe.skipIf(!isThere('python3', '--version'))('the Python appender (needs py
     expect((await runHere(['init', '--journal', journal, '--json'])).json).toEqual(made.json)
     expect(linesOfJournal(journal)).toHaveLength(1)
     const { stderr } = await runHere(['init', '--journal', journal, '--mode', '660'])
-    expect(stderr).toContain('was there already, with mode 600')
+    expect(stderr).toContain('exists already, and keeps its mode 600')
     expect(await runHere(['init', '--journal', journal, '--mode', '440'])).toMatchObject({ status: 2 })
   })
 

@@ -134,7 +134,7 @@ test("a projector that can't go on ends it with 1, and the log says why", async 
     if (name.endsWith('.ndjson')) writeFileSync(join(place.journal, name), '')
   }
   expect(await exit).toEqual([1, null])
-  expect(logged()).toMatch(/SEGMENT_(TRUNCATED|REPLACED)[\s\S]*Stopping: the projector can't go on/)
+  expect(logged()).toMatch(/SEGMENT_(TRUNCATED|REPLACED)[\s\S]*Stopping: the projector can't continue/)
 })
 
 test('a port that is in use is named, before anything is projected: exit 1', async ({ place }) => {

@@ -11,8 +11,8 @@ export interface ApiAndProjector {
 
 /**
  * Starts the projector for `--project`, and for `--serve` the API and the dashboard with it. If the
- * projector has to stop for good, that is logged and the proxy goes on: requests are still logged
- * in the journal, from which a projector catches up later.
+ * projector has to stop for good, that is logged and the proxy continues: requests are still
+ * appended to the journal, from which a projector catches up later.
  */
 export async function startApiAndProjector(
   flags: ProxyFlags,
@@ -49,7 +49,7 @@ export async function startApiAndProjector(
 
 function tellFailure(finished: Promise<void>, logger: Logger): void {
   finished.catch((error) => {
-    logger.error({ err: error }, "The projector can't go on; requests are passed on and logged all the same")
+    logger.error({ err: error }, "The projector can't continue; requests are still forwarded and logged")
     process.exitCode = 1
   })
 }

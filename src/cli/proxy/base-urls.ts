@@ -1,12 +1,18 @@
 import type { ProxiedUpstream } from '../../clients/proxy/index.js'
 
-/** The variables by which the SDKs of some providers find their base URL; that of the rest is OpenAI's. */
+/**
+ * The environment variables from which some providers' SDKs take their base URL; the others use
+ * OpenAI's.
+ */
 const VARIABLES: Record<string, string> = {
   anthropic: 'ANTHROPIC_BASE_URL',
   google: 'GOOGLE_GEMINI_BASE_URL',
 }
 
-/** Says what clients of each upstream set, as lines that a shell reads: `OPENAI_BASE_URL=…`. */
+/**
+ * Lists the variable that clients of each upstream set, in lines that a shell can read:
+ * `OPENAI_BASE_URL=…`.
+ */
 export function baseUrlLines(upstreams: readonly ProxiedUpstream[]): string[] {
   return upstreams.map(({ provider, url, target }) => {
     const variable = VARIABLES[provider]

@@ -17,14 +17,17 @@ import type { CommonFlags } from './command.js'
 import { describeFailure } from './failure.js'
 import { exitCodeAfter, stopOnSignal } from './process.js'
 
-/** How many bad lines are named one by one. */
+/** How many bad lines are reported one by one. */
 const NAMED_LINES = 20
 
-/** How long a pipe is read on after a signal: until it has been silent for a while, or at most. */
+/**
+ * How long a pipe is still read after a signal: until it has been silent for the first of these
+ * times, and at most for the second.
+ */
 const SILENCE_MS = 100
 const READ_ON_MS = 1000
 
-/** Appends the events on stdin, and answers with what became of them. */
+/** Appends the events on stdin, and prints how many were appended and refused. */
 export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>): Promise<void> {
   const journal = openJournal({ directory: options.journal, logger: warningsForPeople })
   const run = new AppendRun(journal)
@@ -38,7 +41,7 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
   stop.addEventListener('abort', () => stopReading(run, isPipe))
   try {
     const read = () => readStdin(run, stop)
-    // Of a pipe nobody knows whether it is slow or silent.
+    // Not for a pipe: nobody would know whether the time is its writer's or this program's.
     await (isFile ? withElapsedTime(read) : read())
   } catch (error) {
     process.exitCode = 1
@@ -46,7 +49,7 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
     else
       note(`line ${run.line}: ${visible(error.message)}; stopped here, nothing from this line on is appended`)
   }
-  // Also after a failure: the events before it have to be synced.
+  // Close even after a failure: the events before it have to be synced.
   try {
     await journal.close()
   } catch (error) {
@@ -65,8 +68,8 @@ export async function appendStdin(options: Pick<CommonFlags, 'journal' | 'json'>
 }
 
 /**
- * Stops reading. Of a pipe the lines are read that are in it already, or that a program which got
- * the same Ctrl-C writes as it ends: nobody else has them.
+ * Stops reading stdin. Lines that are already in a pipe are read first, and so are those that a
+ * program that got the same Ctrl-C writes as it ends: they would be lost otherwise.
  */
 function stopReading(run: AppendRun, isPipe: boolean): void {
   const until = isPipe ? Date.now() + READ_ON_MS : 0
@@ -89,7 +92,7 @@ async function readStdin(run: AppendRun, stop: AbortSignal): Promise<void> {
     // A destroyed stream ends with an error.
     if (!stop.aborted) throw error
   }
-  // The last line may have no newline, but a line that a signal has cut isn't one.
+  // The last line may lack its newline, but a line that a signal has cut off isn't whole.
   if (scanner.pendingBytes > 0 && !stop.aborted) {
     for (const line of scanner.scan(Buffer.from('\n'))) run.add(line)
   }
@@ -97,7 +100,7 @@ async function readStdin(run: AppendRun, stop: AbortSignal): Promise<void> {
 
 /** Appends lines and counts what became of them. */
 class AppendRun {
-  /** The number of the last line, from 1; blank ones count here. */
+  /** The number of the last line, from 1; blank lines count. */
   line = 0
   appended = 0
   refused = 0
@@ -122,7 +125,7 @@ class AppendRun {
       return
     }
     try {
-      // append checks whether it is one.
+      // `append` checks whether it is an event.
       for (const event of eventsOf(parsed.members)) {
         this.#journal.append(event as RequestLog)
         this.appended++
@@ -149,9 +152,9 @@ const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'com
 const COMPLETION_MEMBERS = Object.keys(FIELDS.stream_completed)
 
 /**
- * The events that a line of stdin stands for. A line of an export is a request as it was in the
- * end: a completed one becomes two events, which make the same row again. Any other line is an
- * event itself.
+ * Returns the events of a line of stdin. A line of an export is a request in its final state: a
+ * completed stream becomes two events, which give the same row again. Any other line is an event
+ * itself.
  */
 function eventsOf(members: Record<string, unknown>): EventInput[] {
   if (!isExported(members)) return [members as unknown as EventInput]
@@ -166,8 +169,8 @@ function eventsOf(members: Record<string, unknown>): EventInput[] {
 }
 
 /**
- * Leaves out the costs of an exported request that nobody logged: they follow from prices and
- * exchange rates, of which another journal may have others.
+ * Leaves out the costs of an exported request that weren't logged: they were computed from prices
+ * and exchange rates, which may be different in another journal.
  */
 function withLoggedCosts(members: Record<string, unknown>): Record<string, unknown> {
   if (!Object.hasOwn(members, 'cost_source')) return members

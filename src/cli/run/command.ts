@@ -20,7 +20,7 @@ import {
 } from './options.js'
 
 const MAX_ROLLUP_LABELS = 8
-/** With the margin and a backslash it fills a line of 80 columns. */
+/** With the margin and a backslash, a line of this length has 80 columns. */
 const EXAMPLE_WIDTH = 71
 const YES_OR_NO = ['true', 'false']
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -35,12 +35,12 @@ export interface CommonFlags {
 
 const suggestions = new WeakMap<Option, readonly string[]>()
 
-/** The values of {@link ProgramCommand.suggest}. */
+/** The values that {@link ProgramCommand.suggest} has set for an option. */
 export function suggestionsOf(option: Option): readonly string[] | undefined {
   return suggestions.get(option)
 }
 
-/** Whether an option may be given more than once, as its description says then. */
+/** Whether an option may be given more than once: then its description says so. */
 export function isRepeatable({ description }: Option): boolean {
   return description.includes('may be repeated')
 }
@@ -52,8 +52,9 @@ export class ProgramCommand extends Command {
   }
 
   /**
-   * Adds an option. One with a value is refused if it is given twice, as the first would be ignored.
-   * A setting, which the environment may give too, may be given again: a script's own is overridden.
+   * Adds an option. An option with a value is refused if it is given twice, since the first value
+   * would be ignored. A setting, which the environment may also give, may be given again, so that
+   * one in a script can be overridden.
    */
   override addOption(option: Option): this {
     super.addOption(option)
@@ -107,21 +108,24 @@ export class ProgramCommand extends Command {
   chunksOption(): this {
     return this.option(
       '--no-chunks',
-      "don't keep the journal's bytes in PostgreSQL beside the rows: then `restore` can't give them back",
+      "don't keep the journal's bytes in PostgreSQL, from which `restore` could bring them back",
     )
   }
 
-  /** Adds the options for the places of journal and database. */
+  /** Adds the options that say where journal and database are. */
   placeOptions(): this {
     return this.journalOption().databaseOption()
   }
 
-  /** @param when what stands in the place of a default. */
+  /** @param when what the help shows in place of a default. */
   jsonOption(when?: string): this {
     return this.addOption(new Option('--json', 'answer with one line of JSON').default(undefined, when))
   }
 
-  /** May be repeated, or have names with commas between them, as in its environment variable. */
+  /**
+   * Adds an option that may be repeated, or list names separated by commas, as its environment
+   * variable does.
+   */
   rollupLabelOption(): this {
     return this.addOption(
       new Option(
@@ -144,7 +148,7 @@ export class ProgramCommand extends Command {
 
   /** Adds the options that choose which requests a command is about. */
   filterOptions(): this {
-    const range = `requests of a time up to now, or of a day, month or year of --timezone: ${SUPPORTED_RANGES}`
+    const range = `requests of a time span up to now, or of a day, month or year in --timezone: ${SUPPORTED_RANGES}`
     this.exclusiveOption('--range <range>', range, 'since', parseRange)
       .option(
         '--since <time>',
@@ -164,7 +168,8 @@ export class ProgramCommand extends Command {
       )
       .settingOption(
         '--timezone <zone>',
-        'the zone of days, months, times without an offset, and times that are shown, by its name in the IANA database: Europe/Berlin; UTC by default',
+        'the time zone of days, months, times without an offset and times shown, by its IANA name: ' +
+          'Europe/Berlin; UTC by default',
         parseTimeZone,
       )
       .option('--model <name>', 'requests of one model: its whole name, in upper or lower case')
@@ -181,7 +186,7 @@ export class ProgramCommand extends Command {
       .exclusiveOption('--open', 'streams of the last hour whose end is not known', 'unfinished')
       .option('--unfinished', 'streams from before the last hour whose end is not known')
       .option('--journal-id <id>', 'requests of one journal: its id, or the name of its host')
-      .option('--correlation-id <id>', 'all that is logged under this correlation_id')
+      .option('--correlation-id <id>', 'everything that is logged under this correlation_id')
       .choiceOption(
         '--success <yes>',
         'only requests that succeeded, or with false those that failed',
@@ -196,7 +201,8 @@ export class ProgramCommand extends Command {
     this.suggest('--range', RANGE_WORDS)
     this.choiceOption(
       '--currency <currency>',
-      'the currency of costs and of --min-cost; by default the one in which the window has known costs, sats first',
+      'the currency of costs and of --min-cost; by default one in which costs are known in the window, sats ' +
+        'before usd',
       CURRENCIES,
     )
     for (const name of VALUE_FILTER_NAMES) {
@@ -238,7 +244,7 @@ export class ProgramCommand extends Command {
   }
 
   /**
-   * Adds an option with a value, which the environment may give too: `REQUEST_JOURNAL_MAX_STREAMS`
+   * Adds an option with a value that the environment may also give: `REQUEST_JOURNAL_MAX_STREAMS`
    * for `--max-streams`.
    */
   settingOption<T>(
@@ -256,7 +262,7 @@ export class ProgramCommand extends Command {
     return this.addHelpText('after', `\n${title}:\n${lines.map(wrapExample).join('\n')}`)
   }
 
-  /** Names values that shells offer for an option which takes others too. */
+  /** Names values that shells offer for an option that also takes others. */
   suggest(flag: string, values: readonly string[]): this {
     const option = this.options.find(({ long }) => long === flag)
     if (option !== undefined) suggestions.set(option, values)

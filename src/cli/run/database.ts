@@ -26,10 +26,11 @@ export async function withDatabase<T>(
 }
 
 /**
- * As {@link withDatabase}. On a terminal it says how long the answer takes, and anywhere it says if
- * the answer, or the error in its place, is older than the journal.
+ * Does what {@link withDatabase} does. A terminal also shows how long the answer has taken so far,
+ * and a note on stderr says if the database is older than the journal, whether there is an answer
+ * or an error.
  *
- * @param isTimed whether it says how long the answer takes.
+ * @param isTimed whether a terminal shows how long the answer has taken.
  */
 export async function askDatabase<T>(
   flags: DatabaseFlags,

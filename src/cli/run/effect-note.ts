@@ -9,9 +9,9 @@ export interface JournalFlags extends Partial<DatabaseFlags> {
 }
 
 /**
- * Says in one line when events that were just appended take effect, as far as the journal's database
- * tells: the one that was named, else that of the environment or of this directory, or the one beside
- * the journal.
+ * Says in one line when events that were just appended take effect, as far as a database of the
+ * journal shows it: the one that was named, or else the one that the environment names or that is
+ * in this directory, or the one next to the journal.
  */
 export async function effectText(flags: JournalFlags): Promise<string> {
   const { journal } = flags
@@ -33,8 +33,8 @@ export async function effectText(flags: JournalFlags): Promise<string> {
         ? `note: it takes effect once it is projected, and no projector runs: ${PROJECT}`
         : 'note: it takes effect within a second: a projector runs'
     } catch {
-      // There is no such database, or it says nothing of this journal.
+      // There is no such database, or it doesn't know this journal.
     }
   }
-  return `note: it takes effect once it is projected: a projector that runs does so at once; else ${PROJECT}`
+  return `note: it takes effect once it is projected: a running projector does that at once; otherwise ${PROJECT}`
 }

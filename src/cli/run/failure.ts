@@ -1,8 +1,8 @@
 import { visible } from '../output/terminal.js'
 
 /**
- * Errors whose message says all. They are told by name: the classes themselves would load
- * better-sqlite3.
+ * Errors whose message says everything. They are recognized by name, since importing the classes
+ * would load better-sqlite3.
  */
 const SAID_BY_MESSAGE = new Set([
   'CommandFailure',
@@ -28,8 +28,8 @@ export class CommandFailure extends Error {
 }
 
 /**
- * The exit code for an error: 2 if a question was wrong, which only the library can tell; otherwise
- * 1.
+ * The exit code for an error: 2 if a query was asked for with wrong options, which only the query
+ * itself finds out; otherwise 1.
  */
 export function exitCodeOf(error: unknown): number {
   const { name, code } = error as { name?: unknown; code?: unknown }

@@ -22,7 +22,7 @@ export interface FilterFlags
   success?: 'true' | 'false'
   failed?: true
   streaming?: 'true' | 'false'
-  /** True: the option of `stats` that adds counts. */
+  /** True: `--unpriced` of `stats` without a value, which adds counts. */
   unpriced?: RequestFilter['unpricedIn'] | true
 }
 
@@ -54,7 +54,7 @@ function yes(text: 'true' | 'false' | undefined): boolean | undefined {
   return text === undefined ? undefined : text === 'true'
 }
 
-/** The window of the options, whose words are those of the zone's clocks. */
+/** The window that the options name. Their words mean what the zone's clocks show. */
 function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC }: FilterFlags): Window {
   const now = Date.now()
   const bound = (words: string | undefined, edge: Edge) =>
@@ -66,7 +66,7 @@ function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC
   return { ...window, before: new Date(period.endMs).toISOString() }
 }
 
-/** A parser that takes the values of a filter, as they are written. */
+/** Makes a parser that checks a value of a filter and returns it as it is written. */
 export function valueParser(name: keyof ValueFilters): (text: string) => string {
   return (text) => {
     if (isValueOf(name, text)) return text
@@ -85,7 +85,7 @@ export function parseLabel(text: string, before: Record<string, string> = {}): R
   const name = text.slice(0, separator)
   if (Object.hasOwn(before, name)) {
     throw new InvalidArgumentError(
-      `The label '${name}' was given already, and a request has one value of it.`,
+      `The label '${name}' was given already, and a request has only one value for a label.`,
     )
   }
   return Object.fromEntries([...Object.entries(before), [name, text.slice(separator + 1)]])

@@ -20,20 +20,24 @@ import { CommandFailure } from './failure.js'
 import { lagText } from './lag-note.js'
 import { stopOnSignal } from './process.js'
 
-/** The time between two looks at the database. A look that finds nothing is two seeks. */
+/**
+ * The time between two polls of the database. A poll that finds nothing costs two seeks in an
+ * index.
+ */
 const LOOK_EVERY_MS = 200
-/** The time between two looks at a server that is away. */
+/** The time between two attempts to reach a server that is away. */
 const RETRY_MS = 1000
-/** How many requests are shown before new ones come, as with `tail`. */
+/** How many of the latest requests are shown first, as `tail` does. */
 const SHOWN_BEFORE = 10
 /** How many ids are searched for them. */
 const SEARCHED_BEFORE = 1000
 
-/** The size of a terminal that doesn't tell it. */
+/** The size to assume if a terminal doesn't report its own. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 }
 
 /**
- * Prints requests as they come, and streams again when they end, until the process is told to stop.
+ * Prints requests as they are projected, and streams again when they end, until a signal stops the
+ * process.
  */
 export async function followRequests(
   { db, schema }: { db: string; schema?: string },
@@ -45,7 +49,7 @@ export async function followRequests(
   const file = isFile ? fileIdentityAt(db) : null
   let isAway = false
   await withDatabase({ db, ...(schema === undefined ? {} : { schema }) }, async (database) => {
-    // Chosen once: the least cost of a tail doesn't change its currency on the way.
+    // Chosen once, so that the currency of --min-cost doesn't change while requests are followed.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
     const output = outputFor(asJson, shown, zone)
@@ -74,7 +78,7 @@ export async function followRequests(
   })
 }
 
-/** The old file would stay silent for ever, and nothing would say why. */
+/** Nothing would ever appear in the old file, and nothing would say why. */
 function databaseRemoved(databasePath: string): CommandFailure {
   return new CommandFailure(
     `${databasePath}: the database was removed or replaced while it was followed: start again once there is one`,
@@ -86,7 +90,7 @@ function showLastOnes(database: QueryDatabase, filter: RequestFilter, output: Sh
   const before = newRequests(database, {
     afterId: positionBefore(last_id, SEARCHED_BEFORE),
     limit: SEARCHED_BEFORE,
-    // No bound: the last ones of all are shown.
+    // Not limited, since only the last of these requests are shown.
     maxCharacters: Number.MAX_SAFE_INTEGER,
     filter,
   })
@@ -95,11 +99,11 @@ function showLastOnes(database: QueryDatabase, filter: RequestFilter, output: Sh
   return before
 }
 
-/** Shows requests, each look's together. */
+/** Shows requests; those of one poll appear together. */
 interface Shown {
-  /** @param hasEnded whether it is the end of a stream that was shown before. */
+  /** @param hasEnded whether the entry is the end of a stream that was shown before. */
   show(entry: RequestEntry, hasEnded?: boolean): void
-  /** Called once all of a look are shown. */
+  /** Called after all requests of a poll. */
   flush(): void
   /** Says something else, on stderr. */
   note(text: string): void
@@ -173,7 +177,7 @@ class FollowScreen implements Shown {
   }
 }
 
-/** Whether nobody has asked for no colours (https://no-color.org). */
+/** Whether to use colours: not if NO_COLOR is set (https://no-color.org). */
 function isColourWanted(): boolean {
   const { NO_COLOR } = process.env
   return NO_COLOR === undefined || NO_COLOR === ''

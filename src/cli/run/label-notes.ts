@@ -4,10 +4,13 @@ import type { QueryDatabase } from '../../store/query-database.js'
 import { note } from '../output/standard-error.js'
 import { visible } from '../output/terminal.js'
 
-/** How many values of a label a note names. */
+/** How many values of a label are named. */
 const NAMED = 5
 
-/** Says of the labels that nothing has matched what they are in the other requests of the window. */
+/**
+ * Notes, for each label that matched nothing, the values that it has in the requests of the window
+ * that match everything else.
+ */
 export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: RequestFilter): void {
   for (const [label, value] of Object.entries(labels)) {
     const { [label]: _, ...others } = labels
@@ -19,7 +22,7 @@ export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: 
     else if (!values.includes(value)) {
       const list = `${values.map((name) => name || '""').join(', ')}${other === undefined ? '' : ', …'}`
       const without = none === undefined ? '' : `; --without-label ${label} takes those without one`
-      note(visible(`note: the label '${label}' of the requests in this window is ${list}${without}`))
+      note(visible(`note: in this window the label '${label}' has these values: ${list}${without}`))
     }
   }
 }
@@ -27,7 +30,7 @@ export function noteLabels(database: QueryDatabase, { labels = {}, ...filter }: 
 /** Says that no request of the window has a label. */
 export function noteNoLabel(label: string): void {
   const advice = label.includes(',')
-    ? ': it is one name, and docs/asking.md says how to group by two things'
+    ? ': the comma is part of the name, and docs/asking.md shows how to group by two things'
     : ''
   note(visible(`note: no request in this window has the label '${label}'${advice}`))
 }

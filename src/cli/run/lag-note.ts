@@ -7,9 +7,9 @@ import { formatBytes, formatSeconds } from '../output/format.js'
 /** A running projector is usually behind by less, and needs no note. */
 const USUAL_LAG_SECONDS = 2
 
-/** What to run where nothing projects. */
+/** What to run if no projector runs. */
 export const PROJECT =
-  '`request-journal project --once` projects it, `request-journal project` what follows too'
+  '`request-journal project --once` projects it, and `request-journal project` also what is appended later'
 
 /** Where a database is, and its journal if it was named. */
 export interface DatabaseFlags {
@@ -20,8 +20,9 @@ export interface DatabaseFlags {
 
 /**
  * Says in one line that the answers of a database are older than its journal; null if they aren't.
- * The journal is the one that was named, else the one of the environment or of this directory, or
- * the one beside the database. One that isn't the database's own counts for nothing.
+ * The journal is the one that was named, or else the one that the environment names or that is in
+ * this directory, or the one next to the database. A journal that the database wasn't projected
+ * from is ignored.
  */
 export async function lagText(
   database: QueryDatabase,
@@ -33,7 +34,7 @@ export async function lagText(
       const lag = await databaseLag(directory, database, { database: db, schema })
       if (lag !== null) return textOf(lag)
     } catch {
-      // There is an answer without it, and `status` says what is wrong with the journal.
+      // The answer doesn't depend on this, and `status` says what is wrong with the journal.
     }
   }
   return null

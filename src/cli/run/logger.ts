@@ -4,8 +4,9 @@ import { standardError } from '../output/standard-error.js'
 import { visible } from '../output/terminal.js'
 
 /**
- * Makes a log on stderr: JSON lines, or lines for people if stderr is a terminal. A line is written
- * at once or kept. Neither a full disk nor a reader that doesn't read stops the work.
+ * Makes a logger that writes to stderr: JSON lines, or lines for people if stderr is a terminal. A
+ * line is written at once or kept for later, so neither a full disk nor a reader that doesn't read
+ * stops the work.
  */
 export async function createLogger(level: string): Promise<Logger> {
   const { pino } = await import('pino')
@@ -26,7 +27,8 @@ export async function createLogger(level: string): Promise<Logger> {
 }
 
 /**
- * Tells missing lines by a line like the others, so that programs which parse the log can read it.
+ * Makes stderr report missing lines in the log's own format, so that programs that parse the log
+ * can read it.
  */
 function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line): void {
   standardError.describeLoss = (dropped) => {
@@ -38,8 +40,8 @@ function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line):
 }
 
 /**
- * Makes texts safe for a terminal: rejected lines quote strangers, and pino-pretty escapes only the
- * first 32 characters.
+ * Makes texts safe for a terminal: rejected lines quote what strangers wrote, and pino-pretty
+ * escapes only ASCII's control characters.
  */
 function visibleFields(fields: Record<string, unknown>): Record<string, unknown> {
   const entries = Object.entries(fields)

@@ -6,7 +6,7 @@ import { TimeZone } from '../../queries/window/time-zone.js'
 import { instantOf } from '../../queries/window/window-words.js'
 import { isPostgresAddress, postgresAddress } from '../../store/postgres/connection/address.js'
 
-/** A parser of whole numbers within a range. */
+/** Makes a parser of whole numbers within a range. */
 export function wholeNumberBetween(least: number, greatest: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
@@ -15,7 +15,7 @@ export function wholeNumberBetween(least: number, greatest: number): (text: stri
   }
 }
 
-/** Checks the words for an instant. Which one they name depends on `--timezone`. */
+/** Checks words that name an instant. Which instant that is depends on `--timezone`. */
 export function parseTime(text: string): string {
   if (instantOf(text, 'start', Date.now()) !== null) return text
   throw new InvalidArgumentError(
@@ -32,7 +32,7 @@ export function parseTimeZone(name: string): TimeZone {
   }
 }
 
-/** Reads the path of a database's file, or the address of one in PostgreSQL. */
+/** Parses the path of a database file, or the address of a PostgreSQL database. */
 export function parseDatabase(text: string): string {
   if (!isPostgresAddress(text)) return parsePath(text)
   try {
@@ -43,7 +43,7 @@ export function parseDatabase(text: string): string {
   }
 }
 
-/** Reads the address of a place in an object store. */
+/** Parses the address of a place in an object store. */
 export function parseS3(text: string): string {
   try {
     s3Address(text)
@@ -53,7 +53,7 @@ export function parseS3(text: string): string {
   }
 }
 
-/** Reads the path of a database's file, for a command that doesn't take one in PostgreSQL. */
+/** Parses the path of a database file, for a command that doesn't work with PostgreSQL. */
 export function parseDatabaseFile(text: string): string {
   if (!isPostgresAddress(text)) return parsePath(text)
   throw new InvalidArgumentError('This command takes the file of an SQLite database only.')

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
 
 /**
- * Aborts at the first of these signals, with its name as the reason, and sets the exit code. A
- * second signal ends the process at once.
+ * Returns an AbortSignal that is aborted at the first of these process signals, with its name as
+ * the reason. The exit code is set then. A second signal ends the process at once.
  */
 export function stopOnSignal(
   signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'],
@@ -20,8 +20,8 @@ export function stopOnSignal(
 }
 
 /**
- * Runs a daemon, and aborts its signal when it is told to stop. A second signal means: don't wait.
- * A kill at any instant loses nothing.
+ * Runs a daemon, and aborts `stop` at SIGTERM or SIGINT. A second signal ends the process at once,
+ * which loses nothing.
  */
 export async function runDaemon(logger: Logger, run: (stop: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController()
@@ -47,15 +47,15 @@ export function killAfter(ms: number, logger: Logger): void {
   }, ms).unref()
 }
 
-/** The exit code that shells give a process which this signal has ended: 130 for SIGINT. */
+/** The exit code by which shells report that a signal has ended a process: 130 for SIGINT. */
 export function exitCodeAfter(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }
 
 /**
  * Keeps V8 from letting the space for new objects grow from 1 MiB to 32 MiB, which it does when
- * there is much garbage: a projector makes nothing else. Measured: the same CPU time, and 15 to 30
- * MiB less.
+ * there is much garbage. Nearly all that a projector allocates is garbage. Measured: the same CPU
+ * time, and 15 to 30 MiB less memory.
  */
 export function keepNewSpaceSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1')

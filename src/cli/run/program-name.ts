@@ -4,11 +4,11 @@ import { pathFrom, quoted } from '../../server/first-steps/shell.js'
 const NAME = 'request-journal'
 
 /**
- * How a command of this program begins, for people who type it where this process was started: the
- * program may run from a checkout, by npx, or be installed for all.
+ * Returns how to call this program from where this process was started, for commands that people
+ * copy: it may run from a checkout, through npx, or be installed globally.
  *
  * @param script the path that the process was started by.
- * @param folder where it was started.
+ * @param folder the directory that it was started in.
  * @param path the PATH of its environment.
  */
 export function programName(
@@ -16,7 +16,7 @@ export function programName(
   folder = process.cwd(),
   path = process.env['PATH'] ?? '',
 ): string {
-  // A bin of npm is a link, whose name stays.
+  // npm starts the program through a link with this name.
   if (basename(script) !== NAME) {
     return script.endsWith('.js') ? `node ${quoted(pathFrom(folder, script))}` : NAME
   }

@@ -199,7 +199,7 @@ describe('export --format parquet', () => {
     expect((await runHere([...asked, '--model', 'none'])).status).toBe(1)
     const wrong: [string[], string][] = [
       [asked.slice(0, 5), "needs '--partition-by day' and '--output"],
-      [[...asked, '--order', 'id'], "'--order timestamp' only"],
+      [[...asked, '--order', 'id'], "takes only '--order timestamp'"],
       [[...asked, '--bom'], "needs '--format csv'"],
       [['export', '--db', workspace.database, '--output', 's3://logs/x'], "needs '--format parquet'"],
     ]
