@@ -5,7 +5,7 @@
  * - `JOURNAL_NOT_FOUND`: the database has no journal with this id or host.
  * - `INVALID_SINCE`, `INVALID_UNTIL`, `INVALID_BEFORE`: the text isn't a strict RFC 3339 time;
  *   `INVALID_BEFORE` also when `until` is given too.
- * - `INVALID_FILTER`: two conditions exclude each other, or a filter's value isn't one.
+ * - `INVALID_FILTER`: two conditions exclude each other, or a filter doesn't take the value.
  * - `INVALID_RANGE`, `INVALID_GROUP_BY`, `INVALID_SORT`, `INVALID_ORDER`, `INVALID_BUCKET`,
  *   `INVALID_BY`, `INVALID_DIMENSION`: the value isn't one of those that the message lists;
  *   `INVALID_BUCKET` also when an answer would have too many buckets.
@@ -40,8 +40,8 @@ export const QUERY_ERROR_CODES = [
 export type QueryErrorCode = (typeof QUERY_ERROR_CODES)[number]
 
 /**
- * A question can't be answered as it was asked. The message is for whoever asked, and quotes what
- * they wrote.
+ * A question that can't be answered as it was asked. The message is for the person who asked, and
+ * quotes what they wrote.
  */
 export class QueryError extends Error {
   override readonly name = 'QueryError'
@@ -54,8 +54,8 @@ export class QueryError extends Error {
 }
 
 /**
- * How many groups an answer may have. With names of 1 KiB each, that is about as large as an answer
- * may be.
+ * How many groups an answer may have. With names of 1 KiB each, they fill about the largest answer
+ * that a server sends.
  */
 export const MAX_GROUPS = 20_000
 
@@ -69,9 +69,9 @@ export function isTooManyGroups(error: unknown): boolean {
 }
 
 /**
- * The value, if it is one of the options.
+ * Returns the value if it is one of the options.
  *
- * @param what names the value in the message: `sort field`.
+ * @param what what the message calls the value: `sort field`.
  * @param asked the value as the message quotes it.
  * @throws QueryError with this code.
  */

@@ -2,14 +2,14 @@ import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 
 /** A journal that a database has rows of. */
 export interface NamedJournal {
-  /** What the rows have in `Dialect.journal`. */
+  /** The value of `Dialect.journal` in its rows. */
   number: number
   journalId: string
   /** The name of its host, if no other journal has the same one; otherwise its id. */
   name: string
 }
 
-/** Lists the journals of a database: a file has one, or none yet. */
+/** Lists the journals of a database. A file has one, or none yet. */
 export function namedJournals(database: QueryDatabase): NamedJournal[] {
   const rows = database
     .prepare<[], { number: number; journal_id: string; host: string | null }>(dialectOf(database).journals)

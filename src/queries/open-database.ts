@@ -13,8 +13,8 @@ export interface OpenDatabaseOptions {
 type PostgresAddressText = `postgres://${string}` | `postgresql://${string}`
 
 /**
- * Opens a database for questions: the file at a path, or the tables that many journals share in
- * PostgreSQL. It is never created or migrated.
+ * Opens a database to read from it: the file at a path, or the tables that many journals share in
+ * PostgreSQL. Opening never creates or migrates it.
  *
  * @throws DatabaseError DATABASE_MISSING, DATABASE_BEHIND, NOT_A_DATABASE, …
  * @throws PostgresError SERVER_AWAY, LOGIN_REFUSED, SCHEMA_MISSING, …

@@ -14,30 +14,37 @@ import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
 import { modelsOf, type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'
 
-/** How the costs of a request came about, beside their source. */
+/** How the costs of a request came about, in addition to their source. */
 export interface CostOrigin {
-  /** The price that the costs were computed with; null: they weren't. */
+  /** The price that the costs were computed with; null if they weren't computed with one. */
   price: PriceOfRequest | null
   /**
-   * Tokens times price, for each part that has tokens; `price.per_request` is added to them. Null:
-   * the costs weren't computed with a price.
+   * The tokens times the price of each part that has tokens. The cost is their sum plus
+   * `price.per_request`. Null if the costs weren't computed with a price.
    */
   cost_parts: CostPart[] | null
-  /** The rate by which the other currency than `cost_currency` follows; null: by none. */
+  /**
+   * The rate that converts from `cost_currency` to the other currency; null if nothing was
+   * converted.
+   */
   exchange_rate: RateOfRequest | null
-  /** Why a cost is unknown; null: both are known, or nobody uses the currency of the one that isn't. */
+  /**
+   * Why a cost is unknown. Null if both are known, or if the unknown one is in an unused currency.
+   */
   unpriced: Unpriced | null
 }
 
-/** The event that set a price, and where it stands. */
+/** The event that set a price, and its place. */
 export interface PriceOfRequest extends Omit<PriceSet, 'type'>, JournalPlace {}
 
-/** The event that told an exchange rate, and where it stands. */
+/** The event that recorded an exchange rate, and its place. */
 export interface RateOfRequest extends Omit<ExchangeRateObserved, 'type'>, JournalPlace {}
 
-/** Tokens that are priced alike. Prices and costs are decimal texts, which are exact. */
+/** Tokens with the same price. Prices and costs are decimal texts, which are exact. */
 export interface CostPart {
-  /** Tokens of a part without a price of its own count for the whole, `input` or `output`. */
+  /**
+   * Tokens of a part without a price of its own are counted under the whole, `input` or `output`.
+   */
   part: PricePart
   tokens: number
   per_million: string
@@ -45,16 +52,16 @@ export interface CostPart {
 }
 
 export interface Unpriced {
-  /** In which currency the cost is unknown. */
+  /** The currency in which the cost is unknown. */
   currency: Currency | 'both'
   reason: UnpricedReason
   /** The reason as a sentence, for people. */
   text: string
-  /** The command that helps, with words in capitals for what only people know; null: none does. */
+  /** The command that helps, with words in capitals to be replaced; null if no command helps. */
   command: string | null
 }
 
-/** Tells how the costs of a stored row came about. */
+/** Finds out how the costs of a stored row came about. */
 export function costOrigin(database: QueryDatabase, row: RequestColumns): CostOrigin {
   const details = detailsOf(row.details)
   const facts: CostFacts = { ...row, ...details, success: row.success !== 0 }
@@ -70,7 +77,7 @@ export function costOrigin(database: QueryDatabase, row: RequestColumns): CostOr
   }
 }
 
-/** The price at a place, and what it makes of the usage. */
+/** Reads the price at a place, and multiplies the usage by it. */
 function computation(
   database: QueryDatabase,
   id: number,
@@ -115,7 +122,8 @@ function unpricedOf(
   const hasNone = cost_sats === null && cost_usd === null
   const currency = hasNone ? 'both' : cost_sats === null ? 'sats' : 'usd'
   if (!isSame) {
-    const text = 'A price or an exchange rate came after this request; its cost is computed soon.'
+    const text =
+      'A price or an exchange rate was set after this request was logged; its cost will be computed soon.'
     return { currency, reason: 'to_be_repriced', text, command: null }
   }
   if (currency === 'both') return { currency, ...adviceFor(facts, book, streaming !== 0) }
@@ -130,15 +138,15 @@ function adviceFor(facts: CostFacts, book: PriceBook, isStream: boolean): Advice
   if (reason === 'unknown_tokens') return { reason, text: unknownTokens(isStream), command: null }
   const text =
     reason === 'failed_without_usage'
-      ? 'It failed and nobody told its tokens, so it counts as not billed.'
+      ? 'It failed and its tokens were not logged, so it counts as not billed.'
       : "A price is in force, but the token counts can't be true: a part is larger than the whole, or the cost is too great for a number."
   return { reason, text, command: null }
 }
 
 function unknownTokens(isStream: boolean): string {
-  const text = 'The number of its tokens is unknown, and a price is for tokens.'
-  if (!isStream) return `${text} Whoever logs it has to log input_tokens and output_tokens.`
-  return `${text} A stream of chat completions tells it if the request has stream_options: { include_usage: true }, which loggedFetch adds with includeUsage: true, and the proxy with --include-usage.`
+  const text = 'The number of its tokens is unknown, and prices are for tokens.'
+  if (!isStream) return `${text} The program that logs it has to log input_tokens and output_tokens.`
+  return `${text} A stream of chat completions reports it if the request has stream_options: { include_usage: true }, which loggedFetch adds with includeUsage: true, and the proxy with --include-usage.`
 }
 
 function noRate({ timestamp }: CostFacts): Advice {
@@ -149,7 +157,7 @@ function noRate({ timestamp }: CostFacts): Advice {
 function noPrice(facts: CostFacts, book: PriceBook, reason: 'no_price' | 'price_not_in_force'): Advice {
   const { provider, timestamp } = facts
   const models = modelsOf(facts)
-  // A price that begins later is the one that people mean.
+  // If there is a price that begins later, it probably should have begun earlier.
   const later = book.priceFor({ ...facts, timestamp: AFTER_ALL_TIMES })?.event ?? null
   if (later !== null) {
     const since = `${later.valid_from.slice(0, 19).replace('T', ' ')} UTC`
@@ -165,12 +173,14 @@ function noPrice(facts: CostFacts, book: PriceBook, reason: 'no_price' | 'price_
   const text =
     known.length > 0
       ? `Prices of ${known.join(' and ')} are set, but none was in force for this request${terms && ` ${terms}`}.`
-      : `Nobody has set a price of ${models.join(' or ')}.`
+      : `No price is set for ${models.join(' or ')}.`
   const [model = ''] = [...known, ...models]
   return { reason, text, command: setCommand({ provider, model, service_tier: tier }, timestamp) }
 }
 
-/** What sets a price from the day of a timestamp on; null if a name can't be pasted. */
+/**
+ * Returns the command that sets a price from the day of a timestamp on; null if it can't be pasted.
+ */
 function setCommand(
   price: Pick<PriceSet, 'provider' | 'model' | 'service_tier'> & Partial<PriceSet>,
   timestamp: string,
@@ -194,7 +204,9 @@ function setCommand(
   return names.every(canBePasted) ? command : null
 }
 
-/** Whether a name may be pasted into a shell: control characters would do more than stand there. */
+/**
+ * Whether it is safe to paste a name into a shell: one with control characters could run something.
+ */
 function canBePasted(name: string): boolean {
   return name !== '' && !name.startsWith('-') && !/\p{C}/u.test(name)
 }

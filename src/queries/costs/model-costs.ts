@@ -4,7 +4,7 @@ import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 
-/** By which of a request's two models costs are told apart. */
+/** Which of a request's two models costs are grouped by. */
 export type CostsBy = 'response_model' | 'model'
 
 export interface ModelCostsOptions extends RequestFilter {
@@ -30,12 +30,12 @@ export interface ModelCosts {
 const BILLION = 1_000_000_000n
 const LOW_BITS = 32n
 
-/** The model's name by what costs are told apart by. */
+/** The SQL of the model's name. */
 const NAMES = { response_model: 'coalesce(response_model, model)', model: 'model' }
 
 /**
- * Sums costs by the model's exact name, from rows: the roll-ups don't tell models that answered
- * apart. To be called in a transaction.
+ * Sums costs by the model's exact name, from rows: the roll-ups don't know which model answered. To
+ * be called in a transaction.
  *
  * @throws QueryError INVALID_SINCE, INVALID_BEFORE, PROVIDER_NOT_FOUND, …; TIMED_OUT
  */

@@ -2,12 +2,14 @@ import type { PriceSet } from '../../events/event-types.js'
 import { isBefore } from '../../events/place.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 
-/** The key of a price: of two with the same key the later one is in force. */
+/**
+ * Returns the key of a price: if two prices have the same key, the later one replaces the other.
+ */
 export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {
   return JSON.stringify([provider, model, service_tier, min_input_tokens])
 }
 
-/** Groups prices by their keys, each group by `valid_from` and then by place. */
+/** Groups prices by their keys. Each group is sorted by `valid_from`, then by place. */
 export function historiesOf(prices: readonly PlacedPrice[]): Map<string, PlacedPrice[]> {
   const histories = new Map<string, PlacedPrice[]>()
   for (const price of prices.toSorted(compareTimes)) {
@@ -24,7 +26,10 @@ function compareTimes(a: PlacedPrice, b: PlacedPrice): number {
   return isBefore(a, b) ? -1 : 1
 }
 
-/** The price of a history that is in force at an instant; null: none, or it was withdrawn. */
+/**
+ * Returns the price of a history that is in force at an instant; null if there is none, or no
+ * longer.
+ */
 export function inForceAt<T extends { event: PriceSet }>(history: readonly T[], instant: string): T | null {
   const last = history.findLast(({ event }) => event.valid_from <= instant)
   return last === undefined || isWithdrawn(last.event) ? null : last

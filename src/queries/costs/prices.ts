@@ -8,40 +8,41 @@ import { type JournalPlace, journalPlace } from '../rows/full-row.js'
 import { historiesOf, inForceAt } from './price-history.js'
 
 export interface PricesOptions {
-  /** The prices in force at this time: strict RFC 3339. @default now */
+  /** The time at which the prices are in force: strict RFC 3339. @default now */
   at?: string | undefined
   /**
-   * Every price that was ever set instead, also those that are replaced, withdrawn, or in force
-   * later; each with `until`. @default false
+   * Lists every price that was ever set instead, including those that were replaced or withdrawn,
+   * or that aren't in force yet; each with `until`. @default false
    */
   all?: boolean | undefined
-  /** Only those of this model, exactly. */
+  /** Only prices of this model, by its whole name. */
   model?: string | undefined
-  /** Only those of this provider, exactly; those of any provider too. */
+  /** Only prices of this provider, by its whole name, and prices that hold for any provider. */
   provider?: string | undefined
 }
 
-/** A price: the event that set it, and the place of that event. With `all` it needn't be in force. */
+/**
+ * A price: the event that set it, and the place of that event. With `all` it needn't be in force.
+ */
 export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {
   /**
-   * Only with `all`: when the next price of its key comes into force; its own `valid_from` if that
-   * one corrects it. Null: it has no end.
+   * Only with `all`: when the next price with the same key takes effect. That is its own
+   * `valid_from` if the next one corrects it. Null if there is no next one.
    */
   until?: string | null
 }
 
 /** The JSON that `prices` prints. */
 export interface PriceAnswer {
-  /** Canonical. */
+  /** A canonical timestamp. */
   at: string
-  /** By model, provider, service tier and number of tokens. */
+  /** Sorted by model, provider, service tier and number of tokens. */
   prices: PriceInForce[]
 }
 
 /**
- * Lists the prices that are in force at a time, each with its conditions, since when it is in force
- * and where it is from. Prices that came into force before and were replaced aren't listed, nor are
- * withdrawn ones.
+ * Lists the prices that are in force at a time, each with its conditions, when it took effect and
+ * where it is from. Prices that were replaced or withdrawn by then aren't listed.
  *
  * @throws QueryError INVALID_SINCE if `at` isn't a strict RFC 3339 time.
  */

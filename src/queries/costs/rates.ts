@@ -4,12 +4,12 @@ import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { type JournalPlace, journalPlace } from '../rows/full-row.js'
 
-/** An exchange rate, and where its event stands. */
+/** An exchange rate, and the place of its event. */
 export interface ListedRate extends Omit<ExchangeRateObserved, 'type'>, JournalPlace {}
 
 /**
- * Lists every exchange rate, the newest first. Of those at the same time the one that was appended
- * last, which corrects the others, stands first.
+ * Lists every exchange rate, the newest first. If several are for the same time, the one that was
+ * appended last comes first: it corrects the others.
  */
 export function rates(database: QueryDatabase): ListedRate[] {
   return readPrices(database).rates.toSorted(compareRates).map(listedRate)

@@ -2,7 +2,7 @@ import type { TimeRange } from '../../folds/costs/time-range.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { all } from '../window/condition.js'
 
-/** No more rows are counted, because whoever asks once a second must not read millions of them. */
+/** Counting stops here: a caller that asks once a second must not read millions of rows. */
 const MAX_COUNTED = 100_000
 
 export interface RowsToRepriceOptions {
@@ -23,7 +23,7 @@ export function countRowsToReprice(
     { sql: dialect.isSameJournal('p', 'r'), values: [] },
     dialect.timestampIn('r.timestamp', { from: range?.from, before: range?.until }),
   ])
-  // CROSS JOIN makes SQLite begin with what is pending, of which there is hardly ever more than one.
+  // CROSS JOIN makes SQLite begin with the pending repricings: there is hardly ever more than one.
   const statement = database.prepare<unknown[], number>(
     `SELECT count(*) FROM (
        SELECT 1 FROM (SELECT * FROM repricing WHERE ${pending.sql}) p CROSS JOIN requests r

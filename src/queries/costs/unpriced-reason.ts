@@ -7,21 +7,22 @@ import { CURRENCIES, knownCurrencies } from '../window/currency.js'
 /**
  * Why a cost is unknown:
  *
- * - `no_price`: nobody has set a price of its model.
+ * - `no_price`: no price is set for its model.
  * - `price_not_in_force`: prices of its model are set, but none of them was in force for it.
- * - `unknown_tokens`: nobody told the tokens that a price is multiplied by.
+ * - `unknown_tokens`: the tokens by which a price is multiplied weren't logged.
  * - `inconsistent_tokens`: a part of its tokens is larger than the whole, or its cost is too great
  *   to be stored as a number.
- * - `failed_without_usage`: it failed and nobody told its tokens, so it counts as not billed.
+ * - `failed_without_usage`: it failed and its tokens weren't logged, so it counts as not billed.
  * - `no_rate`: its cost is known in the other currency, and no exchange rate is new enough.
- * - `to_be_repriced`: what the cost follows from is there, and the projector computes it soon.
+ * - `to_be_repriced`: the price or exchange rate is known by now, and the projector will compute
+ *   the cost soon.
  */
 export type UnpricedReason = UsageProblem | 'no_price' | 'price_not_in_force' | 'no_rate' | 'to_be_repriced'
 
-/** Why a request without a cost in either currency has none. */
+/** Returns why a request has no cost, if it has none in either currency. */
 export function unpricedReason(facts: CostFacts, book: PriceBook): Exclude<UnpricedReason, 'no_rate'> {
   const isUsageUnknown = facts.input_tokens === null && facts.output_tokens === null
-  // No price changes that, so it is the reason whether there is one or not.
+  // No price would change that, so it is the reason whether or not there is a price.
   if (isUsageUnknown && !facts.success) return 'failed_without_usage'
   const price = book.priceFor(facts)
   if (price === null) {
@@ -35,14 +36,16 @@ export function unpricedReason(facts: CostFacts, book: PriceBook): Exclude<Unpri
   return isComputed ? 'to_be_repriced' : 'inconsistent_tokens'
 }
 
-/** The model that the provider says answered, and the one that was asked for. */
+/**
+ * Returns the model that the provider says answered, if it is another one, and the one asked for.
+ */
 export function modelsOf({ model, response_model }: PricedRequest): string[] {
   return response_model == null || response_model === model ? [model] : [response_model, model]
 }
 
 /**
- * The currencies that somebody uses: a cost is known in them, or exchange rates were told, by which
- * costs are known in both.
+ * Returns the currencies that are in use: those in which any cost is known, or both if there are
+ * exchange rates to convert with.
  */
 export function usedCurrencies(database: QueryDatabase): readonly Currency[] {
   const rate = database.prepare('SELECT 1 FROM exchange_rates LIMIT 1').get()

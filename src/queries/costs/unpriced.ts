@@ -13,24 +13,24 @@ export interface UnpricedModel {
   provider: string | null
   /** The model's name, as the client asked for it. */
   model: string
-  /** The model that the provider says answered. Null: not told. */
+  /** The model that the provider says answered. Null: it wasn't logged. */
   response_model: string | null
-  /** Null: none was told. */
+  /** Null: it wasn't logged. */
   service_tier: string | null
   requests: number
-  /** Those of the requests for which prices of the model are set, but not in force. */
+  /** How many of the requests have a price for their model that wasn't in force. */
   not_in_force: number
   input_tokens: number
   output_tokens: number
-  /** The timestamps of the first and the last of them. */
+  /** The timestamps of the first and the last of the requests. */
   first: string
   last: string
 }
 
-/** How many requests are unpriced for a reason. */
+/** How many requests are unpriced for one reason. */
 export interface UnpricedCount {
   reason: UnpricedReason
-  /** In which currency the cost is unknown. */
+  /** The currency in which the cost is unknown. */
   currency: Currency | 'both'
   requests: number
   /** How many of these failed. */
@@ -39,26 +39,27 @@ export interface UnpricedCount {
 
 /** The JSON that `prices unpriced` prints. */
 export interface UnpricedAnswer {
-  /** Those with most tokens first. */
+  /** The models with the most tokens come first. */
   unpriced: UnpricedModel[]
   /**
-   * Requests without a cost that no price would change: their tokens aren't known, or are more in a
-   * part than in the whole.
+   * How many requests have no cost that a price could give them: their tokens aren't known, or a
+   * part of them is larger than the whole.
    */
   without_usage: number
   /**
-   * All unpriced requests by reason, those with most requests first. The counts of a currency and
-   * of `both` add up to what stats count as unpriced in it. A currency that nobody uses has none.
+   * The numbers of unpriced requests by reason, the most frequent reason first. The counts of a
+   * currency and of `both` add up to what statistics count as unpriced in that currency. A currency
+   * that isn't in use has no counts.
    */
   reasons: UnpricedCount[]
-  /** The currencies that somebody uses. */
+  /** The currencies that are in use. */
   currencies: readonly Currency[]
 }
 
 /**
- * Tells why requests are unpriced, and lists the models without a price: requests with known tokens
- * for which nobody has told a cost and no price is in force, by provider, model and service tier,
- * those with most tokens first. It reads every row of the window.
+ * Finds out why requests are unpriced, and lists the models without a price: requests with known
+ * tokens for which no cost was logged and no price is in force, grouped by provider, model and
+ * service tier, those with the most tokens first. It reads every row of the window.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, MODEL_NOT_FOUND,
  *   PROVIDER_NOT_FOUND

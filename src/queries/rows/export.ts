@@ -21,20 +21,23 @@ export interface ExportOptions extends RequestFilter {
 }
 
 /**
- * One request as it is exported: named as in the events, so that the command `append` takes it. Its
- * costs are those that count, wherever they are from; details that it doesn't have are left out.
+ * One request as it is exported. Its members are named as in the events, so that the command
+ * `append` takes it. Its costs are those that sums count, whatever their source; details that it
+ * doesn't have are left out.
  */
 export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
   id: number
   /** The source of the costs; left out if they are unknown. */
   cost_source?: CostSource
-  /** The currency of the source's figure; left out if it has both, or there are no costs. */
+  /**
+   * The currency of the source's figure; left out if the source has both, or there are no costs.
+   */
   cost_currency?: Currency
   stream_duration_ms: number | null
-  /** Where the request stands in the journal; null: it isn't from the journal. */
+  /** The place of the request in the journal; null if it isn't from the journal. */
   segment: string | null
   byte_offset: number | null
-  /** Where the completion stands that has overwritten it; left out without one. */
+  /** The place of the completion that changed it last; left out if there is none. */
   completed_segment?: string
   completed_byte_offset?: number
 }
@@ -42,14 +45,14 @@ export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
 const ORDERS = ['id', 'timestamp'] as const
 
 /**
- * How many rows one read takes. No snapshot is held between two reads, so that the WAL can be
- * checkpointed.
+ * How many rows are read at once. No snapshot is held between two reads, so that SQLite can
+ * checkpoint the WAL.
  */
 const PAGE_ROWS = 1000
 
 /**
- * Reads requests one after the other, however many there are: those that were there when it began,
- * a page at a time, so that neither memory nor a read transaction grows.
+ * Reads requests one after the other, however many there are: those that exist when it begins. It
+ * reads a page at a time, so that neither memory nor a read transaction grows.
  *
  * @throws QueryError at the first step: INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
  *   MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_ORDER
@@ -61,9 +64,9 @@ export function* exportRequests(
   const { order = 'id', ...asked } = options
   const filter = checkedFilter(database, asked)
   const readRows = oneOf(ORDERS, order, 'INVALID_ORDER', 'export order') === 'id' ? rowsById : rowsByTimestamp
-  const isThere = dialectOf(database).isThereNow(database)
+  const existsNow = dialectOf(database).isThereNow(database)
   for (let end: FullRow | null = null; ; ) {
-    const rows: FullRow[] = pageOf(readRows(database, filter, isThere, end))
+    const rows: FullRow[] = pageOf(readRows(database, filter, existsNow, end))
     for (const row of rows) yield exportedRequest(row)
     end = rows.at(-1) ?? null
     if (end === null) return
@@ -73,13 +76,13 @@ export function* exportRequests(
 function rowsById(
   database: QueryDatabase,
   filter: RequestFilter,
-  isThere: Condition,
+  existsNow: Condition,
   end: FullRow | null,
 ): Iterable<FullRow> {
   const { isAfterId, rowKey, unindexed } = dialectOf(database)
   const after = end === null ? [] : [isAfterId(end.id)]
-  const { sql, values } = all([rowCondition(database, filter), isThere, ...after])
-  // The few rows of a correlation_id are found by its own index.
+  const { sql, values } = all([rowCondition(database, filter), existsNow, ...after])
+  // The few rows with a correlation_id are found by its index.
   const hint = filter.correlationId === undefined ? unindexed : ''
   const statement = database.prepare<unknown[], FullRow>(
     `SELECT ${fullColumns(database)} FROM requests ${hint} WHERE ${sql} ORDER BY ${rowKey} LIMIT ${PAGE_ROWS}`,
@@ -90,13 +93,13 @@ function rowsById(
 function* rowsByTimestamp(
   database: QueryDatabase,
   filter: RequestFilter,
-  isThere: Condition,
+  existsNow: Condition,
   end: FullRow | null,
 ): Iterable<FullRow> {
   const after = end === null ? null : { key: end.timestamp, id: end.id }
   let left = PAGE_ROWS
   for (const seek of seeksAfter(windowRange(filter), 'asc', after)) {
-    const { sql, values } = all([rowCondition(database, filter, seek.range), isThere, ...seek.ids])
+    const { sql, values } = all([rowCondition(database, filter, seek.range), existsNow, ...seek.ids])
     const statement = database.prepare<unknown[], FullRow>(
       `SELECT ${fullColumns(database)} FROM requests WHERE ${sql} ORDER BY ${timestampColumn(database, filter)}, id LIMIT ?`,
     )
@@ -143,7 +146,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
   }
 }
 
-/** The members that most requests don't have. */
+/** Returns the members that most requests don't have, if this one does. */
 function details(row: FullRow): Partial<ExportedRequest> {
   const { cost_usd, provider_cost_usd, cost_source, cost_currency } = row
   const members = { ...detailsOf(row.details), cost_usd, provider_cost_usd, cost_source, cost_currency }

@@ -18,7 +18,7 @@ export function greatestId(database: QueryDatabase): number {
   return database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get() as number
 }
 
-/** Where a line stands in the journal. */
+/** The place of a line in the journal. */
 export interface JournalPlace {
   /** The segment's name. */
   segment: string
@@ -26,11 +26,12 @@ export interface JournalPlace {
 }
 
 /**
- * A place by the columns of a row; null where the row, or its completion, isn't from the journal.
+ * Makes a place from the columns of a row; null if the row, or its completion, isn't from the
+ * journal.
  */
 export function journalPlace(segmentId: number | null, byteOffset: number | null): JournalPlace | null {
   if (segmentId === null || byteOffset === null) return null
-  // Another program may have written any number into a row that it has added.
+  // Another program may have added the row, with any number in it.
   return { segment: segmentOfId(segmentId)?.name ?? String(segmentId), byte_offset: byteOffset }
 }
 
@@ -43,7 +44,7 @@ export function labelsOf({ labels }: FullRow): Record<string, string> | null {
       ? (parsed as Record<string, string> | null)
       : null
   } catch {
-    // Another program has added this row, and its text isn't JSON.
+    // Another program has added the row, with a text that isn't JSON.
     return null
   }
 }

@@ -8,25 +8,24 @@ import { listSegments, type Segment } from '../../journal/segments.js'
 import type { JournalPlace } from './full-row.js'
 
 /**
- * Thrown when a line stands in an archive and archives aren't to be read: all bytes before it have
- * to be decompressed.
+ * Thrown when a line is in an archive and the caller doesn't want archives to be read: all bytes
+ * before the line would have to be decompressed.
  */
 export class ArchivedLineError extends Error {
   override readonly name = 'ArchivedLineError'
 }
 
-/** A line as the journal has it, or the reason why it can't be shown. */
+/** The text of a line in the journal, or the reason why it can't be shown. */
 export type JournalLine = { text: string } | { text: null; reason: string }
 
 const NEWLINE = 0x0a
-/** Most lines are much shorter. */
+/** Most lines are much shorter than this. */
 const FIRST_READ_BYTES = 16 * 1024
 
 /**
  * Reads the journal's line at a place, from the segment or its archive.
  *
- * @param correlationId the line must have it, or leave it out: a line of another request isn't
- *   shown.
+ * @param correlationId a line with another correlation_id isn't shown: it is about another request.
  * @throws ArchivedLineError without `readArchives`.
  */
 export async function readJournalLine(
@@ -65,7 +64,7 @@ function readPlain(directory: string, segment: Segment, byteOffset: number): Buf
   }
 }
 
-/** Decompresses the archive from its beginning, and stops where the line ends. */
+/** Decompresses the archive from its beginning, up to the end of the line. */
 async function readArchived(directory: string, segment: Segment, byteOffset: number): Promise<Buffer> {
   const reader = new ArchivedSegmentReader(directory, segment)
   try {
@@ -83,7 +82,7 @@ function upToNewline(bytes: Buffer): Buffer {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
-/** The line that some bytes begin with, which stand at a place. */
+/** Returns the line with which the bytes at a place begin. */
 export function lineAt(bytes: Buffer, place: JournalPlace, correlationId: string): JournalLine {
   return describe(upToNewline(bytes), place, correlationId)
 }
@@ -92,16 +91,17 @@ function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correla
   const place = `byte ${byte_offset} of ${segment}`
   if (bytes.length === 0) return missing(`${segment} ends before byte ${byte_offset}`)
   const event = eventAt(bytes, byte_offset)
-  if (event === null) return missing(`no event stands at ${place} any more: run \`request-journal verify\``)
+  if (event === null) return missing(`there is no event at ${place} any more: run \`request-journal verify\``)
   const found = event.members['correlation_id']
   if (typeof found === 'string' && safeIdentifier(found) !== correlationId) {
-    return missing(`another request stands at ${place}: this is not the journal that the row came from`)
+    return missing(`there is another request at ${place}: this is not the journal that the row came from`)
   }
   return { text: event.bytes.toString() }
 }
 
 /**
- * The event of a line, or the one that recovery finds at its beginning if the line doesn't decode.
+ * Decodes the event of a line. If that fails, it takes the one that recovery finds at its
+ * beginning.
  */
 function eventAt(
   bytes: Buffer,

@@ -6,31 +6,34 @@ import { type RequestFilter, rowCondition, windowRange } from '../window/filter.
 import { narrow, PERIOD_LENGTH, startingWith } from '../window/terms.js'
 import type { PageEnd, RequestOrder } from './page-end.js'
 
-/** The sums that tell how many requests match: PostgreSQL adds up all periods before the first is read. */
+/**
+ * The sums from which the number of matching requests follows. They are few, because PostgreSQL
+ * adds up all periods before it returns the first.
+ */
 const COUNTED = ['requests', 'failures', 'streams', 'failed_streams'] as const
 
 /** A range of timestamps in which rows match. */
 export interface Stretch {
   range: TextRange
-  /** How many matching rows at its beginning, in the order asked for, are left out. */
+  /** How many matching rows to leave out at the beginning, in the order asked for. */
   skip: number
 }
 
 /** A day or an hour with its matching rows. */
 interface MatchingPeriod {
   range: TextRange
-  /** How many rows match, those of the period that lie outside the window included. */
+  /** How many rows of the whole period match, including those outside the window. */
   requests: number
   /** Whether the window begins or ends in this period. */
   isCut: boolean
 }
 
 /**
- * Finds where a slice's rows are, hour by hour in its order. By what the roll-ups say, it passes
- * over hours without a matching row, and over those whose rows are all left out. So the thousandth
- * page, and one of a rare model, cost no more than the first one.
+ * Finds the hours with the rows of a slice, in its order. With the roll-ups, it skips hours without
+ * a matching row, and hours whose rows are all left out. So the thousandth page, or a page of a
+ * rare model, costs no more than the first page.
  *
- * @param filter about success, streaming, and dimensions that the roll-ups have.
+ * @param filter may be about success, streaming, and dimensions that the roll-ups have.
  */
 export function* matchingStretches(
   database: QueryDatabase,
@@ -58,7 +61,7 @@ export function* matchingStretches(
   }
 }
 
-/** The window from the end of the page before on. */
+/** Returns the part of the window that begins where the previous page ended. */
 function rangeAfter(filter: RequestFilter, order: RequestOrder, end: PageEnd | null): TextRange {
   const range = windowRange(filter)
   if (typeof end?.key !== 'string') return range
@@ -88,7 +91,7 @@ function* matchingPeriods(
     tally.add(COUNTED, sums, 1)
     const requests = tally.requestsThat(filter.success, filter.streaming)
     if (requests === 0) continue
-    // A shorter period is the whole timestamp of a row from before the journal.
+    // A shorter period is the whole timestamp of a row older than the journal.
     const whole = period.length === length ? startingWith(period) : { from: period, to: period }
     const start = period === first ? { from: range.from } : {}
     const end = period === last ? { to: range.to, before: range.before } : {}

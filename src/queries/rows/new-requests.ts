@@ -23,11 +23,11 @@ export type { NewRequests, NewRequestsOptions } from './tail-answer.js'
 export type { TailPosition } from './tail-position.js'
 
 /**
- * Reads the requests that came after a position, for live tails.
+ * Reads the requests that were added after a position, for live tails.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER, INVALID_CURSOR;
- *   MODEL_NOT_FOUND, PROVIDER_NOT_FOUND and JOURNAL_NOT_FOUND only for `afterId: null`: a tail goes on when the last
- *   request of a model was pruned
+ *   MODEL_NOT_FOUND, PROVIDER_NOT_FOUND and JOURNAL_NOT_FOUND only for `afterId: null`: a running
+ *   tail isn't ended because the last request of a model was pruned.
  */
 export function newRequests(database: QueryDatabase, options: NewRequestsOptions): NewRequests {
   if (dialectOf(database).isShared) return newSharedRequests(database, options)
@@ -44,15 +44,15 @@ export function newRequests(database: QueryDatabase, options: NewRequestsOptions
     const answer = new TailAnswer(filter.now ?? Date.now(), maxCharacters)
     for (const row of readIds(database, filter, watched.ids)) answer.addWatched(row)
     const gap = watched.hasGap ? { has_gap: true as const } : {}
-    // No new ids while a completion waits: a caller that knows an id knows all that was completed
-    // before it.
+    // No new requests while a completion waits to be sent: a caller that has an id has everything
+    // that was completed before it.
     if (answer.isFull) return { ...answer.end(afterId), has_more: true, ...gap }
     const { lastId, hasMore } = readNew(database, filter, afterId, limit, answer)
     return { ...answer.end(lastId), has_more: hasMore, ...gap }
   })()
 }
 
-/** Reads rows that match, and streams that may match once they have ended. */
+/** Reads new rows that match, and new streams that may match once they have ended. */
 function readNew(
   database: QueryDatabase,
   filter: RequestFilter,
@@ -61,11 +61,11 @@ function readNew(
   answer: TailAnswer,
 ): { lastId: number; hasMore: boolean } {
   const greatest = greatestId(database)
-  // Ids may have gaps: a replay begins after those of rows that were there before the journal.
+  // Ids may have gaps: a replay begins after the ids of rows that are older than the journal.
   const next = database
     .prepare<[number], { id: number | null }>('SELECT min(id) AS id FROM requests WHERE id > ?')
     .get(afterId)
-  // A replay may have made ids smaller: then the tail goes on after the last one.
+  // A replay may have made ids smaller: then the tail continues after the greatest one.
   if (next === undefined || next.id === null) return { lastId: greatest, hasMore: false }
   const through = Math.min(greatest, next.id + MAX_SCANNED)
   const rows = selectRows(database, filter, { sql: 'id > ? AND id <= ?', values: [afterId, through] }, true)
@@ -84,8 +84,8 @@ function readIds(database: QueryDatabase, filter: RequestFilter, ids: readonly n
 }
 
 /**
- * Finds the streams up to an id that haven't ended, and those that were completed since: the line
- * of their completion stands after that of the newest request up to the id.
+ * Finds the streams up to an id that haven't ended, and those that were completed since then: the
+ * line of their completion is after the line of the newest request up to the id.
  */
 function findMissed(database: QueryDatabase, afterId: number): { ids: number[]; hasGap: boolean } {
   const newest = database
@@ -106,7 +106,7 @@ function findMissed(database: QueryDatabase, afterId: number): { ids: number[]; 
       'SELECT timestamp FROM requests WHERE id <= ? ORDER BY id DESC LIMIT 1',
     )
     .get(newest.id - MAX_SCANNED)
-  // A stream of more than an hour counts as unfinished: nobody waits for its end.
+  // A stream of more than an hour counts as unfinished: it isn't watched any more.
   const mayBeOpen = unfinishedUntil(Date.parse(newest.timestamp))
   const isCut = found.length === MAX_OPEN && found.at(-1)?.is_open === 0
   const hasGap = isCut || (oldest !== undefined && oldest.timestamp > mayBeOpen)
@@ -116,7 +116,7 @@ function findMissed(database: QueryDatabase, afterId: number): { ids: number[]; 
 /**
  * Reads rows by their ids, if the columns that they keep match the filter.
  *
- * @param isNew whether only those count that match, or may match once they have ended.
+ * @param isNew leaves out rows that neither match nor can match once they have ended.
  */
 function* selectRows(
   database: QueryDatabase,

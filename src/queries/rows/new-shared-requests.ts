@@ -17,20 +17,21 @@ import {
 } from './tail-answer.js'
 import { formatPositions, type JournalPositions, parsePositions } from './tail-position.js'
 
-// The rows of one journal become visible in the order of their ordinals, since one projector commits
-// them; those of different journals in any order. So a tail keeps a position in each journal.
+// The rows of one journal become visible in the order of their ordinals, since one projector
+// commits them. Rows of different journals become visible in any order, so a tail keeps a position
+// in each journal.
 
-/** What is new in one journal: the ids after one and through another. */
+/** The new rows of one journal: those after one id, up to and including another. */
 interface News {
   journal: number
   afterId: number
   throughId: number
 }
 
-/** At least so many ids of each journal are looked at, however many journals there are. */
+/** At least this many ids of each journal are scanned, however many journals there are. */
 const MIN_SCANNED = 100
 
-/** Reads the requests of all journals that came after a position: see `newRequests`. */
+/** Reads the requests of all journals that were added after a position: see `newRequests`. */
 export function newSharedRequests(database: QueryDatabase, options: NewRequestsOptions): NewRequests {
   const { afterId, openIds = [], limit = DEFAULT_LIMIT, maxCharacters = DEFAULT_CHARACTERS } = options
   return database.transaction(() => {
@@ -41,8 +42,8 @@ export function newSharedRequests(database: QueryDatabase, options: NewRequestsO
       return { data: [], completed: [], last_id: formatPositions(ends), open_ids: [], has_more: false }
     }
     const asked = parsePositions(afterId)
-    // Of a journal that the position doesn't know, every row is new. Tables that were made anew, or
-    // restored, may be behind it.
+    // If a journal isn't in the position, all of its rows are new. The position may be ahead of
+    // tables that were made anew, or restored.
     const isAhead = [...asked].some(([journal, last]) => last > (ends.get(journal) ?? 0))
     const known = new Map(
       [...ends].map(([journal, end]) => [journal, Math.min(end, asked.get(journal) ?? 0)]),
@@ -53,8 +54,8 @@ export function newSharedRequests(database: QueryDatabase, options: NewRequestsO
     const answer = new TailAnswer(filter.now ?? Date.now(), maxCharacters)
     for (const row of readIds(database, filter, watched.ids, watched.from)) answer.addWatched(row)
     const gap = isAhead || resumed?.hasGap ? { has_gap: true as const } : {}
-    // No new rows while a completion waits: a caller that knows a position knows all that was
-    // completed before it.
+    // No new requests while a completion waits to be sent: a caller that has a position has
+    // everything that was completed before it.
     if (answer.isFull) return { ...answer.end(formatPositions(known)), has_more: true, ...gap }
     const { reached, positions } = readNew(database, filter, known, ends, limit, answer)
     const hasMore = [...ends].some(([journal, end]) => (reached.get(journal) ?? 0) < end)
@@ -67,7 +68,7 @@ function lastOrdinals(database: QueryDatabase): JournalPositions {
   return new Map(database.prepare<[], [number, number]>(sql).raw().all())
 }
 
-/** Reads rows that match, and streams that may match once they have ended. */
+/** Reads new rows that match, and new streams that may match once they have ended. */
 function readNew(
   database: QueryDatabase,
   filter: RequestFilter,
@@ -109,7 +110,7 @@ function readNew(
   return { reached, positions }
 }
 
-/** The first new rows of each journal, in the order of their ids, by the journal's number. */
+/** Reads the first new rows of each journal, in the order of their ids, by the journal's number. */
 function readNews(
   database: QueryDatabase,
   filter: RequestFilter,
@@ -139,7 +140,7 @@ function newsValues({ journal, afterId, throughId }: News): string {
   return `(${journal}, ${afterId}, ${throughId})`
 }
 
-/** Merges the rows of journals by their timestamps, those of each journal in their own order. */
+/** Merges the rows of journals by their timestamps, keeping the order within each journal. */
 function* byTime(queues: readonly TailRow[][]): Generator<TailRow> {
   const nexts = queues.map(() => 0)
   for (;;) {
@@ -171,8 +172,8 @@ function* readIds(
 }
 
 /**
- * Finds the streams up to a position that haven't ended, and those that were completed since: the
- * line of their completion stands after that of the newest request of their journal up to there.
+ * Finds the streams up to a position that haven't ended, and those that were completed since then:
+ * the line of their completion is after the line of their journal's newest request up to there.
  */
 function findMissed(
   database: QueryDatabase,
@@ -200,7 +201,7 @@ function findMissed(
          WHERE journal = number AND id <= last_id - ${scanned} ORDER BY id DESC LIMIT 1) AS older FROM ${newest}`,
     )
     .all()
-  // A stream of more than an hour counts as unfinished: nobody waits for its end.
+  // A stream of more than an hour counts as unfinished: it isn't watched any more.
   const isOld = ends.some(
     ({ timestamp, older }) => older !== null && older > unfinishedUntil(Date.parse(timestamp)),
   )

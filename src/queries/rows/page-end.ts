@@ -4,9 +4,9 @@ import type { Condition, TextRange } from '../window/condition.js'
 export type RequestSort = 'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'
 export type RequestOrder = 'asc' | 'desc'
 
-/** The last row of a page: the value that it is sorted by, and its id. */
+/** The last row of a page: the value by which it is sorted, and its id. */
 export interface PageEnd {
-  /** Null: an unknown cost. */
+  /** Null stands for an unknown cost. */
   key: string | number | null
   id: number
 }
@@ -15,15 +15,15 @@ export interface PageEnd {
 export const START_CURSOR = 'start'
 
 /**
- * Encodes the end of a page as the cursor of the next one, which holds for this sort and order and
- * for any filter.
+ * Encodes the end of a page as the cursor of the next page. A cursor is valid for one sort and
+ * order, and with any filter.
  */
 export function encodeCursor(sort: RequestSort, order: RequestOrder, { key, id }: PageEnd): string {
   return Buffer.from(JSON.stringify([sort, order, key, id])).toString('base64url')
 }
 
 /**
- * Reads where the page before ended; null for {@link START_CURSOR}.
+ * Decodes where the previous page ended; null for {@link START_CURSOR}.
  *
  * @throws QueryError INVALID_CURSOR
  */
@@ -48,21 +48,21 @@ function parse(cursor: string): unknown {
 }
 
 function invalid(found: string): QueryError {
-  const expected = `expected '${START_CURSOR}' or the next_cursor of the page before`
+  const expected = `expected '${START_CURSOR}' or the next_cursor of the previous page`
   return new QueryError('INVALID_CURSOR', `Invalid cursor: ${found}, ${expected}`)
 }
 
-/** A range of timestamps, and conditions on the ids of its rows. */
+/** A range of timestamps, with conditions on the ids of its rows. */
 export interface Seek {
   range: TextRange
   ids: Condition[]
 }
 
 /**
- * The rows of a range that come after the end of a page, in the order of timestamps and ids, as
- * seeks in the index of timestamps: first the rows with the same timestamp, then the rest. A
- * comparison with both at once would step over all rows of that timestamp, and lines without a
- * timestamp share that of their day: those may be millions.
+ * Returns the rows of a range that come after the end of a page, in the order of timestamps and
+ * ids, as seeks in the index of timestamps: first the rows with the same timestamp as that end,
+ * then the rest. One condition on both columns would step over all rows with that timestamp. There
+ * may be millions of them, because all lines without a timestamp get the same one for their day.
  */
 export function seeksAfter(range: TextRange, order: RequestOrder, end: PageEnd | null): Seek[] {
   const key = end?.key

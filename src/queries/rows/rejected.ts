@@ -1,7 +1,7 @@
 import type { QueryDatabase } from '../../store/query-database.js'
 import { type JournalPlace, journalPlace } from './full-row.js'
 
-/** A line that can't be projected: where it stands and why. */
+/** A line that can't be projected: its place, and the reason. */
 export interface RejectedEntry {
   /** The segment's name. */
   segment: string
@@ -9,7 +9,7 @@ export interface RejectedEntry {
   length: number
   reason: string
   detail: string
-  /** The beginning of the line, which may be anything: it isn't safe for a terminal as it is. */
+  /** The beginning of the line. It may hold anything, so it has to be escaped for a terminal. */
   excerpt: string
 }
 
@@ -22,7 +22,7 @@ export interface RejectedList {
 }
 
 /**
- * Lists rejected lines, the last in the journal first. Total and list are read at the same moment.
+ * Lists rejected lines, the last ones of the journal first. Total and list are of the same moment.
  */
 export function listRejected(database: QueryDatabase, { limit }: { limit: number }): RejectedList {
   return database.transaction(() => {

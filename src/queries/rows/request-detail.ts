@@ -14,24 +14,24 @@ import { isJournalHere, readStoredLine } from './stored-line.js'
 export interface RequestDetail extends DetailedEntry, CostOrigin {
   /** The model that the provider says answered. */
   response_model: string | null
-  /** What the provider billed by. */
+  /** The tier that the provider billed. */
   service_tier: string | null
-  /** Tokens, and parts of them. */
+  /** The numbers of tokens, and of parts of them. */
   tokens: DetailedEntry['tokens'] & Record<TokenPart, number | null>
   provider_cost_sats: number | null
   provider_cost_usd: number | null
   /** The source of the costs. Null: they are unknown. */
   cost_source: CostSource | null
   /**
-   * The currency of the source's figure, from which the other one follows by an exchange rate.
-   * Null: the source has both, or there are no costs.
+   * The currency of the source's figure. The cost in the other currency is converted from it. Null:
+   * the source has both, or there are no costs.
    */
   cost_currency: Currency | null
-  /** The journal, by its host's name or its id; only in PostgreSQL, which has many. */
+  /** The journal, by its host's name or its id; only with PostgreSQL, which has many journals. */
   journal?: string
   /** Null: the row isn't from the journal. */
   place: JournalPlace | null
-  /** The place of the stream_completed that changed the row last; null: none has. */
+  /** The place of the stream_completed that changed the row last; null if none has. */
   completed_place: JournalPlace | null
   line: JournalLine
   /** Null: there is no completion. */
@@ -42,19 +42,21 @@ type TokenPart = Exclude<PricePart, 'input' | 'output'>
 
 export interface GetRequestOptions {
   /**
-   * The journal's directory. Lines of other journals are read from the copy that PostgreSQL holds.
-   * @default the lines aren't read from files
+   * The directory of the journal from which lines are read. Lines of other journals are read from
+   * the copy that PostgreSQL holds.
+   * @default no lines are read from files
    */
   journal?: string | undefined
   /**
-   * With false, a line in an archive is an error at once, instead of the line some seconds later.
+   * Whether to read lines from archives, which may take some seconds. If false, such a line is an
+   * error at once.
    * @default true
    */
   readArchives?: boolean | undefined
 }
 
 /**
- * Reads one request with all that is known of it, the journal's own lines included; null if no
+ * Reads one request with all that is known about it, including its lines in the journal; null if no
  * request has this id. A line that can't be read is replaced by the reason, not thrown.
  *
  * @throws ArchivedLineError with `readArchives: false`.

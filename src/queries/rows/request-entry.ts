@@ -1,10 +1,10 @@
 import { type RequestState, requestState } from '../window/request-state.js'
 import { type FullRow, labelsOf } from './full-row.js'
 
-/** What an entry has only when details are asked for. */
+/** The members that an entry has only when details are asked for. */
 interface Details {
   correlation_id: string
-  /** 0 for the first try, 1 for its first retry; null: the event didn't tell. */
+  /** 0 for the first try, 1 for its first retry; null: it wasn't logged. */
   attempt: number | null
   policy: string | null
   labels: Record<string, string> | null
@@ -22,7 +22,7 @@ export interface RequestEntry extends Partial<Details> {
   success: boolean
   /** Null: unknown, which is never the same as 0. */
   tokens: { input: number | null; output: number | null }
-  /** In dollars only when details or a currency are asked for. */
+  /** The cost in dollars is present only when details or a currency are asked for. */
   cost: { sats: number | null; usd?: number | null }
   timing: { latency_ms: number; stream_duration_ms?: number }
   /** Present when status or message is set, whatever `success` says. */
@@ -51,12 +51,12 @@ export function requestEntry(row: FullRow): RequestEntry {
   }
 }
 
-/** An entry with its cost in dollars too. */
+/** Makes an entry that has its cost in dollars too. */
 export function pricedEntry(row: FullRow): RequestEntry {
   return { ...requestEntry(row), cost: costsOf(row) }
 }
 
-/** @param now milliseconds since 1970; tells open streams from unfinished ones. */
+/** @param now milliseconds since 1970, on which it depends whether a stream is still open. */
 export function detailedEntry(row: FullRow, now: number): DetailedEntry {
   return {
     ...requestEntry(row),

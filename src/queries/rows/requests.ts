@@ -12,17 +12,19 @@ import { detailedEntry, pricedEntry, type RequestEntry, requestEntry } from './r
 import { type RowSlice, readSlice } from './row-slice.js'
 
 const SORTS: readonly RequestSort[] = ['timestamp', 'cost_sats', 'latency_ms']
-/** The API that this one follows has no costs in dollars: they take a parameter that it doesn't have. */
+/**
+ * The contract has no costs in dollars, so sorting by them takes a parameter that it doesn't have.
+ */
 const SORTS_OF_CURRENCY: readonly RequestSort[] = [...SORTS, 'cost_usd']
 const ORDERS: readonly RequestOrder[] = ['asc', 'desc']
 const MAX_PER_PAGE = 100
 
 export interface ListRequestsOptions extends RequestFilter {
-  /** From 1. @default 1 */
+  /** The number of the page, from 1. @default 1 */
   page?: number | undefined
   /** From 1 to 100. @default 20 */
   perPage?: number | undefined
-  /** `cost_usd` only together with a `currency`. @default 'timestamp' */
+  /** `cost_usd` is allowed only together with a `currency`. @default 'timestamp' */
   sort?: RequestSort | undefined
   /**
    * Ties are broken by id in the same direction; an unknown cost is the smallest.
@@ -30,13 +32,13 @@ export interface ListRequestsOptions extends RequestFilter {
    */
   order?: RequestOrder | undefined
   /**
-   * {@link START_CURSOR}, or the last page's `next_cursor`: pages go by key.
-   * @default they go by number
+   * {@link START_CURSOR}, or the last page's `next_cursor`, for pages by key.
+   * @default pages by number
    */
   cursor?: string | undefined
   /**
    * Adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry, and
-   * the currencies to the answer. A `currency` adds the cost in dollars and these only.
+   * the currencies to the answer. A `currency` adds only the cost in dollars and the currencies.
    * @default false
    */
   details?: boolean | undefined
@@ -48,7 +50,7 @@ export interface RequestPage extends EchoedWindow, Partial<ShownCurrency> {
   page: number
   per_page: number
   total: number
-  /** 0 when total is. */
+  /** 0 if `total` is 0. */
   total_pages: number
 }
 
@@ -61,11 +63,12 @@ export interface RequestCursorPage extends EchoedWindow, Partial<ShownCurrency> 
 }
 
 /**
- * Reads a page of the requests of a window, its count and its rows at the same moment. A page past
- * the end has no rows.
+ * Reads a page of the requests of a window. Count and rows are of the same moment. A page past the
+ * end has no rows.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
- *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER, INVALID_CURSOR, in this order; TIMED_OUT
+ *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_SORT, INVALID_ORDER,
+ *   INVALID_CURSOR, in this order; TIMED_OUT
  */
 export function listRequests(
   database: QueryDatabase,
@@ -111,7 +114,7 @@ function pageByNumber(
   const offset = (page - 1) * perPage
   const slice = { ...sorting, offset, limit: perPage, after: null }
   return {
-    // Without this SQLite would step over every row to find that none is left.
+    // Without this check, SQLite would step over every row only to find that none is left.
     data: offset >= total ? [] : entries(filter, readSlice(database, filter, slice)),
     page,
     per_page: perPage,
@@ -126,7 +129,7 @@ function pageByKey(
   slice: Pick<RowSlice, 'sort' | 'order' | 'after'>,
   perPage: number,
 ): Omit<RequestCursorPage, keyof (EchoedWindow & ShownCurrency)> {
-  // One more than is shown tells whether a page follows.
+  // One row more than is shown is read, to find out whether there is another page.
   const rows = readSlice(database, filter, { ...slice, offset: 0, limit: perPage + 1 })
   const shown = rows.slice(0, perPage)
   const { sort, order } = slice
@@ -148,9 +151,9 @@ function entries(
 
 function countRequests(database: QueryDatabase, filter: RequestFilter): number {
   const { success, streaming } = filter
-  // Only the rows know: to count them is less than to sum them.
+  // Only the rows can answer, and counting them is quicker than adding up their sums.
   if (!isOfDimensions(database, filter)) return countRows(database, rowCondition(database, filter))
-  // The sums tell success and streaming apart themselves.
+  // The sums count by success and streaming themselves.
   const tally = tallyWhole(database, { filter: { ...filter, success: undefined, streaming: undefined } })
   return tally.requestsThat(success, streaming) + countAddedRows(database, filter)
 }

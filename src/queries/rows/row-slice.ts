@@ -14,22 +14,25 @@ import { type FullRow, fullColumns } from './full-row.js'
 import { matchingStretches } from './matching-stretches.js'
 import { type PageEnd, type RequestOrder, type RequestSort, seeksAfter } from './page-end.js'
 
-/** Which of all rows that match are wanted. */
+/** Which of the matching rows are wanted. */
 export interface RowSlice {
   sort: RequestSort
   order: RequestOrder
-  /** How many rows are left out first. */
+  /** How many rows to leave out at the beginning. */
   offset: number
   limit: number
   /** Only rows after this one; null: from the first row on. */
   after: PageEnd | null
 }
 
-/** Up to this offset SQLite steps over rows faster than the roll-ups tell where to begin. */
+/**
+ * Up to this offset, stepping over rows is quicker than finding the beginning with the roll-ups.
+ */
 const NEAR_OFFSET = 1000
 
 /**
- * Reads the slice, in order; ties go by id in the same direction. To be called in a transaction.
+ * Reads the slice, in order; ties are broken by id in the same direction. To be called in a
+ * transaction.
  */
 export function readSlice(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   if (slice.sort !== 'timestamp') return readSorted(database, filter, slice)
@@ -40,7 +43,7 @@ export function readSlice(database: QueryDatabase, filter: RequestFilter, slice:
     : readRange(database, filter, slice, windowRange(filter))
 }
 
-/** Whether many rows would have to be read for the few of a slice. */
+/** Whether many other rows would have to be read to find those of a slice. */
 function isScattered(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): boolean {
   const { success, streaming } = filter
   const isFiltered =
@@ -51,7 +54,7 @@ function isScattered(database: QueryDatabase, filter: RequestFilter, slice: RowS
   return isFiltered || slice.offset > NEAR_OFFSET
 }
 
-/** Reads only the stretches in which the roll-ups say that rows match and aren't left out. */
+/** Reads only the stretches in which, according to the roll-ups, rows match and aren't left out. */
 function readStretches(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const rows: FullRow[] = []
   for (const { range, skip } of matchingStretches(database, filter, slice)) {
@@ -84,12 +87,12 @@ function readRange(
 }
 
 /**
- * Sorts by a column without an index: every row that matches is looked at, but only ids are sorted.
+ * Sorts by a column without an index: every matching row is read, but only ids are sorted.
  */
 function readSorted(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const { sort, order, after, limit, offset } = slice
   const { least, rowKey } = dialectOf(database)
-  // Unknown costs are sorted by it.
+  // Unknown costs are sorted as the least value.
   const key = `coalesce(${sort}, ${least})`
   const { sql, values } = all([rowCondition(database, filter), ...isAfter(key, order, after)])
   return database

@@ -5,13 +5,13 @@ import type { QueryDatabase } from '../../store/query-database.js'
 import type { JournalPlace } from './full-row.js'
 import { type JournalLine, lineAt, missing } from './journal-line.js'
 
-/** Whether a directory has a journal: the one with this number in PostgreSQL. */
+/** Whether a directory holds the journal that has this number in PostgreSQL. */
 export function isJournalHere(database: QueryDatabase, directory: string, journal: number): boolean {
   try {
     const find = database.prepare<[string], number>('SELECT number FROM journals WHERE journal_id = ?')
     return find.pluck().get(readIdentity(directory).journal_id) === journal
   } catch (error) {
-    // A reader of many journals needn't have one.
+    // A host that only reads the journals of others needn't have one.
     if (error instanceof JournalError) return false
     throw error
   }
@@ -21,7 +21,7 @@ export function isJournalHere(database: QueryDatabase, directory: string, journa
  * Reads a line of any host's journal from the copy that PostgreSQL holds.
  *
  * @param segmentId the segment that the place names.
- * @param correlationId the line must have it, or leave it out.
+ * @param correlationId a line with another correlation_id isn't returned.
  */
 export function readStoredLine(
   database: QueryDatabase,
@@ -39,6 +39,6 @@ export function readStoredLine(
   if (chunk === undefined || byteOffset >= chunk.byte_offset + chunk.length) {
     return missing("PostgreSQL doesn't hold the bytes of this journal; its host does")
   }
-  // A chunk has whole lines.
+  // Chunks hold whole lines.
   return lineAt(gunzipSync(chunk.bytes).subarray(byteOffset - chunk.byte_offset), place, correlationId)
 }

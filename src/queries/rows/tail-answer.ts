@@ -7,9 +7,9 @@ import { type DetailedEntry, detailedEntry } from './request-entry.js'
 import type { TailPosition } from './tail-position.js'
 
 export interface NewRequestsOptions {
-  /** The last answer's `last_id`; null: begin now. */
+  /** The last answer's `last_id`; null to begin with requests that are added from now on. */
   afterId: TailPosition | null
-  /** The last answer's `open_ids`; null: the caller has lost them. @default none */
+  /** The last answer's `open_ids`; null if the caller doesn't know them any more. @default none */
   openIds?: readonly number[] | null | undefined
   /**
    * The last answer's `open_from`. With it PostgreSQL looks for these streams in fewer partitions.
@@ -23,52 +23,52 @@ export interface NewRequestsOptions {
    * @default 262144
    */
   maxCharacters?: number | undefined
-  /** Its `since` and `until` hold too. @default every request */
+  /** Which requests are wanted. Its `since` and `until` apply too. @default every request */
   filter?: RequestFilter | undefined
 }
 
 /**
- * What is new after a position. The next question is asked with `last_id`, `open_ids` and
- * `open_from` of this answer.
+ * What is new after a position. The caller passes `last_id`, `open_ids` and `open_from` of this
+ * answer to the next call.
  */
 export interface NewRequests {
-  /** Those of each journal in the order of their ids. */
+  /** New requests. Those of each journal are in the order of their ids. */
   data: DetailedEntry[]
-  /** Only of PostgreSQL: the position after each entry of `data`. */
+  /** Only with PostgreSQL: the position after each entry of `data`. */
   positions?: string[]
   /**
    * Requests of `openIds` that a stream_completed has changed since, if they match the filter now.
-   * If `openIds` was null: all that one has changed after the request `afterId` was logged, of
-   * which the caller may know some already.
+   * If `openIds` was null: all requests that were changed after the request `afterId` was logged.
+   * The caller may know some of these changes already.
    */
   completed: DetailedEntry[]
   /**
-   * All requests up to this position have been looked at, and all that were completed by then are
-   * in `completed`.
+   * All requests up to this position have been checked, and all that were completed by then are in
+   * `completed`.
    */
   last_id: TailPosition
-  /** The newest 1,000 streams that haven't ended and match, whatever their outcome will be. */
+  /** The newest 1,000 streams that haven't ended and may match, depending on their outcome. */
   open_ids: number[]
-  /** The first timestamp of these streams; left out without any. */
+  /** The first timestamp of these streams; left out if there are none. */
   open_from?: string
-  /** Whether more is there already: ask again at once. */
+  /** Whether there is more already, so that the caller should ask again at once. */
   has_more: boolean
   /**
-   * Only with `openIds: null`: older streams may have been completed since that aren't in
-   * `completed`; or, in PostgreSQL, the tables were made anew since.
+   * Older streams may have been completed meanwhile that aren't in `completed` (only with
+   * `openIds: null`), or the tables of PostgreSQL were made anew.
    */
   has_gap?: true
 }
 
 /**
- * How many streams are watched for their end. The end of any other is found by asking for the
- * request.
+ * How many streams are watched for their end. To find out how another one ended, ask for the
+ * request itself.
  */
 export const MAX_OPEN = 1000
 
 /**
- * How many ids one answer looks at, so that a tail that began far back and matches nothing takes a
- * short time.
+ * How many ids are scanned for one answer, so that an answer doesn't take long even if the tail
+ * began far back and nothing matches.
  */
 export const MAX_SCANNED = 100_000
 
@@ -81,7 +81,7 @@ export interface TailRow extends FullRow {
   is_wanted: number
 }
 
-/** Whether a stream is watched: nothing has said how it ended. */
+/** Returns the SQL of whether a stream is watched: nothing that was logged says how it ended. */
 export function isOpenSql(database: QueryDatabase): string {
   return `${dialectOf(database).isTrue('streaming')} AND completed_segment_id IS NULL AND stream_duration_ms IS NULL`
 }
@@ -105,12 +105,12 @@ export class TailAnswer {
   }
 
   addWatched(row: TailRow): void {
-    // A row that doesn't fit stays watched, and the next answer has it.
+    // A row that doesn't fit into this answer stays watched, so that the next answer has it.
     if (row.is_open === 1 || (this.isFull && isWanted(row))) this.#open.push(row)
     else if (isWanted(row)) this.#add(this.#completed, row)
   }
 
-  /** @returns whether it is an entry. */
+  /** @returns whether the row has become an entry of the answer. */
   addNew(row: TailRow): boolean {
     if (row.is_open === 1) this.#open.push(row)
     if (isWanted(row)) this.#add(this.#data, row)
@@ -141,7 +141,7 @@ function isWanted({ is_wanted }: TailRow): boolean {
 }
 
 /**
- * Checks the filter of a tail that goes on, whose names needn't be known any more.
+ * Checks the filter of a tail that has begun before. Its names may be unknown by now.
  */
 export function tailFilter(database: QueryDatabase, filter: RequestFilter): RequestFilter {
   const { model, provider, journal } = filter
@@ -150,8 +150,8 @@ export function tailFilter(database: QueryDatabase, filter: RequestFilter): Requ
 }
 
 /**
- * The SELECT of rows, as `TailRow`, that meet a condition and the part of a filter about columns
- * that rows keep. Its end changes the other columns of a stream.
+ * Returns the SELECT of the rows, as `TailRow`, that meet a condition and the part of a filter that
+ * is about columns which never change. The other columns change when a stream ends.
  */
 export function tailRows(database: QueryDatabase, filter: RequestFilter, condition: Condition): Condition {
   const { success, open, unfinished, now, ...others } = filter

@@ -1,9 +1,9 @@
 import { QueryError } from '../errors.js'
 
 /**
- * How far a tail has come: in a file, the id of the last request. In PostgreSQL, where transactions
- * of many journals commit in any order, a text with the ordinal of the last request of each
- * journal.
+ * How far a tail has read. In a file, it is the id of the last request. In PostgreSQL, where
+ * transactions of many journals commit in any order, it is a text with the ordinal of the last
+ * request of each journal.
  */
 export type TailPosition = number | string
 
@@ -38,7 +38,7 @@ export function parsePositions(position: TailPosition): JournalPositions {
 }
 
 /**
- * A position from which about so many requests come before another one.
+ * Returns the position that is about `count` requests before another one.
  *
  * @throws QueryError INVALID_CURSOR
  */

@@ -17,8 +17,8 @@ type WholeCost = 'cost_sats' | 'cost_usd'
 type Row = Record<(typeof COLUMNS)[number], bigint>
 
 /**
- * Sums over requests, which never fall: what completions and prices took back is in `corrected_*`.
- * They are bigints because they count on for as long as the database lives.
+ * Sums over requests that never decrease: what completions and prices take back is counted in
+ * `corrected_*`. They are bigints because they grow for as long as the database exists.
  */
 export interface CounterSums extends Omit<Row, WholeCost | `corrected_${WholeCost}`> {
   /** The whole cost, in billionths of a satoshi and of a dollar. */
@@ -27,15 +27,15 @@ export interface CounterSums extends Omit<Row, WholeCost | `corrected_${WholeCos
   corrected_cost_nanosats: bigint
   corrected_cost_nanousd: bigint
   /**
-   * For each of LATENCY_BOUNDS_MS, how many requests took at most that long and longer than the
-   * bound before.
+   * For each of LATENCY_BOUNDS_MS, how many requests took at most that long, but longer than the
+   * previous bound.
    */
   latencies: bigint[]
 }
 
-/** The sums of one combination of model, provider and policy, and of journal if there are several. */
+/** The sums of one combination of model, provider, policy and, if there are several, journal. */
 export interface RequestCounter extends CounterSums {
-  /** The journal's id. Null: the database has no other one. */
+  /** The journal's id. Null if the database has only one journal. */
   journal: string | null
   model: string
   provider: string | null
@@ -43,9 +43,9 @@ export interface RequestCounter extends CounterSums {
 }
 
 export interface RequestCounters {
-  /** The combinations that came first, in the order in which they came. */
+  /** The combinations that were seen first, in the order in which they were seen. */
   combinations: RequestCounter[]
-  /** The sums of all combinations that came later; null: none did. */
+  /** The sums of all combinations that were seen later; null if there are none. */
   others: CounterSums | null
 }
 
@@ -61,7 +61,7 @@ interface LatencyRow {
 /**
  * Reads the counters, all at the same moment.
  *
- * @param limit how many combinations are told apart. Those that came first stay, so that no sum
+ * @param limit how many combinations are kept apart. They are the ones seen first, so that no sum
  *   ever moves from one series into another.
  */
 export function readCounters(database: QueryDatabase, { limit }: { limit: number }): RequestCounters {
@@ -78,7 +78,7 @@ export function readCounters(database: QueryDatabase, { limit }: { limit: number
       policy,
       ...sums(row, latencies.get(id)),
     }))
-    // Only after a full list can there be others, also when the limit is 0.
+    // There can only be others if the list is full. With a limit of 0 it always is.
     return { combinations, others: rows.length < limit ? null : readOthers(database, lastId) }
   })()
 }
@@ -111,7 +111,7 @@ function readLatencies(database: QueryDatabase, lastId: bigint): Map<bigint, Lat
   return byCounter
 }
 
-/** The SQL of a column of `request_counters`: where costs have one column, there are two here. */
+/** Returns the SQL of one of COLUMNS: PostgreSQL stores the two parts of a cost as one number. */
 function counterSql(dialect: Dialect, name: string): string {
   const [, prefix, nano, currency] = /^(corrected_)?cost_(nano)?(sats|usd)$/.exec(name) ?? []
   if (currency !== 'sats' && currency !== 'usd') return name
@@ -122,8 +122,8 @@ function counterSql(dialect: Dialect, name: string): string {
 }
 
 /**
- * Sums all combinations after an id. The database does it because clients choose the names of
- * models, and there may be any number of them.
+ * Sums all combinations after an id. The database adds them up, because there may be any number of
+ * combinations: clients choose the names of models.
  */
 function readOthers(database: QueryDatabase, lastId: bigint): CounterSums | null {
   const dialect = dialectOf(database)

@@ -4,34 +4,35 @@ import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { tooManyGroups } from '../errors.js'
 import { namedJournals } from '../journals.js'
 import type { Condition } from '../window/condition.js'
-import { foldCase } from '../window/filter.js'
+import { ignoringCase } from '../window/filter.js'
 
 /** How requests are put into groups. */
 export interface Grouping {
   /**
-   * Its name, in the totals of the roll-ups too if it is kept: `model`, `provider`, `policy`,
-   * `label:<name>`, `service_tier` or `error_status`; null for no groups.
+   * What requests are grouped by: `model`, `provider`, `policy`, `label:<name>`, `service_tier`,
+   * `error_status` or `journal`; null for no groups. The totals of the roll-ups have the same
+   * names.
    */
   column: string | null
-  /** The group of a row, or of a roll-up's dimension, in SQL. */
+  /** The SQL of the group of a row, or of a roll-up's dimension. */
   group: Condition
   /** Whether spellings that differ in ASCII case are one group. */
   ignoresCase: boolean
-  /** Whether the roll-ups are kept by this column. */
+  /** Whether the roll-ups keep sums by this column. */
   isKept: boolean
-  /** Whether it is the journal: every table is kept by it. @default false */
+  /** Whether it is the journal, which is a column of every table. @default false */
   isJournal?: boolean
 }
 
 /**
- * The key of the group of requests that have no provider, policy, or label. It comes before those
- * of names, as null does in SQL.
+ * The key of the group of requests that have no provider, policy, or label. It sorts before the
+ * keys of names, as null does in SQL.
  */
 export const NO_NAME = '\0'
 /** The name of that group in answers, unless some requests really have it. */
 export const UNKNOWN_GROUP = 'unknown'
 
-/** Everything as one group. */
+/** All requests as one group. */
 export const WHOLE: Grouping = {
   column: null,
   group: { sql: 'NULL', values: [] },
@@ -51,7 +52,7 @@ export const groupByPolicy: Grouping = {
   isKept: true,
 }
 
-/** By the tier that the provider billed by. */
+/** Groups by the tier that the provider billed. */
 export const groupByServiceTier: Grouping = {
   column: 'service_tier',
   group: { sql: 'service_tier', values: [] },
@@ -59,7 +60,9 @@ export const groupByServiceTier: Grouping = {
   isKept: false,
 }
 
-/** By the status of the error, as text. A request without one, successful or not, is in `none`. */
+/**
+ * Groups by the status of the error, as text. Requests without one, successful or not, are `none`.
+ */
 export const groupByErrorStatus: Grouping = {
   column: 'error_status',
   group: { sql: "coalesce(CAST(error_status AS TEXT), 'none')", values: [] },
@@ -67,7 +70,7 @@ export const groupByErrorStatus: Grouping = {
   isKept: false,
 }
 
-/** By the journal, whose number is the key. */
+/** Groups by the journal, whose number is the key. */
 export function groupByJournal(database: QueryDatabase): Grouping {
   const group = { sql: `CAST(${dialectOf(database).journal} AS TEXT)`, values: [] }
   return { column: 'journal', group, ignoresCase: false, isKept: true, isJournal: true }
@@ -79,18 +82,18 @@ export function groupByLabel(database: QueryDatabase, label: string): Grouping {
   return { column: `label:${name}`, group: dialectOf(database).label(name), ignoresCase: false, isKept }
 }
 
-/** The key that tells a group from others. */
+/** Returns the key of a group. */
 export function groupKey({ column, ignoresCase }: Grouping, name: string | null): string {
   if (column === null) return ''
   if (name === null) return NO_NAME
-  return ignoresCase ? foldCase(name) : name
+  return ignoresCase ? ignoringCase(name) : name
 }
 
 /**
- * Finds the names of groups by their keys, each in the spelling that came first. That of {@link
- * NO_NAME} is put in parentheses if a group really has it.
+ * Finds the names of groups by their keys, each in the spelling that was seen first. {@link
+ * NO_NAME} is called `unknown`, in parentheses if another group really has that name.
  *
- * @param keys the groups that are wanted.
+ * @param keys the keys of the groups whose names are wanted.
  */
 export function namesOfGroups(
   database: QueryDatabase,
@@ -120,30 +123,30 @@ export function namesOfGroups(
   const wanted = new Set(names.keys())
   for (const spelling of spellings(database, column)) {
     if (wanted.size === 0) break
-    const key = foldCase(spelling)
+    const key = ignoringCase(spelling)
     if (wanted.delete(key)) names.set(key, spelling)
   }
   return names
 }
 
 /**
- * Lists every model of the database in the spelling that came first, in order.
+ * Lists every model of the database in the spelling that was seen first, in order.
  *
  * @throws QueryError TOO_MANY_GROUPS
  */
 export function allModels(database: QueryDatabase, limit: number): string[] {
   const names = new Map<string, string>()
   for (const spelling of spellings(database, 'model')) {
-    const key = foldCase(spelling)
+    const key = ignoringCase(spelling)
     if (!names.has(key)) names.set(key, spelling)
     if (names.size > limit) throw tooManyGroups()
   }
   return [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
 }
 
-/** Reads names in the order in which they came, each as often as there are combinations of it. */
+/** Reads names in the order in which they were seen, once for each dimension that has the name. */
 function spellings(database: QueryDatabase, column: string): IterableIterator<string> {
-  // Dimensions have their ids in the order in which they came.
+  // The ids of dimensions are in the order in which they were seen.
   const sql = `SELECT ${column} FROM rollup_dimensions WHERE ${column} IS NOT NULL ORDER BY id`
   return database.prepare<[], string>(sql).pluck().iterate()
 }

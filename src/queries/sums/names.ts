@@ -5,19 +5,19 @@ import { QueryError } from '../errors.js'
 import { namedJournals } from '../journals.js'
 import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
-import { foldCase } from '../window/filter.js'
+import { ignoringCase } from '../window/filter.js'
 
 const DEFAULT_LIMIT = 20
 const MAX_LIMIT = 100
 
-/** How many names of one day are read: those with most requests. */
+/** How many names of one day are read, those with the most requests. */
 const MAX_OF_DAY = 1000
-/** After this many names, counted from the newest day back, no older day is read. */
+/** Days are read from the newest back, until this many names have been read. */
 const MAX_NAMES = 5000
-/** How many rows are read for a label that the roll-ups aren't kept by. */
+/** How many rows are read for a label by which no roll-ups are kept. */
 const MAX_ROWS = 50_000
 
-/** How many ranges of the index are looked into for one day. */
+/** How many ranges of the index are searched for one day. */
 const MAX_SPELLINGS = 50
 
 const LABEL = 'label:'
@@ -37,18 +37,18 @@ export interface ListNamesOptions {
 /** The body of `GET /v1/names`. */
 export interface NameList {
   dimension: string
-  /** The names with most requests come first. */
+  /** The names with the most requests come first. */
   names: {
     name: string
-    /** On the newest days, as many as have 5,000 such names together. */
+    /** How many requests had it on the newest days, as far back as it takes to find 5,000 names. */
     requests: number
   }[]
   has_more: boolean
 }
 
 /**
- * Lists names for a type-ahead: the models, providers, policies, journals or values of a label that
- * begin with a prefix.
+ * Lists the models, providers, policies, journals or values of a label that begin with a prefix,
+ * for a field that completes names.
  *
  * @throws QueryError INVALID_DIMENSION
  */
@@ -65,10 +65,11 @@ export function listNames(database: QueryDatabase, options: ListNamesOptions = {
   const label = named.startsWith(LABEL) ? safeIdentifier(named.slice(LABEL.length)) : null
   const dimension = label === null ? named : LABEL + label
   const found = database.transaction(() => {
-    if (dimension === 'journal') return ofJournals(database, prefix)
-    if (label !== null && !rollupLabels(database).includes(label)) return ofRows(database, label, prefix)
+    if (dimension === 'journal') return namesOfJournals(database, prefix)
+    if (label !== null && !rollupLabels(database).includes(label))
+      return namesFromRows(database, label, prefix)
     const counts = new Map<string, number>()
-    for (const [name, requests] of ofDays(database, dimension, prefix)) {
+    for (const [name, requests] of namesFromTotals(database, dimension, prefix)) {
       counts.set(name, (counts.get(name) ?? 0) + requests)
     }
     return counts
@@ -83,11 +84,15 @@ export function listNames(database: QueryDatabase, options: ListNamesOptions = {
 }
 
 /**
- * Reads names from the totals, day by day from the newest. The index has the short names of a day
- * in order, so that few are read. The long names that begin with the prefix are looked for once,
- * then their totals day by day.
+ * Reads names from the totals, day by day from the newest. The index keeps the short names of a day
+ * in order, so only those with the prefix are read. The long names with the prefix are looked up
+ * once, and then their totals day by day.
  */
-function* ofDays(database: QueryDatabase, dimension: string, prefix: string): Generator<[string, number]> {
+function* namesFromTotals(
+  database: QueryDatabase,
+  dimension: string,
+  prefix: string,
+): Generator<[string, number]> {
   const dialect = dialectOf(database)
   const ofJournals = all(dialect.ofJournals()).sql
   const previousDay = database
@@ -136,7 +141,7 @@ function totalsOfLongNames(
     .pluck()
     .all(...values)
   if (keys.length === 0) return () => []
-  // A few names are looked up one by one. When there are many, all long names of the day are read.
+  // A few names are looked up by their keys. If there are many, all long names of the day are read.
   const isFew = keys.length <= MAX_OF_DAY
   const list = dialect.list(keys)
   const ofKeys = isFew
@@ -152,7 +157,10 @@ function totalsOfLongNames(
   return (day) => statement.all(dimension, day, ...ofKeys.values)
 }
 
-/** The spellings of a prefix that names have, or those of its beginning when there are many. */
+/**
+ * Lists the spellings in upper and lower case with which names begin, for a prefix; if there are
+ * too many, those of a shorter prefix.
+ */
 function spellingsOf(prefix: string, exists: (start: string) => boolean): string[] {
   let starts = ['']
   for (const character of prefix) {
@@ -165,8 +173,10 @@ function spellingsOf(prefix: string, exists: (start: string) => boolean): string
   return starts
 }
 
-/** Reads the names of journals, those without requests too, with all requests that they have. */
-function ofJournals(database: QueryDatabase, prefix: string): Map<string, number> {
+/**
+ * Reads the names of journals, including those without requests, and how many requests each has.
+ */
+function namesOfJournals(database: QueryDatabase, prefix: string): Map<string, number> {
   const dialect = dialectOf(database)
   const counts = database
     .prepare<[], [number, number]>(
@@ -176,12 +186,14 @@ function ofJournals(database: QueryDatabase, prefix: string): Map<string, number
     .raw()
     .all()
   const requests = new Map(counts.map(([journal, count]) => [Number(journal), Number(count)]))
-  const named = namedJournals(database).filter(({ name }) => foldCase(name).startsWith(foldCase(prefix)))
+  const named = namedJournals(database).filter(({ name }) =>
+    ignoringCase(name).startsWith(ignoringCase(prefix)),
+  )
   return new Map(named.map(({ number, name }) => [name, requests.get(number) ?? 0]))
 }
 
 /** Reads the values of a label from the newest rows. */
-function ofRows(database: QueryDatabase, label: string, prefix: string): Map<string, number> {
+function namesFromRows(database: QueryDatabase, label: string, prefix: string): Map<string, number> {
   const dialect = dialectOf(database)
   const { sql, values } = dialect.label(label)
   const names = database
@@ -197,11 +209,11 @@ function ofRows(database: QueryDatabase, label: string, prefix: string): Map<str
   return new Map(names)
 }
 
-/** Joins spellings that differ in ASCII case under the one with most requests. */
+/** Joins spellings that differ only in ASCII case under the one with the most requests. */
 function joinSpellings(counts: ReadonlyMap<string, number>): [string, number][] {
   const names = new Map<string, { spelling: string; most: number; sum: number }>()
   for (const [spelling, requests] of counts) {
-    const folded = foldCase(spelling)
+    const folded = ignoringCase(spelling)
     const known = names.get(folded)
     if (known === undefined) names.set(folded, { spelling, most: requests, sum: requests })
     else {

@@ -21,53 +21,55 @@ import { type Grain, type Period, type Term, windowTerms } from '../window/terms
 import { type Grouping, NO_NAME, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
 
-/** The part of a question that decides where its answer is read from. */
+/** The aspects of a question that decide where its answer is read from. */
 export interface PartsQuestion {
   filter: RequestFilter
   grouping: Grouping
-  /** Undefined: requests aren't told apart by time. */
+  /** Undefined: requests aren't grouped by time. */
   period: Period | LocalPeriods | undefined
-  /** Only these groups, by their keys. */
+  /** The keys of the groups that are wanted; undefined: all. */
   only?: ReadonlySet<string> | undefined
 }
 
-/** Where the rows of a part belong, and whether they are added there or taken away. */
+/** To which period the rows of a part belong, and whether they are added to it or subtracted. */
 export interface PartUse {
   sign: 1 | -1
-  /** Null: periods are cut from the part's column. */
+  /** Null: the period of each row is the beginning of the part's column `time`. */
   period: string | null
 }
 
-/** Rows of one table to add to an answer, or to take from it. */
+/** Rows of one table that are added to an answer, or subtracted from it. */
 export interface Part extends PartUse {
   /**
-   * Where else they belong. They are read once: what is added to one day at its end is mostly what
-   * the next one, which is read as a whole day of UTC, leaves out.
+   * Other periods that need the same rows, so that they are read only once: rows that are added to
+   * the end of one local day are mostly subtracted from the next one, which is read as a whole day
+   * of UTC.
    */
   also: PartUse[]
   /** Null: the rows are those of `requests`. */
   grain: RollupGrain | null
-  /** The tables of the sums, and of the latencies. */
+  /** The tables of the sums and of the latencies. */
   from: string
   latenciesFrom: string
-  /** The column of latencies: a row has one latency, a roll-up those of many requests. */
+  /** The column of the latencies: a row has one, a roll-up those of many requests. */
   latencies: string
-  /** The column that periods are cut from. */
+  /** The column that begins with the period. */
   time: 'timestamp' | 'period'
   range: TextRange
   condition: Condition
-  /** The SQL that tells groups apart, the SQL of a group's name, and the same in JavaScript. */
+  /** The SQL of what rows are grouped by. */
   group: Condition
+  /** The SQL of a group's name. */
   groupName: Condition
+  /** Returns a group's name, given the value of `group`. */
   nameOf(group: string | null): string | null
   /** The columns of a SELECT that `Tally.add` takes. */
   sums(names: readonly SumName[]): string
 }
 
 /**
- * Finds the parts that add up to the requests that a question is about. They are roll-ups, and rows
- * only where roll-ups don't reach: at the ends of the window, and for columns that they aren't kept
- * by.
+ * Finds the parts that add up to the requests that a question is about. They are roll-ups wherever
+ * possible. Rows are needed at the ends of the window, and for columns without roll-ups.
  */
 export function partsOf(database: QueryDatabase, question: PartsQuestion): Part[] {
   const { filter, period } = question
@@ -80,28 +82,28 @@ export function partsOf(database: QueryDatabase, question: PartsQuestion): Part[
   for (const { key, range } of stretches) {
     for (const term of windowTerms(range, coarsest, hasRows)) {
       const { sign, grain } = term
-      const same = parts.get(rowsOf(term))
+      const same = parts.get(keyOfRows(term))
       if (same !== undefined) same.also.push({ sign, period: key })
       else {
         const part =
           grain === 'row'
-            ? ofRows(database, question, term)
-            : ofRollups(database, question, term, grain, nameOf)
-        parts.set(rowsOf(term), { ...part, period: key, also: [] })
+            ? partOfRows(database, question, term)
+            : partOfRollups(database, question, term, grain, nameOf)
+        parts.set(keyOfRows(term), { ...part, period: key, also: [] })
       }
     }
   }
   return [...parts.values()]
 }
 
-/** A key for the rows of a term. */
-function rowsOf({ grain, range: { from, after, to, before } }: Term): string {
+/** Returns a key that terms with the same rows share. */
+function keyOfRows({ grain, range: { from, after, to, before } }: Term): string {
   return JSON.stringify([grain, from, after, to, before])
 }
 
 function coarsestGrain(database: QueryDatabase, { filter, grouping, period }: PartsQuestion): Grain {
   const { success, streaming } = filter
-  // The sums don't tell tokens and costs of failures from others.
+  // The roll-ups have no tokens and costs of failures alone.
   if (success !== undefined || streaming !== undefined) return 'row'
   if (period === 'minute' || !grouping.isKept || !isOfDimensions(database, filter)) return 'row'
   return period === 'hour' || (typeof period === 'object' && period.of === 'hour') ? 'hour' : 'day'
@@ -115,7 +117,7 @@ function rowProbe(database: QueryDatabase): (range: TextRange) => boolean {
   }
 }
 
-/** Where the sums over requests of periods are read from, all groups together. */
+/** Returns the table and condition for the sums of periods, without groups. */
 export function rollupsOf(
   database: QueryDatabase,
   filter: RequestFilter,
@@ -123,12 +125,12 @@ export function rollupsOf(
   range: TextRange,
 ): Pick<Part, 'from' | 'condition'> {
   const question = { filter, grouping: WHOLE, period: undefined }
-  return ofRollups(database, question, { sign: 1, grain, range }, grain, (name) => name)
+  return partOfRollups(database, question, { sign: 1, grain, range }, grain, (name) => name)
 }
 
 type PartOfTerm = Omit<Part, 'period' | 'also'>
 
-function ofRows(
+function partOfRows(
   database: QueryDatabase,
   { filter, grouping, only }: PartsQuestion,
   { sign, range }: Term,
@@ -154,10 +156,10 @@ function ofRows(
 }
 
 /**
- * Reads totals if they are kept by all that filter and grouping ask for, and otherwise the roll-ups
- * of all dimensions.
+ * Takes totals if there are some by everything that filter and grouping ask for, and otherwise the
+ * roll-ups of all dimensions.
  */
-function ofRollups(
+function partOfRollups(
   database: QueryDatabase,
   question: PartsQuestion,
   { sign, range }: Term,
@@ -196,7 +198,8 @@ function ofRollups(
       nameOf: (group) => (isJournal ? group : nameOf(String(group))),
     }
   }
-  // A group's name stands in the dimension. Otherwise the few ids of dimensions are enough.
+  // The names of groups are columns of the dimensions. Without groups, the few ids of dimensions
+  // are enough.
   const isWhole = grouping === WHOLE || isJournal
   const tables = isWhole ? (table: string) => table : dialect.withDimensions
   const ofDimension = isWhole ? [rollupCondition(database, filter)] : dimensionConditions(database, filter)
@@ -211,7 +214,7 @@ function ofRollups(
   }
 }
 
-/** The conditions of a filter on the names of totals. */
+/** Returns the conditions of a filter on the names of totals, with the column of each. */
 function conditionsOnNames(database: QueryDatabase, filter: RequestFilter) {
   const { model, labels = {}, withoutLabel } = filter
   const provider = filter.withoutProvider ? null : filter.provider
@@ -253,9 +256,9 @@ function isOneOfTotals(
 }
 
 /**
- * Whether a total has one of these names.
+ * Returns the condition that a total has one of these names.
  *
- * @param ignoresCase whether names that differ in ASCII case only match too.
+ * @param ignoresCase whether names that differ only in ASCII case match too.
  */
 function isTotalOf(
   database: QueryDatabase,
@@ -263,7 +266,7 @@ function isTotalOf(
   ignoresCase: boolean,
 ): Condition {
   const dialect = dialectOf(database)
-  // A hash doesn't tell which names differ in case only, so long names have to be looked for.
+  // The key of a long name is a hash, which differs with the case, so long names are looked up.
   const [sought, known] = ignoresCase
     ? [names.filter(isLongName), names.filter((name) => !isLongName(name))]
     : [[], names]

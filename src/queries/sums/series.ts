@@ -17,35 +17,35 @@ export type SeriesBucket = 'minute' | 'hour' | 'day'
 
 export interface SeriesOptions extends RequestFilter {
   since: string
-  /** What costs are told apart by. @default 'model' */
+  /** What costs are grouped by. @default 'model' */
   by?: SeriesBy | undefined
   /**
-   * How many names are told apart: those with most requests; the rest is `other`.
+   * How many names are listed: those with the most requests. All others are added up as `other`.
    * @default the 8 with the largest costs or refunds in the currency
    */
   limit?: number | undefined
   /**
-   * A name of the IANA database: days, and hours, are those of its clocks.
+   * The zone of the days and hours, by its name in the IANA database.
    * @default UTC
    */
   timezone?: string | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
   /**
-   * Adds how many requests have something that isn't known, are retries or inconsistent, how many
-   * streams have no end, costs in dollars, and parts of the tokens.
+   * Adds the numbers of requests with unknown values, of retries, of inconsistent requests and of
+   * streams without an end; also costs in dollars, and parts of the tokens.
    * @default false
    */
   unknown?: boolean | undefined
 }
 
 /**
- * The body of `GET /v1/series`: one value for each of `times` in every list. The lists of what is
- * unknown, of retries and of parts of the tokens are there only with `unknown`; the currencies with
- * that or `currency`.
+ * The body of `GET /v1/series`: every list has one value for each of `times`. The lists of unknown
+ * values, of retries and of parts of the tokens are present only with `unknown`; the currencies
+ * with `unknown` or `currency`.
  */
 export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<ShownCurrency> {
-  /** The zone that was asked for; only then. */
+  /** The zone; present only if it was asked for. */
   timezone?: string
   bucket: SeriesBucket
   by: SeriesBy
@@ -65,8 +65,9 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   p95_latency_ms: (number | null)[]
   p99_latency_ms: (number | null)[]
   /**
-   * By name, those with the largest costs or refunds in the currency first: at most eight, and the
-   * rest under `other`. Requests without a name stand under `unknown_group`.
+   * The costs by name, those with the largest costs or refunds in the currency first: at most
+   * eight, or `limit`, and the rest under `other`. Requests without a name are under
+   * `unknown_group`.
    */
   cost_sats: Record<string, number[]>
   /** As in {@link Stats}; only if these requests are among the names. */
@@ -74,8 +75,8 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   /** By the same names; only with `unknown`, or with the currency `usd`. */
   cost_usd?: Record<string, number[]>
   /**
-   * How many requests each of these costs is about, and how many of them it leaves out; only with
-   * `unknown`.
+   * How many requests each of these costs is about, and how many of them it leaves out because
+   * their cost is unknown; only with `unknown`.
    */
   requests_by_name?: Record<string, number[]>
   unpriced_by_name?: Record<string, number[]>
@@ -96,7 +97,7 @@ const MAX_BUCKETS = 10_000
 
 const BUCKET_MS: Readonly<Record<SeriesBucket, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
-/** The longest window, in milliseconds, that is cut into minutes, and into hours, unless told. */
+/** The longest windows, in milliseconds, whose default buckets are minutes and hours. */
 const LONGEST = { minute: 3 * BUCKET_MS.hour, hour: 10 * BUCKET_MS.day }
 
 const BUCKETS = ['minute', 'hour', 'day'] as const
@@ -107,7 +108,8 @@ const OTHER = 'other'
  * Counts the requests of each minute, hour or day of a window, for charts.
  *
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
- *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY, INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
+ *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_BY,
+ *   INVALID_BUCKET, TOO_MANY_GROUPS, TIMED_OUT
  */
 export function series(database: QueryDatabase, options: SeriesOptions): Series {
   return database.transaction(() => {
@@ -132,7 +134,8 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
     const question = { filter, period, unknown, currencies: isInDollars || currency === 'usd', grouping }
     const { whole, named, unknownGroup } = readSeries(database, question, keys, options.limit, currency)
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
-    // Latencies are told apart by time only: by name too they would take many times the memory.
+    // Latencies are grouped by time only: grouped by name too they would take many times the
+    // memory.
     const spread = tallyRequests(database, { filter, period, latencies: 'only' })
     const listsByName = (read: (tally: Tally) => number) =>
       Object.fromEntries([...named].map(([name, tallies]) => [name, tallies.map(read)]))
@@ -204,7 +207,7 @@ interface ReadSeries {
 /**
  * Reads the sums of all periods, as a whole and by the names that are shown.
  *
- * @param currency the one whose costs decide which names are shown, without a limit.
+ * @param currency whose costs decide which names are shown if there is no limit.
  */
 function readSeries(
   database: QueryDatabase,
@@ -217,13 +220,13 @@ function readSeries(
   const names = namesOfGroups(database, question.grouping, top.groups.keys())
   const nameOf = (group: string) => names.get(group) ?? group
   const at = (key: string, group: string) => tallies.get(key)?.get(group) ?? new Tally()
-  const told = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
-  const named = new Map(told.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
+  // A group that is really called `other` is added to the others, if there are some.
+  const listed = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
+  const named = new Map(listed.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
   const unknownGroup = names.get(NO_NAME)
   if (top.others === null) return { whole, named, unknownGroup }
-  // A model that has this name is among them.
   const others = keys.map((key) => {
-    const parts = told.map((group) => at(key, group))
+    const parts = listed.map((group) => at(key, group))
     return without(whole.get(key) ?? new Tally(), parts)
   })
   return { whole, named: named.set(OTHER, others), unknownGroup }
@@ -273,7 +276,9 @@ interface Buckets {
   keys: string[]
 }
 
-/** The buckets of UTC that a window has a part of, counted from 1970. */
+/**
+ * Returns the number, counted from 1970, of the first UTC bucket of a window, and how many it has.
+ */
 function utcBuckets(since: string, until: string, bucket: SeriesBucket): { first: number; count: number } {
   const first = Math.floor(Date.parse(since) / BUCKET_MS[bucket])
   const last = Math.floor(Date.parse(until) / BUCKET_MS[bucket])
@@ -290,7 +295,7 @@ function refuseTooMany(since: string, until: string, bucket: SeriesBucket): void
   )
 }
 
-/** @param isUtc whether tallies are kept by the periods of UTC. */
+/** @param isUtc whether the keys of tallies are periods of UTC. */
 function bucketsOf(
   zone: TimeZone,
   since: string,
@@ -304,9 +309,8 @@ function bucketsOf(
     return { times, keys: times.map((time) => time.slice(0, PERIOD_LENGTH[bucket])) }
   }
   const starts = new Map<string, string>()
-  for (const { key, startMs } of count === 0
-    ? []
-    : zone.periods(bucket, Date.parse(since), Date.parse(until) + 1)) {
+  const periods = count === 0 ? [] : zone.periods(bucket, Date.parse(since), Date.parse(until) + 1)
+  for (const { key, startMs } of periods) {
     const time = instant(startMs)
     const name = isUtc && bucket === 'hour' ? time.slice(0, PERIOD_LENGTH.hour) : key
     if (!starts.has(name)) starts.set(name, time)

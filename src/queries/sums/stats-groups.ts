@@ -12,7 +12,7 @@ import {
   groupByServiceTier,
 } from './grouping.js'
 
-/** What requests can be told apart by, other than time. */
+/** What requests can be grouped by, other than time. */
 export type SeriesBy =
   | 'model'
   | 'tier'
@@ -25,7 +25,7 @@ export type SeriesBy =
 
 export type StatsGroupBy = SeriesBy | 'hour' | 'day'
 
-/** The member of an answer that has its groups. */
+/** The member of an answer that holds its groups. */
 export type GroupSection =
   | 'models'
   | 'tiers'
@@ -44,7 +44,7 @@ export interface Groups {
   grouping?: Grouping
   period?: Period
   /**
-   * Lists the groups that are there also without requests, before the others.
+   * Lists the groups that are shown even without requests. They come before the others.
    * @throws QueryError TOO_MANY_GROUPS
    */
   always?(): readonly string[]
@@ -53,7 +53,7 @@ export interface Groups {
 const LABEL_PREFIX = 'label:'
 const LABEL_NAME = `${LABEL_PREFIX}<name>`
 
-/** The tiers of the gateway whose log this began as. */
+/** The tiers of the arbstr gateway, whose API this one keeps. */
 const TIERS = ['local', 'standard', 'frontier']
 
 const GROUPS: Readonly<Record<string, (database: QueryDatabase) => Groups>> = {
@@ -73,7 +73,7 @@ const GROUPS: Readonly<Record<string, (database: QueryDatabase) => Groups>> = {
 }
 
 /**
- * The groups that a value of group_by asks for.
+ * Returns the groups that a value of group_by asks for.
  *
  * @throws QueryError INVALID_GROUP_BY
  */
@@ -85,7 +85,7 @@ export function groupsFor(database: QueryDatabase, groupBy: string): Groups {
 }
 
 /**
- * The grouping that a value of a series' `by` asks for.
+ * Returns the grouping that a series' `by` asks for.
  *
  * @throws QueryError INVALID_BY
  */

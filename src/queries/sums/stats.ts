@@ -11,24 +11,25 @@ import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
 import { firstOf, type Rank, topGroups } from './top-groups.js'
 
-/** The message for an empty window, in the words of the API that this one follows. */
+/** The message for an empty window. The contract of the arbstr gateway has these words. */
 const EMPTY = 'No requests found in the specified time range'
 
 export interface StatsOptions extends RequestFilter {
-  /** @default only the whole is counted */
+  /** @default no groups: all requests are counted together */
   groupBy?: StatsGroupBy | undefined
   /**
-   * A name of the IANA database: days, and hours, are those of its clocks.
+   * The zone of the days and hours, by its name in the IANA database.
    * @default UTC
    */
   timezone?: string | undefined
   /**
-   * How many groups are told apart: those with most requests, or `rank`; the rest is `other`.
+   * How many groups are listed: those with the most requests, or cost (see `rank`). All others are
+   * added up as `other`.
    * @default all, up to 20,000
    */
   limit?: number | undefined
   /**
-   * What the groups that a limit leaves have most of; `cost` is that in the currency shown.
+   * By what a limit chooses the groups; `cost` is the cost in the currency shown.
    * @default 'requests'
    */
   rank?: 'requests' | 'cost' | undefined
@@ -37,8 +38,8 @@ export interface StatsOptions extends RequestFilter {
   /** Adds how many requests have no known cost. @default false */
   unpriced?: boolean | undefined
   /**
-   * Adds how many requests have something that isn't known, are retries or inconsistent, how many
-   * streams have no end, and the sums in dollars and of parts of the tokens.
+   * Adds the numbers of requests with unknown values, of retries, of inconsistent requests and of
+   * streams without an end; also sums of costs in dollars and of parts of the tokens.
    * @default false
    */
   unknown?: boolean | undefined
@@ -47,9 +48,9 @@ export interface StatsOptions extends RequestFilter {
 }
 
 /**
- * Counts, costs and performance of some requests. Sums are 0, never null, where nothing is known.
- * What is unknown, retries, costs in dollars and parts of the tokens are there only with `unknown`,
- * and what is about a currency also with that `currency`.
+ * Counts, costs and performance of some requests. Sums are 0, never null, if nothing is known.
+ * Unknown values, retries, costs in dollars and parts of the tokens are present only with
+ * `unknown`, and the members about one currency also with that `currency`.
  */
 export interface StatsSection {
   counts: Partial<Unknowns & UsageCounts> & {
@@ -71,23 +72,23 @@ export interface StatsSection {
   performance: {
     /** Not rounded, failures included; 0 for no requests. */
     avg_latency_ms: number
-    /** Within 1/64 of the latency by nearest rank; null for no requests. Only when asked for. */
+    /** The percentile by nearest rank, within 1/64; null for no requests. Only when asked for. */
     p50_latency_ms?: number | null
     p95_latency_ms?: number | null
     p99_latency_ms?: number | null
   }
 }
 
-/** The body of `GET /v1/stats`. At most one of its groups is there: the one asked for. */
+/** The body of `GET /v1/stats`. It has at most one section of groups: the one asked for. */
 export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency> {
-  /** The zone that was asked for; only then. */
+  /** The zone; present only if it was asked for. */
   timezone?: string
-  /** Present only when nothing matched. */
+  /** Present, with the message, only when nothing matched. */
   empty?: true
   message?: string
   /**
-   * Every model in the database, zeroed when quiet, under the spelling that came first. All filters
-   * apply but the model's.
+   * Every model in the database, with zeros if it had no requests, under the spelling that was seen
+   * first. All filters apply except the model's.
    */
   models?: Record<string, StatsSection>
   /**
@@ -95,11 +96,11 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
    * tier.
    */
   tiers?: Record<string, StatsSection>
-  /** By the tier that the provider billed by. */
+  /** By the tier that the provider billed. */
   service_tiers?: Record<string, StatsSection>
   /** By the HTTP status of the error, as text; `none` has the requests without one. */
   error_statuses?: Record<string, StatsSection>
-  /** By the name of the journal's host; by its id if that doesn't tell it from others. */
+  /** By the name of the journal's host, or by the journal's id if hosts have the same name. */
   journals?: Record<string, StatsSection>
   /** Providers with requests; `unknown_group` has the requests without one, here and below. */
   providers?: Record<string, StatsSection>
@@ -107,18 +108,18 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   /** By the value of the label asked for. */
   labels?: Record<string, StatsSection>
   /**
-   * Hours with requests, in order, by the instant at which they begin, in UTC also in another zone:
-   * `2026-11-22T19:00:00.000Z`.
+   * Hours with requests, in order, by the instant at which they begin. It is in UTC, whatever the
+   * zone is: `2026-11-22T19:00:00.000Z`.
    */
   hours?: Record<string, StatsSection>
   /** Days with requests, in order, by their date in the zone: `2026-11-22`. */
   days?: Record<string, StatsSection>
   /**
-   * The name of the group of the requests that have no such name: `unknown`, or `(unknown)` if
-   * some really have that one. It is there with that group, but not with `tiers`.
+   * What the group of requests without a name is called: `unknown`, or `(unknown)` if some requests
+   * really have that name. Present if there is such a group, but never with `tiers`.
    */
   unknown_group?: string
-  /** All groups that the limit leaves out, together. */
+  /** All groups that the limit leaves out, added up. */
   other?: StatsSection
 }
 
@@ -127,7 +128,8 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
  * the groups add up.
  *
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
- *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY, TOO_MANY_GROUPS, in this order; TIMED_OUT
+ *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY,
+ *   TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: QueryDatabase, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
@@ -139,7 +141,7 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
     const currencies = currency !== undefined || rank === 'usd'
     const question = { filter, latencies, unknown, currencies }
     const isByModel = groups?.section === 'models'
-    // Every model has a group, whichever model the whole is about.
+    // A filter by model applies to the whole, but not to the groups of models.
     const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
     const grouped =
       groups === null ? null : readGroups(database, ofGroups, groups, { limit: options.limit, rank, zone })
@@ -163,8 +165,8 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
 }
 
 /**
- * When an hour begins, as a canonical timestamp. A day is its date, and what a row from before the
- * journal has instead of a timestamp stays as it is.
+ * Returns the canonical timestamp at which an hour begins. A day stays a date, and a text that a
+ * row older than the journal has as its timestamp stays as it is.
  */
 function startOfPeriod(beginning: string): string {
   return beginning.replace(/^\d{4}-\d{2}-\d{2}T\d{2}$/, '$&:00:00.000Z')
@@ -172,7 +174,8 @@ function startOfPeriod(beginning: string): string {
 
 interface ReadGroups {
   /**
-   * By name: first the groups that are always there, then the others by name, and `unknown` last.
+   * The tallies by name: first the groups that are always shown, then the others in order, and
+   * `unknown` last.
    */
   tallies: Map<string, Tally>
   others: Tally | null
@@ -198,7 +201,7 @@ function readGroups(
   const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
   for (const name of first) groups.delete(groupKey(grouping, name))
   const spellings = namesOfGroups(database, grouping, groups.keys())
-  // The contract has one group for both among the tiers.
+  // Among tiers, the contract has one group for requests without a tier and for a tier `unknown`.
   const unknownGroup = section === 'tiers' ? UNKNOWN_GROUP : spellings.get(NO_NAME)
   const unnamed = groups.get(NO_NAME)
   groups.delete(NO_NAME)
@@ -213,7 +216,7 @@ function readGroups(
 }
 
 function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): Record<string, StatsSection> {
-  // fromEntries, because assigning to a key named __proto__ would set a prototype instead.
+  // Object.fromEntries: assigning to a key named __proto__ would set the prototype instead.
   return Object.fromEntries([...tallies].map(([name, tally]) => [name, section(tally, options)]))
 }
 

@@ -15,28 +15,28 @@ export interface Question {
   filter: RequestFilter
   /** @default all requests are one group */
   grouping?: Grouping | undefined
-  /** Only these groups, by their keys. @default all */
+  /** The keys of the groups that are wanted. @default all */
   only?: ReadonlySet<string> | undefined
-  /** @default requests aren't told apart by time */
+  /** @default requests aren't grouped by time */
   period?: Period | LocalPeriods | undefined
-  /** Whether latencies are gathered too, or only they. @default false */
+  /** Whether to gather latencies too, or nothing else. @default false */
   latencies?: boolean | 'only' | undefined
-  /** Whether costs in dollars, and failures without a cost, are summed too. @default false */
+  /** Whether to sum costs in dollars and failures without a cost too. @default false */
   currencies?: boolean | undefined
-  /** Whether unknown values, and streams without an end, are counted too. @default false */
+  /** Whether to count unknown values and streams without an end too. @default false */
   unknown?: boolean | undefined
 }
 
 /**
- * Tallies by the beginning of their period (empty if they aren't told apart by time), then by the
- * key of their group.
+ * Tallies by the beginning of their period (empty if they aren't grouped by time), then by the key
+ * of their group.
  */
 export type Tallies = Map<string, Map<string, Tally>>
 
 /**
- * How many sums, of about 1 KiB each, are held at once. They are more than the groups of the
- * answer: some groups of a whole day are taken away again, and a series has each of its names once
- * for each bucket.
+ * How many tallies, of about 1 KiB each, are held at once. There are more of them than groups in
+ * the answer: some groups of a whole day are subtracted again, and a series has a tally for each
+ * name in each bucket.
  */
 export const MAX_TALLIES = 100_000
 
@@ -64,7 +64,7 @@ export function tallyRequests(database: QueryDatabase, question: Question): Tall
   return sums.length > 0 ? withoutEmpty(reader.tallies) : reader.tallies
 }
 
-/** Adds tallies. The sum of a single one is that one itself, which nobody may change. */
+/** Adds up tallies. Callers mustn't change the result: the sum of a single tally is that tally. */
 export function sumOf(tallies: Iterable<Tally>): Tally {
   const [first, ...others] = tallies
   if (first !== undefined && others.length === 0) return first
@@ -74,7 +74,7 @@ export function sumOf(tallies: Iterable<Tally>): Tally {
   return sum
 }
 
-/** The rest of a whole without some of its parts. */
+/** Subtracts parts from a whole. */
 export function without(whole: Tally, parts: Iterable<Tally>): Tally {
   const rest = new Tally()
   rest.addTally(whole)
@@ -82,7 +82,7 @@ export function without(whole: Tally, parts: Iterable<Tally>): Tally {
   return rest
 }
 
-/** Counts all requests that a question is about as one. To be called in a transaction. */
+/** Counts all requests that a question is about, without groups. To be called in a transaction. */
 export function tallyWhole(
   database: QueryDatabase,
   question: Question & { grouping?: undefined; only?: undefined; period?: undefined },
@@ -145,7 +145,7 @@ class TallyReader {
     }
   }
 
-  /** Counts open streams, by the index of the few rows without an end. */
+  /** Counts open streams, with the index of the few rows without an end. */
   readOpenStreams(filter: RequestFilter, only: ReadonlySet<string> | undefined): void {
     if (filter.open === false) return
     const { group } = this.#grouping
@@ -184,8 +184,8 @@ class TallyReader {
   }
 
   /**
-   * Groups by period and group, the first two columns, unless they are constants: SQLite would sort
-   * by those too.
+   * Returns the clause that groups by the first two columns, period and group. A column that is
+   * constant is left out, because SQLite would sort by it too.
    */
   #groupBy(part?: Part): string {
     const isOnePeriod = this.#period === undefined || (part !== undefined && part.period !== null)
@@ -194,8 +194,7 @@ class TallyReader {
   }
 
   #isLarge({ grain, from, condition, period }: Part): boolean {
-    // A part of one local day has a few hours only: to count them would take as long as to read
-    // them.
+    // A part of one local day has only a few hours: counting them takes as long as reading them.
     if (grain === null || this.#grouping === WHOLE || period !== null) return false
     if (!dialectOf(this.#database).sortsGroups) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?) AS first_ones`
@@ -235,7 +234,7 @@ class TallyReader {
   }
 }
 
-/** Removes tallies whose requests were added and then taken away again. */
+/** Removes tallies whose requests were all added and then subtracted again. */
 function withoutEmpty(tallies: Tallies): Tallies {
   for (const [start, groups] of tallies) {
     for (const [name, tally] of groups) if (tally.requests === 0) groups.delete(name)

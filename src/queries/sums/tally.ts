@@ -6,8 +6,8 @@ import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import type { Dialect } from '../../store/dialect.js'
 import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
 
-/** Sums that a few absurd values would make overflow 64 bits in SQL. */
-const GREAT: ReadonlySet<SumName> = new Set([
+/** The sums that could overflow 64 bits in SQL, if a few values are absurdly large. */
+const LARGE_SUMS: ReadonlySet<SumName> = new Set([
   'input_tokens',
   'output_tokens',
   'cost_sats',
@@ -23,7 +23,7 @@ const NO_SUMS = Object.fromEntries(SUMS.map((name) => [name, 0n])) as Record<Sum
 const LOW_BITS = 32n
 const BILLION = 10n ** 9n
 
-/** The SQL of a condition, for the sums that count the rows that meet it. */
+/** The SQL of the conditions of those sums that count rows which meet one. */
 const CONDITIONS: Readonly<Partial<Record<SumName, (dialect: Dialect) => string>>> = {
   failures: ({ isFalse }) => isFalse('success'),
   streams: ({ isTrue }) => isTrue('streaming'),
@@ -39,7 +39,7 @@ const CONDITIONS: Readonly<Partial<Record<SumName, (dialect: Dialect) => string>
   inconsistent: () => INCONSISTENT_SQL,
 }
 
-/** The SQL of what a row adds to each of the other sums, as the roll-ups count it. */
+/** Returns the SQL of what a row adds to one of the other sums, computed as for the roll-ups. */
 function addendOfRow(dialect: Dialect, name: SumName): string {
   switch (name) {
     case 'requests':
@@ -58,7 +58,7 @@ function addendOfRow(dialect: Dialect, name: SumName): string {
   }
 }
 
-/** The SQL of a sum as a roll-up has it. */
+/** Returns the SQL of a sum that is stored in a roll-up. */
 function addendOfRollup(dialect: Dialect, name: SumName): string {
   switch (name) {
     case 'cost_sats':
@@ -74,11 +74,11 @@ function addendOfRollup(dialect: Dialect, name: SumName): string {
   }
 }
 
-/** The sums of an answer that doesn't tell what is unknown: it reads less without the others. */
+/** The sums for an answer without `unknown`: leaving out the others makes it read less. */
 export const SUMS_WITHOUT_UNKNOWNS: readonly SumName[] = SUMS.slice(0, SUMS.indexOf('unpriced_failures'))
 export const ALL_SUMS: readonly SumName[] = SUMS
 
-/** The columns of a SELECT over rows that {@link Tally.add} takes. */
+/** Returns the columns of a SELECT over rows, for {@link Tally.add}. */
 export function rowSums(dialect: Dialect, names: readonly SumName[]): string {
   const columns = names.map((name) => {
     const condition = CONDITIONS[name]?.(dialect)
@@ -89,16 +89,16 @@ export function rowSums(dialect: Dialect, names: readonly SumName[]): string {
   return columns.join(', ')
 }
 
-/** The columns of a SELECT over roll-ups that {@link Tally.add} takes. */
+/** Returns the columns of a SELECT over roll-ups, for {@link Tally.add}. */
 export function rollupSums(dialect: Dialect, names: readonly SumName[]): string {
   return names.map((name) => sumColumn(dialect, name, addendOfRollup(dialect, name))).join(', ')
 }
 
 function sumColumn(dialect: Dialect, name: SumName, addend: string): string {
-  return GREAT.has(name) ? dialect.largeSum(addend) : `sum(${addend})`
+  return LARGE_SUMS.has(name) ? dialect.largeSum(addend) : `sum(${addend})`
 }
 
-/** How many values are unknown, and how many streams have no end, as answers name them. */
+/** How many values are unknown, and how many streams have no end. Answers have the same names. */
 export interface Unknowns {
   /** Requests without a known cost that failed. */
   unpriced_error: number
@@ -110,14 +110,14 @@ export interface Unknowns {
   unfinished: number
 }
 
-/** How requests were tried and what they lack, beside {@link Unknowns}, as answers name it. */
+/** Further counts that answers have with `unknown`. Answers have the same names. */
 export interface UsageCounts {
   /** Requests without a known cost in dollars, and those of them that failed. */
   unpriced_usd: number
   unpriced_usd_error: number
-  /** Attempts after the first one of their request: all but these are requests of a client. */
+  /** Attempts after the first: the other requests are those that clients have made. */
   retries: number
-  /** Requests with more tokens in a part than in the whole. */
+  /** Requests with a part of the tokens that is larger than the whole. */
   inconsistent: number
 }
 
@@ -129,21 +129,21 @@ export interface TokenPartSums {
 }
 
 /**
- * Sums over some requests, exact however large, so that roll-ups and rows can be added and taken
- * away.
+ * Sums over some requests. They are exact, however large, so that roll-ups and rows can be added
+ * and subtracted.
  */
 export class Tally {
-  // A copy of one object takes 0.05 µs, making one of its entries 6.
+  // Copying an object takes 0.05 µs, making one from entries 6.
   readonly #sums = { ...NO_SUMS }
   #latencies: LatencyHistogram | null = null
   #openStreams = 0
 
-  /** @param columns those of {@link rowSums} or {@link rollupSums} for these names. */
+  /** @param columns the values of {@link rowSums} or {@link rollupSums} for these names. */
   add(names: readonly SumName[], columns: readonly (bigint | null)[], sign: 1 | -1): void {
     let at = 0
     for (const name of names) {
       let sum = columns[at++] ?? 0n
-      if (GREAT.has(name)) sum = (sum === 0n ? sum : sum << LOW_BITS) + (columns[at++] ?? 0n)
+      if (LARGE_SUMS.has(name)) sum = (sum === 0n ? sum : sum << LOW_BITS) + (columns[at++] ?? 0n)
       if (sum !== 0n) this.#sums[name] += sign === 1 ? sum : -sum
     }
   }
@@ -151,14 +151,14 @@ export class Tally {
   addTally(other: Tally, sign: 1 | -1 = 1): void {
     for (const name of SUMS) {
       const sum = other.#sums[name]
-      // Most sums of parts and of what is missing are 0.
+      // Most sums, such as those of parts and of unknown values, are 0.
       if (sum !== 0n) this.#sums[name] += sign === 1 ? sum : -sum
     }
     this.#openStreams += sign * other.#openStreams
     if (other.#latencies !== null) this.latencies.addHistogram(other.#latencies, sign)
   }
 
-  /** Filled only if percentiles are asked for, because it is large. */
+  /** The latencies. They are gathered only if percentiles are asked for, because they are large. */
   get latencies(): LatencyHistogram {
     this.#latencies ??= new LatencyHistogram()
     return this.#latencies
@@ -168,12 +168,14 @@ export class Tally {
     return Number(this.#sums.requests)
   }
 
-  /** A sum as a number, which is exact up to 2^53. */
+  /** Returns a sum as a number, which is exact up to 2^53. */
   sum(name: SumName): number {
     return Number(this.#sums[name])
   }
 
-  /** How many requests have this outcome, and stream or don't; undefined: either. */
+  /**
+   * Returns how many requests have this outcome, and stream or don't; undefined stands for both.
+   */
   requestsThat(success: boolean | undefined, streaming: boolean | undefined): number {
     const { requests, failures, streams, failed_streams } = this.#sums
     const all = { failed: failures, whole: requests }
@@ -184,8 +186,8 @@ export class Tally {
   }
 
   /**
-   * Counts streams without an end as open. The sums can't tell: it depends on the time of the
-   * question.
+   * Counts some of the streams without an end as open. The sums don't know which are: that depends
+   * on when the question is asked.
    */
   addOpenStreams(count: number): void {
     this.#openStreams += count

@@ -8,24 +8,25 @@ import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tall
 import { Tally } from './tally.js'
 
 /**
- * What the first groups have most of: requests, or costs in a currency. A refund counts as much as a
- * cost: neither may hide in the rest.
+ * What groups are ranked by: the number of requests, or the cost in a currency. A refund counts as
+ * much as a cost, so that neither can hide among the others.
  */
 export type Rank = 'requests' | Currency
 
 export interface TopGroups {
-  /** By their keys, those with most first. */
+  /** The groups by their keys, the largest first. */
   groups: Map<string, Tally>
-  /** All others together; null if there are none. */
+  /** All other groups, added up; null if there are none. */
   others: Tally | null
 }
 
 type GroupedQuestion = Question & { grouping: Grouping; period?: undefined }
 
 /**
- * Reads the groups of a question. There may be millions: only those that are asked for are held.
+ * Reads the groups of a question. There may be millions, but only those asked for are held in
+ * memory.
  *
- * @param limit undefined: all groups.
+ * @param limit how many groups are wanted; undefined: all.
  * @throws QueryError TOO_MANY_GROUPS without a limit; TIMED_OUT
  */
 export function topGroups(
@@ -44,7 +45,7 @@ export function topGroups(
   throw tooManyGroups()
 }
 
-/** Takes the first groups of all. */
+/** Takes the largest groups, and adds up the others. */
 export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Rank): TopGroups {
   const weights = new Map(
     [...all].map(([key, tally]) => [key, rank === 'requests' ? tally.requests : Math.abs(tally.cost(rank))]),
@@ -65,8 +66,8 @@ function compareKeys(a: string, b: string): number {
 }
 
 /**
- * @internal Reads the first groups without holding the others, as `topGroups` does when all are too
- *   many.
+ * @internal Reads the largest groups without holding the others in memory. `topGroups` calls it if
+ *   there are too many groups.
  */
 export function readFirst(
   database: QueryDatabase,
@@ -82,9 +83,9 @@ export function readFirst(
 }
 
 /**
- * Finds the keys of the groups that have most. SQLite counts all of them, in a temporary file if
- * they are many. A cost is added up as a floating-point number here, which is enough to tell which
- * groups these are.
+ * Finds the keys of the largest groups. The database counts all of them, SQLite in a temporary file
+ * if there are many. Costs are added up as floating-point numbers here, which is exact enough to
+ * rank groups.
  */
 function firstKeys(database: QueryDatabase, question: GroupedQuestion, limit: number, rank: Rank): string[] {
   const { filter, grouping } = question
@@ -111,7 +112,7 @@ function firstKeys(database: QueryDatabase, question: GroupedQuestion, limit: nu
   return names.map((name) => groupKey(grouping, name))
 }
 
-/** The cost of a row, or of a roll-up, as a floating-point number. */
+/** Returns the SQL of the cost of a row, or of a roll-up, as a floating-point number. */
 function costSql(dialect: Dialect, currency: Currency, isRow: boolean): string {
   const cost = `cost_${currency}`
   const [whole, rest] = isRow

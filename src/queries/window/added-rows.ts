@@ -2,8 +2,8 @@ import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { all, type Condition, countRows } from './condition.js'
 import { type RequestFilter, rowCondition } from './filter.js'
 
-// Other programs may add rows after the journal began. Lists have them like any other row, but no
-// sum does: sums count rows from the journal, and those that were there before it.
+// Other programs may add rows after the journal has begun. Lists show them like any other row, but
+// no sum counts them: sums count rows from the journal, and rows older than it.
 
 /** Whether the sums count a row. */
 export function isInSums(database: QueryDatabase): Condition {
@@ -14,7 +14,7 @@ export function isInSums(database: QueryDatabase): Condition {
 export function countAddedRows(database: QueryDatabase, filter: RequestFilter = {}): number {
   const { isAdded } = dialectOf(database)
   if (isAdded === null) return 0
-  // Nearly always there are none, which the index of such rows tells at once.
+  // There are hardly ever any, and the index of such rows shows that at once.
   const added = database.prepare(`SELECT 1 FROM requests WHERE ${isAdded} LIMIT 1`).get()
   if (added === undefined) return 0
   return countRows(database, all([{ sql: isAdded, values: [] }, rowCondition(database, filter)]))

@@ -1,19 +1,19 @@
 import type { TimeZone } from './time-zone.js'
 
-/** The windows that are days or months of a calendar. */
+/** The words for windows that are a day or a month of the calendar. */
 export const CALENDAR_RANGES = ['today', 'yesterday', 'this_month', 'last_month'] as const
 
 export type CalendarRange = (typeof CALENDAR_RANGES)[number]
 
-/** The instants at which a period begins and at which the next one does, in milliseconds since 1970. */
+/** The instants at which a period and the next one begin, in milliseconds since 1970. */
 export interface Period {
   startMs: number
   endMs: number
 }
 
 /**
- * Finds the day, month or year of a zone that words name: one of {@link CALENDAR_RANGES}, or its
- * date, as `2026`, `2026-10` or `2026-10-31`. Other words are null.
+ * Finds the day, month or year of a zone that is meant by one of {@link CALENDAR_RANGES}, or by a
+ * date such as `2026`, `2026-10` or `2026-10-31`. Returns null for other words.
  *
  * @param nowMs milliseconds since 1970.
  */
@@ -39,7 +39,7 @@ function datedRange(words: string, zone: TimeZone): Period | null {
   const [, years, months, days] = /^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$/.exec(words) ?? []
   if (years === undefined) return null
   const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)]
-  // A day that doesn't exist would be another one.
+  // JavaScript would take February 30 for March 2.
   if (!new Date(Date.UTC(year, month, day)).toISOString().startsWith(words)) return null
   const next =
     months === undefined

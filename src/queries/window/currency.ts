@@ -6,20 +6,20 @@ import { echoWindow, type Window } from './window.js'
 
 export type { Currency }
 
-/** The currencies of costs; where requests have both, the first one is shown. */
+/** The currencies of costs. Where requests have costs in both, the first one is shown. */
 export const CURRENCIES: readonly Currency[] = ['sats', 'usd']
 
 /** What an answer says about its currencies. */
 export interface ShownCurrency {
   /**
-   * The currency that was asked for; without one, the first of `currencies`. If the window has no
-   * costs, it is the first one of all days, or else `sats`.
+   * The currency that was asked for, or else the first of `currencies`. If the window has no costs,
+   * it is the first currency in which a request of any day has one, or else `sats`.
    */
   currency: Currency
   /**
-   * The currencies in which a request of the window's days (of UTC, whole ones) has a known cost,
-   * satoshis first. Filters don't change them, so that a page doesn't change its currency with a
-   * filter.
+   * The currencies in which a request has a known cost, satoshis first. The whole days of UTC that
+   * the window touches are looked at, whatever the filters are, so that a filter doesn't change the
+   * currency of a page.
    */
   currencies: Currency[]
 }
@@ -29,7 +29,7 @@ export function checkCurrency(currency: string): Currency {
   return oneOf(CURRENCIES, currency, 'INVALID_CURRENCY', 'currency')
 }
 
-/** Finds the currency to show. It reads one total for each day of the window. */
+/** Finds the currency to show, by reading one total for each day of the window. */
 export function shownCurrency(
   database: QueryDatabase,
   { currency, ...window }: Window & { currency?: Currency | undefined },

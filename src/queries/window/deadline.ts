@@ -4,14 +4,17 @@ import { QueryError } from '../errors.js'
 import type { Condition } from './condition.js'
 
 /**
- * How many rows pass between two looks at the clock. Measured: a call of the function takes 0.12
- * µs, and a look as much again.
+ * How many rows are read between two checks of the clock. Measured: a call of the function takes
+ * 0.12 µs, and reading the clock as much again.
  */
-const ROWS_BETWEEN = 256
+const ROWS_BETWEEN_CHECKS = 256
 
 const prepared = new WeakSet<QueryDatabase>()
 
-/** Gives a connection the deadline, or the SQL function that {@link withinDeadline} calls. */
+/**
+ * Prepares a connection for {@link withinDeadline}: PostgreSQL's gets the deadline itself, and
+ * SQLite's the SQL function that checks it.
+ */
 export function prepareDeadlines(database: QueryDatabase, deadline: number): void {
   if (database.setDeadline !== undefined) {
     database.setDeadline(deadline, timedOut)
@@ -21,7 +24,7 @@ export function prepareDeadlines(database: QueryDatabase, deadline: number): voi
   let rows = 0
   const sqlite = database as Database
   sqlite.function('within_deadline', { directOnly: true }, (deadline: unknown) => {
-    if (++rows % ROWS_BETWEEN === 0 && performance.now() > Number(deadline)) throw timedOut()
+    if (++rows % ROWS_BETWEEN_CHECKS === 0 && performance.now() > Number(deadline)) throw timedOut()
     return 1
   })
   prepared.add(database)
@@ -36,9 +39,9 @@ export function timedOut(): QueryError {
 }
 
 /**
- * A condition that is true of every row, and ends the statement with QueryError TIMED_OUT once the
- * deadline has passed: one step of SQLite may read millions of rows, while nothing else runs on its
- * thread. PostgreSQL watches the time itself.
+ * Returns a condition that every row meets, and that ends the statement with QueryError TIMED_OUT
+ * once the deadline has passed: one step of SQLite may read millions of rows, and nothing else runs
+ * on its thread meanwhile. PostgreSQL needs none, because its connection has the deadline.
  */
 export function withinDeadline(database: QueryDatabase, deadline: number | undefined): Condition[] {
   if (deadline === undefined || database.setDeadline !== undefined) return []

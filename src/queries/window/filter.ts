@@ -17,43 +17,46 @@ export interface RequestFilter extends Window, ValueFilters {
   model?: string | undefined
   /** The whole name in any ASCII case; requests without a provider never match. */
   provider?: string | undefined
-  /** Instead of `provider`: only requests without a provider. @default false */
+  /** Only requests without a provider. Can't be combined with `provider`. @default false */
   withoutProvider?: boolean | undefined
-  /** Exactly. */
+  /** The whole name, case-sensitive. */
   policy?: string | undefined
-  /** Instead of `policy`: only requests without a policy. @default false */
+  /** Only requests without a policy. Can't be combined with `policy`. @default false */
   withoutPolicy?: boolean | undefined
-  /** Labels by name, each exactly. */
+  /** The values of labels, by the labels' names. Both are case-sensitive. */
   labels?: Readonly<Record<string, string>> | undefined
   /** Only requests without a label of this name. */
   withoutLabel?: string | undefined
-  /** Requests of one journal: its id, or the name of its host, exactly. */
+  /** Only requests of one journal: its id, or the name of its host, case-sensitive. */
   journal?: string | undefined
-  /** Exactly. */
+  /** The whole id, case-sensitive. */
   correlationId?: string | undefined
   success?: boolean | undefined
   streaming?: boolean | undefined
-  /** Whether it is a stream of the last hour whose end isn't known. */
+  /** Whether a request is a stream that began within the last hour and whose end isn't known. */
   open?: boolean | undefined
-  /** Whether it is a stream from before the last hour whose end isn't known. */
+  /** Whether a request is a stream that began before that hour and whose end isn't known. */
   unfinished?: boolean | undefined
   /**
-   * The currency of `minCost`, and of the costs that an answer is about.
-   * @default the one that the window has costs in, satoshis if it has both
+   * The currency of `minCost`, and of the costs in an answer.
+   * @default the one in which the window has costs; satoshis if it has costs in both
    */
   currency?: Currency | undefined
-  /** Milliseconds since 1970; tells open streams from unfinished ones. @default now */
+  /**
+   * Milliseconds since 1970. A stream without an end is unfinished if it began over an hour before.
+   * @default now
+   */
   now?: number | undefined
   /**
-   * The time at which the question has taken too long, in milliseconds of performance.now().
+   * The time at which the question is given up, in milliseconds of performance.now().
    * @default never
    */
   deadline?: number | undefined
 }
 
 /**
- * Checks a filter, and gives it canonical bounds, names as they are stored, and a least cost that
- * names its currency.
+ * Checks a filter. Returns it with canonical bounds, with names as they are stored, and with the
+ * currency in its least cost.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE, INVALID_FILTER,
  *   INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, JOURNAL_NOT_FOUND, in this order
@@ -79,7 +82,7 @@ export function checkedFilter<T extends RequestFilter>(database: QueryDatabase, 
   return checked
 }
 
-/** @throws QueryError INVALID_FILTER if a filter asks both for a name and for requests without one. */
+/** @throws QueryError INVALID_FILTER if a filter asks for a name and for requests without one. */
 function refuseContradictions(filter: RequestFilter): void {
   const { provider, policy, labels = {}, withoutProvider, withoutPolicy, withoutLabel } = filter
   if (provider !== undefined && withoutProvider)
@@ -96,7 +99,7 @@ function contradiction(named: string, without: string): QueryError {
   )
 }
 
-/** Gives a filter its names as they are stored: long ones are cut. */
+/** Returns a filter with its names as they are stored: long ones are cut. */
 export function storedNames<T extends RequestFilter>(filter: T): T {
   const stored: T = { ...filter }
   for (const name of ['model', 'provider', 'policy', 'correlationId', 'withoutLabel'] as const) {
@@ -124,12 +127,12 @@ function isKnownJournal(database: QueryDatabase, journal: string): boolean {
   )
 }
 
-/** The condition of a filter on journals: none for a file, which has one. */
+/** Returns the conditions of a filter on journals: none for a file, which has a single journal. */
 export function journalConditions(database: QueryDatabase, { journal }: RequestFilter): Condition[] {
   return journal === undefined ? [] : dialectOf(database).ofJournals(journal)
 }
 
-/** The conditions of a filter on columns that rows and dimensions both have. */
+/** Returns the conditions of a filter on the columns that both rows and dimensions have. */
 export function dimensionConditions(database: QueryDatabase, filter: RequestFilter): Condition[] {
   const dialect = dialectOf(database)
   const { model, provider, policy, labels = {} } = filter
@@ -152,9 +155,9 @@ export function dimensionConditions(database: QueryDatabase, filter: RequestFilt
 }
 
 /**
- * The whole condition of a filter on a row.
+ * Returns the whole condition of a filter on rows.
  *
- * @param range the timestamps that match, instead of the filter's window.
+ * @param range the timestamps that match, if not those of the filter's window.
  */
 export function rowCondition(
   database: QueryDatabase,
@@ -180,25 +183,30 @@ export function rowCondition(
   return all([...conditions, dialect.timestampIn(timestampColumn(database, filter), range)])
 }
 
-/** The timestamps that matching rows can have. */
+/** Returns the range of the timestamps that matching rows can have. */
 export function windowRange(filter: RequestFilter): TextRange {
   const { since, until, before, open, unfinished, now = Date.now() } = filter
   const border = unfinishedUntil(now)
-  const isYoung = open === true && (since === undefined || since <= border)
-  const isOld = unfinished === true && (until ?? END_OF_TIME) > border && (before ?? END_OF_TIME) > border
-  const start = isYoung ? { after: border } : { from: since }
-  return { ...start, ...(isOld ? { to: border } : { to: until, before }) }
+  const startsAtBorder = open === true && (since === undefined || since <= border)
+  const endsAtBorder =
+    unfinished === true && (until ?? END_OF_TIME) > border && (before ?? END_OF_TIME) > border
+  const start = startsAtBorder ? { after: border } : { from: since }
+  const end = endsAtBorder ? { to: border } : { to: until, before }
+  return { ...start, ...end }
 }
 
 /**
- * The column to compare with a window. A correlation_id has its own index: SQLite is kept from
- * taking that of timestamps.
+ * Returns the column to compare with a window. Rows with a correlation_id are found by an index of
+ * their own, so SQLite is kept from using the index of timestamps.
  */
 export function timestampColumn(database: QueryDatabase, { correlationId }: RequestFilter): string {
   return correlationId === undefined ? 'timestamp' : dialectOf(database).unindexedTimestamp
 }
 
-/** Whether dimensions have all columns that a filter asks for, apart from success and streaming. */
+/**
+ * Whether a filter is only about columns of dimensions, apart from success and streaming: then the
+ * roll-ups can answer.
+ */
 export function isOfDimensions(database: QueryDatabase, filter: RequestFilter): boolean {
   const { labels = {}, withoutLabel, correlationId, open, unfinished } = filter
   if (correlationId !== undefined || open !== undefined || unfinished !== undefined) return false
@@ -209,7 +217,7 @@ export function isOfDimensions(database: QueryDatabase, filter: RequestFilter): 
   return names.every((name) => known.includes(name))
 }
 
-/** The condition of a filter on roll-ups, when it is about their dimensions only. */
+/** Returns the condition on roll-ups for a filter that is about their dimensions only. */
 export function rollupCondition(database: QueryDatabase, filter: RequestFilter): Condition {
   const conditions = dimensionConditions(database, filter)
   if (conditions.length === 0) return { sql: 'TRUE', values: [] }
@@ -217,7 +225,7 @@ export function rollupCondition(database: QueryDatabase, filter: RequestFilter):
   return { sql: `dimension_id IN (SELECT id FROM rollup_dimensions WHERE ${sql})`, values }
 }
 
-/** Makes names that differ in ASCII case only the same. */
-export function foldCase(name: string): string {
+/** Returns a name with its ASCII letters in lower case, to compare it with others. */
+export function ignoringCase(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

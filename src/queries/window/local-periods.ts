@@ -11,7 +11,7 @@ interface Stretch {
   range: TextRange
 }
 
-/** Days or hours that aren't those of UTC. A key may have several stretches. */
+/** Days or hours that aren't those of UTC. Several stretches may have the same key. */
 export interface LocalPeriods {
   of: 'day' | 'hour'
   stretches: readonly Stretch[]
@@ -24,19 +24,19 @@ interface Bounds {
 
 const PERIOD = /^\d{4}-\d{2}-\d{2}(T\d{2})?$/
 
-/** No instant of the years 0001 to 9999 sorts after it. */
+/** A text that sorts after every timestamp of the years 0001 to 9999. */
 const AFTER_ALL = ':'
 const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Periods with requests that are at most this far apart are cut in one go. */
+/** Periods with requests that are at most this far apart belong to the same span. */
 const MAX_GAP_MS = 3 * 86_400_000
 
 /**
- * Tells requests apart by the days or hours of a zone. They are the periods of UTC where both are
- * the same, and always the minutes.
+ * Finds the days or hours of a zone in which a filter can match requests. If they are the same as
+ * those of UTC, the period itself is returned, and for minutes always.
  *
- * What a row from before the journal has instead of a timestamp belongs to the period that it sorts
- * into, or else is a key of its own.
+ * A row older than the journal may have any text as its timestamp. It belongs to the period that
+ * the text sorts into, and if there is none, to a period of its own.
  */
 export function periodsIn(
   database: QueryDatabase,
@@ -59,13 +59,13 @@ export function periodsIn(
   return { of: period, stretches: [...stretches, ...others] }
 }
 
-/** The key of the period that a timestamp, which is in one of them, stands in. */
+/** Returns the key of the period that a timestamp is in. */
 export function keyOf({ stretches }: LocalPeriods, timestamp: string): string {
-  // Whoever asks is mostly about the newest ones.
+  // Most timestamps asked for are in the newest periods.
   return stretches.findLast(({ range }) => includes(range, timestamp))?.key ?? timestamp
 }
 
-/** The periods of UTC that have requests and at least a part in a range, in order. */
+/** Lists the periods of UTC that overlap a range and have requests, in order. */
 function periodsWithRequests(database: QueryDatabase, range: TextRange, period: 'day' | 'hour'): string[] {
   const length = PERIOD_LENGTH[period]
   const from = (range.from ?? range.after)?.slice(0, length)
@@ -82,7 +82,7 @@ function periodsWithRequests(database: QueryDatabase, range: TextRange, period: 
     .all(...values)
 }
 
-/** When a period of UTC begins; null if the text isn't one. */
+/** Returns when a period of UTC begins; null if the text isn't such a period. */
 function startMs(period: string): number | null {
   if (!PERIOD.test(period)) return null
   const ms = Date.parse(period.length === PERIOD_LENGTH.day ? period : `${period}:00Z`)
@@ -91,7 +91,7 @@ function startMs(period: string): number | null {
   return isReal ? ms : null
 }
 
-/** The spans of time that have all these periods, and no long gaps. */
+/** Joins periods into spans of time without long gaps. */
 function runsOf(periods: readonly string[], period: 'day' | 'hour'): [startMs: number, endMs: number][] {
   const lengthMs = period === 'day' ? 86_400_000 : 3_600_000
   const runs: [number, number][] = []
@@ -112,7 +112,7 @@ function textOf(ms: number): string {
   return ms > LAST_MS ? AFTER_ALL : new Date(ms).toISOString()
 }
 
-/** The texts that stand in a period of UTC, which isn't the beginning of any timestamp. */
+/** Returns the range of the texts in a period of the roll-ups that no timestamp begins with. */
 function textsIn(period: string, of: 'day' | 'hour'): TextRange {
   return period.length < PERIOD_LENGTH[of] ? { from: period, to: period } : startingWith(period)
 }
@@ -122,7 +122,7 @@ function includes({ from, after, to, before }: TextRange, text: string): boolean
   return isStarted && (to === undefined || text <= to) && (before === undefined || text < before)
 }
 
-/** What is asked for of a stretch. */
+/** Returns the part of a stretch that is asked for. */
 function overlap({ from, after, to, before }: TextRange, stretch: Bounds): TextRange {
   const [start, end] = [from ?? after, to ?? before]
   return {

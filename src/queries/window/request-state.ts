@@ -3,12 +3,12 @@ import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { Condition } from './condition.js'
 
 /**
- * How far a request has come. A stream whose end isn't known is `open`, and after an hour
- * `unfinished`, because its gateway has probably died. Everything else is `finished`.
+ * Whether a request has ended. A stream whose end isn't known is `open`, and after an hour
+ * `unfinished`, because its gateway has probably died. Every other request is `finished`.
  */
 export type RequestState = 'open' | 'unfinished' | 'finished'
 
-/** The columns that the state of a row depends on. */
+/** The columns on which the state of a row depends. */
 export interface StateRow {
   timestamp: string
   streaming: number
@@ -28,9 +28,9 @@ export function requestState(row: StateRow, now: number): RequestState {
 }
 
 /**
- * Whether rows are, or aren't, in one of the states of streams without an end. The time that tells
- * the states apart is a bound of the filter's range: with it the index of these streams finds those
- * in the state.
+ * Returns the condition that rows are, or aren't, in one of the two states of streams without an
+ * end. What distinguishes the states is the time at which the stream began. For rows in a state,
+ * that is a bound of the filter's range, so that the index of these streams finds them.
  */
 export function stateCondition(
   database: QueryDatabase,

@@ -1,8 +1,8 @@
 import type { QueryDatabase, QueryStatement } from '../../store/query-database.js'
 
 /**
- * Prepares each SQL text once: a question about many days or hours asks the same again and again.
- * A statement of a text is always used in the same way.
+ * Prepares each SQL text once: a question about many days or hours runs the same text many times.
+ * All users of one text must set the same modes (`raw`, `pluck`, `safeIntegers`) on its statement.
  */
 export class Statements {
   readonly #database: QueryDatabase

@@ -2,14 +2,14 @@ import { DAY_LENGTH, HOUR_LENGTH } from '../../folds/sums/rollups.js'
 import type { TextRange } from './condition.js'
 
 /**
- * How finely requests are read: sums are kept by day and by hour, and below that there are only
- * rows.
+ * What requests are counted from: sums are kept by day and by hour, and anything finer has to be
+ * read from rows.
  */
 export type Grain = 'day' | 'hour' | 'row'
 
 /**
- * Roll-ups whose period is in a range, or rows whose timestamp is, to add to an answer or to take
- * from it.
+ * One term of a sum: the roll-ups whose period is in a range, or the rows whose timestamp is, to be
+ * added or subtracted.
  */
 export interface Term {
   sign: 1 | -1
@@ -20,10 +20,10 @@ export interface Term {
 /** How many characters of a timestamp name its period. */
 export const PERIOD_LENGTH = { day: DAY_LENGTH, hour: HOUR_LENGTH, minute: 16 } as const
 
-/** The lengths of time that requests can be told apart by. */
+/** The lengths of time by which requests can be grouped. */
 export type Period = keyof typeof PERIOD_LENGTH
 
-/** Whether a row's timestamp is in a range. */
+/** Whether the timestamp of any row is in a range. */
 export type RowProbe = (range: TextRange) => boolean
 
 const FINER = { day: 'hour', hour: 'row' } as const
@@ -32,12 +32,11 @@ const FINER = { day: 'hour', hour: 'row' } as const
  * Splits a window into roll-ups and rows that add up to exactly its requests, with as few rows as
  * possible: at most half an hour of them at each end.
  *
- * Timestamps are compared as texts, so this also holds for rows from before the journal whose
- * timestamp is any text: one whose beginning sorts before or after that of a bound does so as a
- * whole.
+ * Timestamps are compared as texts, so this also holds for rows older than the journal, whose
+ * timestamp may be any text: if the beginning of a text sorts before or after the beginning of a
+ * bound, so does the whole text.
  *
- * @param coarsest 'hour' where days would be too long, 'row' where the sums don't know what is
- *   asked.
+ * @param coarsest 'hour' if days would be too long, 'row' if the roll-ups can't answer.
  */
 export function windowTerms(range: TextRange, coarsest: Grain, hasRows: RowProbe): Term[] {
   return isEmpty(range) ? [] : termsOf(coarsest, range, {}, 1, hasRows)
@@ -50,12 +49,12 @@ function isEmpty({ from, after, to, before }: TextRange): boolean {
   return start > end || after !== undefined || before !== undefined
 }
 
-/** The range of all texts that begin like this. */
+/** Returns the range of all texts with a certain beginning. */
 export function startingWith(beginning: string): TextRange {
   return { from: beginning, before: `${beginning}\u{10ffff}` }
 }
 
-/** The terms of a range, cut by another one. */
+/** Returns the terms of a range that lies within another one. */
 function termsOf(grain: Grain, range: TextRange, within: TextRange, sign: 1 | -1, hasRows: RowProbe): Term[] {
   if (grain === 'row') return [{ sign, grain, range: narrow(within, range) }]
   const length = PERIOD_LENGTH[grain]
@@ -71,8 +70,8 @@ function termsOf(grain: Grain, range: TextRange, within: TextRange, sign: 1 | -1
 }
 
 /**
- * The terms of a range within one period: what is in it, or the whole period less the rest,
- * whichever reads less.
+ * Returns the terms of a range within one period: the range itself, or the whole period minus the
+ * rest of it, whichever reads less.
  */
 function partOfPeriod(
   grain: 'day' | 'hour',
@@ -99,7 +98,7 @@ function complement({ from, after, to, before }: TextRange): TextRange[] {
   return [...below, ...above]
 }
 
-/** Roughly how much of its period lies before a canonical timestamp. */
+/** Returns roughly which share of its period lies before a canonical timestamp, from 0 to 1. */
 function shareBefore(grain: 'day' | 'hour', timestamp: string | undefined): number | undefined {
   if (timestamp === undefined) return undefined
   const [greater, smaller, whole] = grain === 'day' ? [11, 14, 24] : [14, 17, 60]
@@ -108,7 +107,7 @@ function shareBefore(grain: 'day' | 'hour', timestamp: string | undefined): numb
   return units / whole
 }
 
-/** A range cut by another one that contains it: each end is its own bound, or else the other's. */
+/** Fills the missing bounds of a range from another range that contains it. */
 export function narrow(within: TextRange, { from, after, to, before }: TextRange): TextRange {
   return {
     ...(from === undefined && after === undefined

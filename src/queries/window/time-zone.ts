@@ -1,7 +1,7 @@
 import { nearestName } from '../../events/nearest-name.js'
 import { QueryError } from '../errors.js'
 
-/** Which instant of a day, a minute or a second is meant: its first or its last millisecond. */
+/** Which end of a day, a minute or a second is meant: its first or its last millisecond. */
 export type Edge = 'start' | 'end'
 
 /** A day or an hour by the clocks of a zone, from its first instant to the one after its last. */
@@ -23,21 +23,26 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const PERIOD_MS = { day: DAY_MS, hour: HOUR_MS } as const
 
-/** No local day or hour is longer than this many of the usual ones: a date may be there twice. */
+/**
+ * No local day or hour is longer than this many usual ones. A day is long where clocks went back
+ * past midnight, so that its date was shown twice.
+ */
 const LONGEST = 3
 
 const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
 
 /**
- * A time zone of the IANA database, as the ICU of this Node has it. Instants are milliseconds since
- * 1970, and so are local times: those at which a clock in UTC would show them.
+ * A time zone of the IANA database, as the ICU of this Node knows it. Instants are milliseconds
+ * since 1970. So are local times: a local time is the instant at which a clock in UTC shows it.
  */
 export class TimeZone {
   static readonly UTC: TimeZone = new TimeZone('UTC')
 
   /** The name that was asked for. */
   readonly name: string
-  /** Null for UTC: making a format takes long, and every process that answers questions has UTC. */
+  /**
+   * Null for UTC: making a format takes long, and every process that answers questions needs UTC.
+   */
   readonly #format: Intl.DateTimeFormat | null
 
   /** @throws QueryError INVALID_TIMEZONE */
@@ -46,7 +51,7 @@ export class TimeZone {
     this.#format = name === 'UTC' ? null : formatOf(name)
   }
 
-  /** @returns how far its clocks are ahead of UTC, in milliseconds. */
+  /** Returns how far the zone's clocks are ahead of UTC, in milliseconds. */
   offsetAt(ms: number): number {
     if (this.#format === null) return 0
     const [, sign, hours, minutes, seconds = 0] = OFFSET.exec(this.#format.format(ms)) ?? []
@@ -55,18 +60,18 @@ export class TimeZone {
     return sign === '-' ? -offset : offset
   }
 
-  /** What its clocks show at an instant: `2026-11-22T19:43:00.000`. */
+  /** Returns what the zone's clocks show at an instant: `2026-11-22T19:43:00.000`. */
   localText(ms: number): string {
     return new Date(ms + this.offsetAt(ms)).toISOString().slice(0, -1)
   }
 
   /**
-   * The instant at which its clocks show a time. If they show it twice, a start is the first and an
-   * end the last of them. If they skip it, a start is the first instant after what is skipped, and
-   * an end the last one before it.
+   * Returns the instant at which the zone's clocks show a time. If they show it twice, a start is
+   * the first of the two instants and an end the last. If they skip it, a start is the first
+   * instant after the gap, and an end the last one before it.
    */
   instantAt(localMs: number, edge: Edge): number {
-    // Clocks change at most once in two days: test/queries/window/time-zone.test.ts holds it.
+    // Clocks change at most once in two days: test/queries/window/time-zone.test.ts checks that.
     const [before, after] = [this.offsetAt(localMs - DAY_MS), this.offsetAt(localMs + DAY_MS)]
     const found = [before, after]
       .map((offset) => ({ ms: localMs - offset, offset }))
@@ -77,7 +82,7 @@ export class TimeZone {
     return edge === 'start' ? change : change - 1
   }
 
-  /** Whether its days, or hours, are those of UTC between two instants. */
+  /** Whether the zone's days, or hours, are the same as those of UTC between two instants. */
   isUtc(period: 'day' | 'hour', startMs: number, endMs: number): boolean {
     return this.#pieces(startMs, endMs).every(
       (piece) =>
@@ -87,9 +92,10 @@ export class TimeZone {
   }
 
   /**
-   * The days or hours that have a part between two instants, whole, in order and without gaps. A
-   * day is the time during which its date is shown, however long that is. Where clocks go back over
-   * midnight, a date may be there twice. An hour ends where clocks change.
+   * Lists the days or hours that have a part between two instants, each as a whole, in order and
+   * without gaps. A day is the time during which its date is shown, however long that is: the same
+   * date may be listed twice where clocks went back past midnight. An hour ends where clocks
+   * change.
    */
   periods(period: 'day' | 'hour', startMs: number, endMs: number): LocalPeriod[] {
     const lengthMs = PERIOD_MS[period]
@@ -128,7 +134,9 @@ export class TimeZone {
     return start < endMs ? [...pieces, { startMs: start, endMs, offsetMs }] : pieces
   }
 
-  /** The first instant with the second offset, of two instants whose offsets differ. */
+  /**
+   * Finds the first instant with the offset of `endMs`. The two instants have different offsets.
+   */
   #changeBetween(startMs: number, endMs: number): number {
     const offset = this.offsetAt(startMs)
     let [same, other] = [startMs, endMs]
@@ -143,7 +151,7 @@ export class TimeZone {
 
 function formatOf(name: string): Intl.DateTimeFormat {
   try {
-    // Newer versions of V8 take offsets such as +02:00 too, which aren't names of zones.
+    // Newer versions of V8 also take offsets such as +02:00, which aren't names of zones.
     const options = { timeZone: name, timeZoneName: 'longOffset' } as const
     if (/^[A-Za-z]/.test(name)) return new Intl.DateTimeFormat('en-US', options)
   } catch {

@@ -6,10 +6,10 @@ import { SQLITE } from '../../store/sqlite/sqlite-dialect.js'
 import { QueryError } from '../errors.js'
 import type { Condition } from './condition.js'
 
-/** Filters that compare a column with a value which people write. */
+/** Filters that compare a column with a value that people type. */
 export interface ValueFilters {
   /**
-   * The HTTP status of an error, such as 429; all statuses of a class, such as '4xx'; or 'none':
+   * The HTTP status of an error, such as 429; a class of statuses, such as '4xx'; or 'none' for
    * requests without a status, successful ones included.
    */
   errorStatus?: number | `${number}` | `${number}xx` | 'none' | undefined
@@ -26,28 +26,28 @@ export interface ValueFilters {
   unpricedIn?: Currency | 'both' | undefined
   /** 0 for the first try, 1 for its first retry or fallback. */
   attempt?: number | `${number}` | undefined
-  /** Exactly. */
+  /** The whole name, case-sensitive. */
   serviceTier?: string | undefined
 }
 
 interface ValueFilter {
   /** Its name in the API, in errors, and with dashes on the command line. */
   parameter: string
-  /** What stands for a value in help texts. */
+  /** The placeholder for a value in help texts. */
   value: string
   /** Which requests match, as the end of a sentence that begins with "requests". */
   about: string
   /** What a value must be, as the end of a sentence that begins with "Expected". */
   expected: string
-  /** Whether the end of a stream may change the column, so that a tail has to wait for it. */
+  /** Whether a stream's end may change the column, so that a tail has to wait for that end. */
   isOfOutcome: boolean
   /** The condition on a row; null if the text isn't a value. */
   conditionOf(text: string, dialect: Dialect): Condition | null
 }
 
 /**
- * What each of these filters is. The options of commands, the parameters of the API, the checks of
- * values and the conditions on rows follow from this table.
+ * Describes each of these filters. The options of commands, the parameters of the API, the checks
+ * of values and the conditions on rows are made from this table.
  */
 export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = {
   errorStatus: {
@@ -122,9 +122,9 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
 }
 
 /**
- * The least cost, with its currency.
+ * Adds the currency to a least cost that doesn't name one.
  *
- * @param currency tells the currency of an amount that doesn't name one.
+ * @param currency returns the currency to add.
  */
 export function inCurrency(
   minCost: ValueFilters['minCost'],
@@ -136,7 +136,7 @@ export function inCurrency(
 
 export const VALUE_FILTER_NAMES = Object.keys(VALUE_FILTERS) as (keyof ValueFilters)[]
 
-/** The condition of each filter that is given. @throws QueryError INVALID_FILTER */
+/** Returns the condition of each filter that is given. @throws QueryError INVALID_FILTER */
 export function valueConditions(database: QueryDatabase, filter: ValueFilters): Condition[] {
   const dialect = dialectOf(database)
   return VALUE_FILTER_NAMES.flatMap((name) => {
@@ -158,7 +158,9 @@ export function valueCondition(name: keyof ValueFilters, text: string, dialect: 
   throw new QueryError('INVALID_FILTER', `Invalid '${parameter}' value '${text}'. Expected ${expected}`)
 }
 
-/** Takes the filters on columns that the end of a stream may change out of a filter. */
+/**
+ * Separates the filters on columns that the end of a stream may change from the rest of a filter.
+ */
 export function splitValueFilters<Filter extends ValueFilters>(
   filter: Filter,
 ): { changing: ValueFilters; lasting: Filter } {

@@ -3,8 +3,8 @@ import { namedPeriod } from './calendar-ranges.js'
 import { type Edge, TimeZone } from './time-zone.js'
 import { BEGINNING_OF_TIME, RANGES } from './window.js'
 
-// People write windows in these words, on the command line and in the dashboard's URL. The API's
-// own `range`, `since` and `until` stay as strict as its contract.
+// The words in which people write windows, on the command line and in the dashboard's URL. The
+// API's own `range`, `since` and `until` are as strict as its contract.
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   m: 60_000,
@@ -15,18 +15,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 const LENGTH = /^([1-9]\d{0,6})([mhdw])$/
 
-/** A date, perhaps a time without or with seconds, perhaps an offset. */
+/** A date, optionally with a time (the seconds are optional too), and then optionally an offset. */
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?$/
 
-/** What the missing parts of a time stand for. */
-const REST = {
+/** The parts of a time that are filled in if they were left out. */
+const MISSING_PARTS = {
   start: { time: '00:00', second: '00', fraction: '' },
   end: { time: '23:59', second: '59', fraction: '.999' },
 }
 
 /**
- * The length of a window in milliseconds: of `last_1h` and the other presets, `90m`, `1h`, `2d`,
- * `1w`; null for other words.
+ * Returns the length in milliseconds of a window such as `90m`, `1h`, `2d`, `1w`, or of a preset
+ * such as `last_1h`; null for other words.
  */
 export function windowLength(words: string): number | null {
   if (Object.hasOwn(RANGES, words)) return RANGES[words] ?? null
@@ -35,12 +35,14 @@ export function windowLength(words: string): number | null {
 }
 
 /**
- * The instant that words name, as strict RFC 3339; null if they don't name one. A {@link
- * windowLength} is that long before now. A date, a month (`2026-10`), a year, `today`, `yesterday`,
- * `this_month` and `last_month` are whole days of the zone, and a time without an offset is one that
- * its clocks show. `start` is the first and `end` the last millisecond of the year, month, day,
- * minute or second that is named, so that an end covers it. Text that is strict RFC 3339 already stays as it is,
- * with all of its digits.
+ * Returns the instant that words name, as strict RFC 3339; null if they don't name one.
+ *
+ * - A length, as {@link windowLength} takes it, is the instant that long before now.
+ * - A date, a month (`2026-10`), a year, `today`, `yesterday`, `this_month` or `last_month` is a
+ *   period of the zone, and a time without an offset is what the zone's clocks show.
+ * - For an `edge` of `start`, it is the first millisecond of the year, month, day, minute or second
+ *   that is named; for `end` the last one, so that a window includes its end.
+ * - Text that is strict RFC 3339 already stays as it is, with all of its digits.
  *
  * @param now milliseconds since 1970.
  */
@@ -53,7 +55,7 @@ export function instantOf(words: string, edge: Edge, now: number, zone = TimeZon
   if (period !== null) {
     return new Date(edge === 'start' ? period.startMs : period.endMs - 1).toISOString()
   }
-  const rest = REST[edge]
+  const rest = MISSING_PARTS[edge]
   const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset] =
     TIME.exec(words) ?? []
   if (date === undefined) return null

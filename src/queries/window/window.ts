@@ -4,8 +4,8 @@ import { namedPeriod } from './calendar-ranges.js'
 import { TimeZone } from './time-zone.js'
 
 /**
- * Which requests a question is about, by time. Bounds are RFC 3339 with seconds, an offset, and any
- * number of digits.
+ * The span of time whose requests a question is about. Bounds are RFC 3339 with seconds, an offset,
+ * and any number of digits in the fraction.
  */
 export interface Window {
   /** Inclusive. @default no bound */
@@ -13,7 +13,7 @@ export interface Window {
   /** Inclusive. @default no bound */
   until?: string | undefined
   /**
-   * Exclusive, instead of `until`, so that windows which follow one another have each request once.
+   * Exclusive, instead of `until`: consecutive windows then count each request exactly once.
    * @default no bound
    */
   before?: string | undefined
@@ -28,14 +28,14 @@ export interface EchoedWindow {
   before?: string
 }
 
-/** The lower bound that an answer names when there is none. */
+/** The lower bound that an answer names for a window without one. */
 export const BEGINNING_OF_TIME = '0001-01-01T00:00:00.000Z'
-/** The upper bound that an answer names when there is none. */
+/** The upper bound that an answer names for a window without one. */
 export const END_OF_TIME = '9999-12-31T23:59:59.999Z'
 
 const HOUR_MS = 3_600_000
 
-/** The preset windows, which begin that many milliseconds before now. */
+/** The preset windows, with how many milliseconds before now they begin. */
 export const RANGES: Readonly<Record<string, number>> = {
   last_1h: HOUR_MS,
   last_24h: 24 * HOUR_MS,
@@ -43,20 +43,20 @@ export const RANGES: Readonly<Record<string, number>> = {
   last_30d: 30 * 24 * HOUR_MS,
 }
 
-/** The parameters of a window, as an API's query string has them. */
+/** The parameters of a window, as in the API's query string. */
 export interface WindowParameters extends Window {
   /**
-   * A preset of {@link RANGES}, or a day or month: `today`, `yesterday`, `this_month`,
-   * `last_month`, or a year, month or day by its date: `2026`, `2026-10`, `2026-10-31`.
+   * A preset of {@link RANGES}; `today`, `yesterday`, `this_month` or `last_month`; or the date of
+   * a year, month or day: `2026`, `2026-10`, `2026-10-31`.
    */
   range?: string | undefined
-  /** The zone whose days and months these are, by its name in the IANA database. @default UTC */
+  /** The zone of these days and months, by its name in the IANA database. @default UTC */
   timezone?: string | undefined
 }
 
 /**
- * The window that an API's parameters name. It begins at `since`, or else at the beginning of
- * `range`, or else 7 days before now. It ends at `until` or `before`. Without them it ends with
+ * Returns the window that an API's parameters name. It begins at `since`, or else at the beginning
+ * of `range`, or else 7 days before now. It ends at `until` or `before`. Without them it ends with
  * `range`, if that is over and there is no `since`, or else now. Every parameter is checked, in
  * this order: timezone, since, range, until, before.
  *
@@ -78,7 +78,7 @@ export function resolveWindow(parameters: WindowParameters, now: number): Window
     : { since: since ?? range.since, until: instant(now) }
 }
 
-/** `before` is there only if the range is over. */
+/** Returns `before` only if the range is over. */
 function rangeOf(range: string, zone: TimeZone, now: number): { since: string; before?: string } {
   const period = namedPeriod(range, zone, now)
   if (period === null) return { since: rangeStart(range, now) }
@@ -87,7 +87,7 @@ function rangeOf(range: string, zone: TimeZone, now: number): { since: string; b
 }
 
 /**
- * When a preset window begins.
+ * Returns when a preset window begins.
  *
  * @throws QueryError INVALID_RANGE
  */
@@ -101,9 +101,9 @@ export function rangeStart(range: string, now: number): string {
 }
 
 /**
- * The same window with bounds that rows can be compared with. They are exact although rows have
- * milliseconds only: a window that begins within a millisecond doesn't have the rows of that
- * millisecond, and a window that ends within it does.
+ * Returns the window with bounds that can be compared with rows, whose timestamps have milliseconds
+ * only. If a bound is finer than that, the rows of its millisecond count as its beginning: a window
+ * that starts within a millisecond leaves them out, and one that ends within it includes them.
  *
  * @throws QueryError INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE
  */
@@ -118,7 +118,7 @@ export function canonicalWindow({ since, until, before }: Window): Window {
   throw new QueryError('INVALID_BEFORE', `Invalid window: ${found}: leave out the other`)
 }
 
-/** The window as an answer echoes it. Throws as {@link canonicalWindow} does. */
+/** Returns the window as an answer echoes it. Throws as {@link canonicalWindow} does. */
 export function echoWindow(window: Window): EchoedWindow {
   const since = window.since === undefined ? BEGINNING_OF_TIME : exactEcho('since', window.since)
   if (window.before !== undefined) {
@@ -130,10 +130,10 @@ export function echoWindow(window: Window): EchoedWindow {
 
 type Bound = keyof Window
 
-/** The digits of a second that are finer than milliseconds, unless all of them are zero. */
+/** The digits of a second after the milliseconds, unless all of them are zero. */
 const FINE_DIGITS = /\.\d{3}(\d*[1-9])/
 
-/** The first millisecond at or after an instant. */
+/** Returns the first whole millisecond at or after an instant. */
 function nextMillisecond(name: Bound, text: string): string {
   const timestamp = canonicalBound(name, text)
   if (fineDigits(text) === '') return timestamp
@@ -142,7 +142,7 @@ function nextMillisecond(name: Bound, text: string): string {
   return next.length === timestamp.length ? next : timestamp
 }
 
-/** The same instant in UTC, with all of its digits. */
+/** Returns the same instant in UTC, with all of its digits. */
 function exactEcho(name: Bound, text: string): string {
   const digits = fineDigits(text)
   const timestamp = canonicalBound(name, text)
@@ -150,7 +150,7 @@ function exactEcho(name: Bound, text: string): string {
 }
 
 function fineDigits(text: string): string {
-  // A leap second counts as the last millisecond before it, whatever its digits.
+  // A leap second counts as the last millisecond of the second before it, whatever its digits are.
   return /:60\./.test(text) ? '' : (FINE_DIGITS.exec(text)?.[1] ?? '')
 }
 
@@ -164,7 +164,7 @@ function canonicalBound(name: Bound, text: string): string {
   const timestamp = canonicalTimestamp(text)
   if (timestamp !== null) return timestamp
   const expected = 'expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z'
-  // In a URL a plus sign is a space.
+  // A plus sign in a URL is decoded as a space.
   const hint = / \d\d:\d\d$/.test(text) ? '; in a URL the + of an offset is written %2B' : ''
   throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}${hint}`)
 }

@@ -99,7 +99,7 @@ describe('why a cost is unknown', () => {
       { ...USAGE, provider: 'open ai', service_tier: 'flex', response_model: 'gpt-4o-2026' },
       {
         ...{ currency: 'both', reason: 'no_price' },
-        text: 'Nobody has set a price of gpt-4o-2026 or gpt-4o.',
+        text: 'No price is set for gpt-4o-2026 or gpt-4o.',
         command:
           "request-journal prices set gpt-4o-2026 --provider 'open ai' --service-tier flex --valid-from 2026-11-22T00:00:00Z --input PRICE --output PRICE",
       },

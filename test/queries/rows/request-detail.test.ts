@@ -140,12 +140,12 @@ describe('a line that can’t be shown says why', () => {
     [
       'it is damaged',
       (path) => writeFileSync(path, `${LOGGED.replace('gpt', 'GPT')}\n`),
-      'no event stands at byte 0',
+      'there is no event at byte 0',
     ],
     [
       'it is another journal',
       (path) => writeFileSync(path, `${requestLine('other')}\n`),
-      'another request stands',
+      'there is another request',
     ],
     [
       'the archive is damaged',
