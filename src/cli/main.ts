@@ -4,9 +4,11 @@ import { note } from './output/standard-error.js'
 import { endProcess, watchOutput } from './output/standard-output.js'
 import { createProgram } from './program.js'
 import { describeFailure, exitCodeOf } from './run/failure.js'
+import { refuseOldNode } from './run/old-node.js'
 
 watchOutput()
 try {
+  refuseOldNode(process.versions.node)
   const program = await createProgram(process.argv[2])
   await program.parseAsync()
 } catch (error) {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { refuseOldNode } from '../../src/cli/run/old-node.js'
 import { runHere } from '../support/command.js'
 import { PROGRAM, run } from '../support/program.js'
 
@@ -149,4 +150,15 @@ test.each([
   const { status, stderr } = await runHere(args)
   expect(status).toBe(1)
   expect(stderr).toContain(path)
+})
+
+test('a Node.js older than package.json asks for is refused, and told which one is needed', () => {
+  const { engines } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'))
+  const oldest = engines.node.replace('>=', '')
+  for (const version of ['18.20.4', '20.18.3']) {
+    expect(() => refuseOldNode(version)).toThrow(
+      `this is Node.js ${version}, and request-journal needs ${oldest} `,
+    )
+  }
+  for (const version of [`${oldest}.0`, '22.0.0', process.versions.node]) refuseOldNode(version)
 })

@@ -140,9 +140,9 @@ describe('Dockerfile', () => {
     const database = join(directory, 'checked.db')
     const server = await startServer({ database, journal: join(directory, 'none'), port: 0 })
     const check = async () => {
-      const script = args.map((arg) => arg.replace('http://127.0.0.1:8790', server.url))
       const { spawn } = await import('node:child_process')
-      const child = spawn(process.execPath, script, { stdio: 'ignore' })
+      const env = { ...process.env, REQUEST_JOURNAL_PORT: new URL(server.url).port }
+      const child = spawn(process.execPath, args, { stdio: 'ignore', env })
       return await new Promise((resolve) => child.on('exit', resolve))
     }
     expect(await check()).toBe(0)

@@ -43,7 +43,7 @@ const RUN: Record<string, Part[]> = {
   'test/deploy/host.test.ts': [
     ['docs/deploy.md', 'systemd', { sh: 3 }],
     ['docs/deploy.md', "logrotate isn't needed", { sh: 1 }],
-    ['docs/deploy.md', 'Upgrades and downgrades', { sh: 2 }],
+    ['docs/deploy.md', 'Upgrades and downgrades', { sh: 3 }],
     ['docs/operations.md', 'Backup and restore', { sh: 1 }],
   ],
   'test/deploy/files.test.ts': [['docs/monitoring.md', "What the metrics can't tell", { ini: 2 }]],
