@@ -27,6 +27,7 @@ import { clock, hostile } from './faults/input.js'
 import { kill, killAppend, killLong } from './faults/kill.js'
 import { powerCut } from './faults/power-cut.js'
 import { contenders, fullSpeed, reader, replayKilled, watcher } from './faults/processes.js'
+import { proxyKilled } from './faults/proxy.js'
 
 /** Those that damage files or ports in this process. */
 export const FAULTS_IN_PROCESS: Fault[] = [
@@ -66,6 +67,7 @@ export const FAULTS_OF_PROCESSES: Fault[] = [
   log,
   partialRestore,
   temporaryFull,
+  proxyKilled,
 ]
 
 /** Those of many hosts that share a PostgreSQL server. */

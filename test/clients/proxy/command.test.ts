@@ -10,7 +10,7 @@ import { runHere } from '../../support/command.js'
 import { end, PROGRAM } from '../../support/program.js'
 import { CHAT_TOKENS, chatStream } from '../upstream/answers.js'
 import { startUpstream, type Upstream } from '../upstream/upstream.js'
-import { ask, begin, CHAT, chatBody, eventsOf, until } from './support.js'
+import { ask, CHAT, chatBody, eventsOf, until } from './support.js'
 
 const STREAM = chatBody({ stream: true, stream_options: { include_usage: true } })
 
@@ -163,49 +163,6 @@ describe('SIGTERM', () => {
     expect(await end(child)).toBe(143)
     await answered
   })
-})
-
-test('after kill -9 every answer that a client saw begin has a row, and each that it saw end has its end', async () => {
-  const upstream = await slowUpstream()
-  const begun = new Set<string>()
-  const whole = new Set<string>()
-  let count = 0
-  const folder = emptyFolder()
-  // The second one goes on in a journal that a kill has left.
-  for (let round = 0; round < 2; round++) {
-    const { child, url } = await start(['--upstream', upstream.url], folder)
-    const clients = Array.from({ length: 40 }, async (_, index) => {
-      const id = `${round}-${index}`
-      const body = index % 2 === 0 ? STREAM : chatBody()
-      const headers = { 'x-request-journal-correlation-id': id }
-      // They begin one after the other, so that some end before the kill.
-      await sleep(index * 10)
-      try {
-        const answer = await begin(url, CHAT, { body, headers }).response
-        for await (const _ of answer) if (index % 2 === 0) begun.add(id)
-        whole.add(id)
-      } catch {
-        // It was killed before, or while it answered.
-      }
-    })
-    await until(
-      () => begun.size,
-      (size) => size >= count + 10,
-    )
-    await sleep(round * 74)
-    await end(child, 'SIGKILL')
-    await Promise.all(clients)
-    count = begun.size
-  }
-  const events = eventsOf(join(folder, 'journal'))
-  const rows = events.filter(({ type }) => type === 'request_logged')
-  const idsOf = (some: typeof events) => some.map((event) => String(event['correlation_id']))
-  expect(idsOf(rows)).toEqual([...new Set(idsOf(rows))])
-  expect([...begun].filter((id) => !idsOf(rows).includes(id))).toEqual([])
-  const ended = events.filter(({ type, streaming }) => type === 'stream_completed' || streaming === false)
-  expect([...whole].filter((id) => !idsOf(ended).includes(id))).toEqual([])
-  expect(whole.size).toBeGreaterThan(0)
-  expect(begun.size).toBeGreaterThan(whole.size / 2)
 })
 
 describe('wrong use is said, with exit code', () => {
