@@ -34,9 +34,9 @@ export function requestOf(
 }
 
 /**
- * How many of the newest rows that share a correlation_id are looked at. Otherwise a client that
- * makes its gateway use one id for everything would make each completion read every row with that
- * id.
+ * How many of the newest rows that share a correlation_id are looked at. Without this limit, a
+ * client that makes its gateway use one id for everything would make each completion read every row
+ * with that id.
  */
 export const MAX_SHARED_ROWS = 1000
 

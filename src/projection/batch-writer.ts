@@ -149,7 +149,7 @@ interface BatchWriterOptions {
    */
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
-  /** Whether the transaction takes lines of many segments. Only then is writing in bulk worth it. */
+  /** Whether the transaction is in bulk, and so takes lines of many segments rather than of one. */
   isBulk: boolean
   /**
    * Whether rows whose cost may have changed are repriced before the commit rather than later.

@@ -43,8 +43,9 @@ export interface Projector {
  * Starts a projector in this process: it holds the projector's lock, catches up, and then follows
  * the journal until it is stopped. It waits for whatever can heal by itself: a journal that doesn't
  * exist or isn't whole yet, a database that is locked, a full disk, a lack of descriptors or
- * permissions. It gives up only if a segment is missing, was replaced or truncated, or can't be
- * synced, or if another database or journal has taken the place of the one that it opened.
+ * permissions. It gives up only if waiting can't help: for example if a segment is missing, was
+ * replaced or truncated, or can't be synced, if another database or journal has taken the place of
+ * the one that it opened, or if the database is damaged.
  *
  * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; also as `openDatabase`.
  * @throws ProjectionError if journal and database don't belong together.

@@ -92,8 +92,7 @@ export interface ReplayResult extends ProjectResult {
 /**
  * Rebuilds every projection from the first line, in one transaction: readers keep the old view
  * until it commits, and a kill leaves the old database whole. Rows that never came from a journal
- * keep their ids. Rows to which the operator's own tables refer keep their ids too, and no trigger
- * fires.
+ * keep their ids, and no trigger fires.
  *
  * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is
  *   running.

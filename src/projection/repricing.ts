@@ -7,7 +7,7 @@ import type { Store, StoreTransaction } from '../store/port.js'
 /** How many rows are read at a time. */
 const PAGE_ROWS = 100
 
-/** How long one transaction takes. New lines never wait longer than this for their turn. */
+/** About how long one transaction takes, and so how long new lines may wait for their turn. */
 const TRANSACTION_MS = 100
 
 /**

@@ -26,8 +26,9 @@ export interface Dialect {
   readonly totalsWithNames: string
 
   /**
-   * The condition that makes the key of roll-ups, prices and other tables of journals usable. If a
-   * journal is named, by its id or its host, only that journal meets it.
+   * A condition on the journal, with which the keys of roll-ups, prices and other tables begin if
+   * the tables hold many journals, so that those keys can be used. If a journal is named, by its id
+   * or its host, only that journal meets it.
    */
   ofJournals(journal?: string): Condition[]
   /** Whether a row of `journals` has this id or this host. */

@@ -102,9 +102,9 @@ export class PriceBook {
 
   /**
    * Returns the price in force for a request: a price of its response_model, or else of its model.
-   * Of the prices whose conditions the request meets it is the one with the highest
-   * `min_input_tokens`, then one for its provider, then the one with the latest `valid_from` up to
-   * the request, then the one at the later place.
+   * If the request meets the conditions of several, the one with the highest `min_input_tokens`
+   * counts, then one for its provider, then the one with the latest `valid_from` up to the request,
+   * then the one at the later place.
    */
   priceFor(request: PricedRequest): Price | null {
     if (this.#models.size === 0) return null

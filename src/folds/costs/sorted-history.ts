@@ -3,8 +3,8 @@ import { isBefore, type Place } from '../../events/place.js'
 import { AFTER_ALL_TIMES, type TimeRange } from './time-range.js'
 
 /**
- * How many items of a history have a time before a timestamp, or at the timestamp too if it is
- * inclusive.
+ * How many items of a history have a time before a timestamp or, if `isInclusive`, a time that is
+ * equal to it.
  */
 function countUpTo<T>(
   history: readonly T[],

@@ -66,7 +66,8 @@ export function countRequest(
 ): void {
   const latencyMs = limitedLatency(request.latency_ms)
   counters.requests++
-  // Another program may have written a negative latency.
+  // Not less than 0, as in the migration that filled the counters: rows that other programs wrote
+  // before the journal may have a negative latency.
   counters.latency_ms += Math.max(0, latencyMs)
   let index = 0
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
@@ -143,7 +144,7 @@ function countTokens(
   countChange(counters, name, limitedTokens(after ?? 0) - limitedTokens(before ?? 0))
 }
 
-/** Counts a change. A row from before the journal may even hold a negative number. */
+/** Counts a change: an increase in the counter, a decrease in `corrected`. */
 function countChange(
   counters: CounterChanges,
   name: (typeof CORRECTABLE_NUMBERS)[number],

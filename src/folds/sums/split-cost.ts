@@ -27,7 +27,7 @@ export function splitCosts({ cost_sats, cost_usd }: Costs): SplitCosts {
   }
 }
 
-/** Splits a cost. The same in SQLite's SQL is in store/sqlite/sql-expressions.ts. */
+/** Splits a cost. SQLite's twins are `wholeCostSql` and `costBillionthsSql`. */
 export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
   const whole = Math.trunc(limited)

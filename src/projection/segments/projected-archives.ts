@@ -61,7 +61,7 @@ export class ProjectedArchives {
 
   /**
    * Checks once that an archive is the recorded file or holds the same bytes. Hashing the file
-   * costs a hundredth of reading it, which the caller is about to do; only a file that isn't the
+   * costs a hundredth of projecting it, which the caller is about to do; only a file that isn't the
    * recorded one is decompressed.
    *
    * @returns whether it was compressed again.

@@ -71,8 +71,8 @@ export class PostgresPruner implements RowPruner {
     const { connection, journal } = this.#options
     await this.#inTransaction(async () => {
       for (const sql of EMPTY_ROLLUPS) await connection.run(sql, journal)
-      // From now on this number is the only sign that ids and completions may not be in the order
-      // of the remaining lines.
+      // Once the positions are removed, only this number shows that lines came late, and that the
+      // remaining ids and completions may therefore be in another order than the lines.
       await this.#run(
         `UPDATE journals SET pruned_late_lines = pruned_late_lines
            + (SELECT coalesce(sum(late_lines), 0) FROM journal_segments WHERE journal = $1 AND id <= $2)
@@ -93,8 +93,8 @@ export class PostgresPruner implements RowPruner {
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
    * kept segment changed a row that is pruned, a replay leaves that completion out. The same goes
-   * for completions that were overwritten, since the one that overwrote them depends on them: it
-   * was a repeated one, and if its `success` is null, the row kept theirs.
+   * for completions that a later one overwrote, since the later one depends on them: without them it
+   * wouldn't count as repeated, and if its `success` is null, the row keeps theirs.
    */
   async #carry(): Promise<void> {
     const superseded =

@@ -198,7 +198,7 @@ export class PostgresTransaction implements StoreTransaction {
     const nextOrdinal = this.#nextId - journal * IDS_PER_JOURNAL
     if (nextOrdinal > IDS_PER_JOURNAL) {
       const advice = 'let the gateways append to a new journal in another directory, and project that'
-      const found = `this journal has had ${IDS_PER_JOURNAL} requests, more than its rows can have ids`
+      const found = `this journal has had ${IDS_PER_JOURNAL} requests, and there are no more ids for its rows`
       throw new PostgresError('ROW_IDS_EXHAUSTED', connection.name, `${found}: ${advice}`)
     }
     const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'

@@ -57,12 +57,12 @@ export class BulkSchema {
   }
 
   /**
-   * Makes the indexes that completions need, each by its own SQL, so that those of users come back
-   * as they were.
+   * Makes the dropped indexes again, since completions need one of them. Each is made by its own
+   * SQL, so that those of users come back as they were.
    */
   createIndexes(): void {
-    // This one is made by `finish`, when hardly any stream without an end is left: see
-    // `dropIndexes`.
+    // All but this one, which is made by `finish`, when hardly any stream without an end is left:
+    // see `dropIndexes`.
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
     for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
     this.#indexes = this.#indexes.filter(isLast)

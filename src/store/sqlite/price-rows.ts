@@ -20,7 +20,7 @@ const PRICE_COLUMNS = [
 ] as const satisfies readonly (keyof PriceRow)[]
 
 /**
- * Reads prices and rates.
+ * Reads prices and rates, from either store, as do `readBookOf` and `priceBooks`.
  *
  * @param condition the SQL of a condition on their columns, with `values` for its placeholders.
  */

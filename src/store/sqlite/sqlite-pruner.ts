@@ -90,8 +90,8 @@ export class SqlitePruner implements RowPruner {
     const database = this.#database
     this.#inTransaction(() => {
       this.#statements.rollups.removeEmpty()
-      // From now on this number is the only sign that ids and completions may not be in the order
-      // of the remaining lines.
+      // Once the positions are removed, only this number shows that lines came late, and that the
+      // remaining ids and completions may therefore be in another order than the lines.
       database
         .prepare(
           `UPDATE pruned_segments SET late_lines = late_lines
@@ -111,8 +111,8 @@ export class SqlitePruner implements RowPruner {
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
    * kept segment changed a row that is pruned, a replay leaves that completion out. The same goes
-   * for completions that were overwritten, since the one that overwrote them depends on them: it
-   * was a repeated one, and if its `success` is null, the row kept theirs.
+   * for completions that a later one overwrote, since the later one depends on them: without them it
+   * wouldn't count as repeated, and if its `success` is null, the row keeps theirs.
    */
   #carry(): void {
     const { through } = this.#extent

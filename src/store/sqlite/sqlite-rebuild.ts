@@ -26,8 +26,8 @@ import { type SqliteStatements, SqliteTransaction, type TransactionOptions } fro
 
 /**
  * Begins the one transaction of a replay: readers keep the old view until it commits. Rows that
- * never came from a journal keep their ids. Rows to which the operator's own tables refer keep
- * their ids too, and no trigger fires.
+ * never came from a journal keep their ids. Rows to which the operator's own tables refer must get
+ * their old ids again, or the commit is refused. No trigger fires.
  */
 export function beginRebuild(
   database: Database,
@@ -174,7 +174,7 @@ function clearProjections(database: Database, dropIndexes: () => void): void {
   database.exec(
     unjournaled === undefined ? 'DELETE FROM requests' : 'DELETE FROM requests WHERE segment_id IS NOT NULL',
   )
-  // Completions of these rows will be read again, and must find the rows as they were before.
+  // Completions of these rows will be read again, and must find that none has changed the rows yet.
   if (unjournaled !== undefined) {
     database.exec(
       `UPDATE requests SET completed_segment_id = NULL, completed_byte_offset = NULL

@@ -148,7 +148,7 @@ export class SqliteTransaction implements StoreTransaction {
     if (database.inTransaction) database.exec('ROLLBACK')
   }
 
-  /** Skips as many ids as the removed rows had. */
+  /** Skips ids that no row gets, since they were those of pruned rows. */
   protected skipIds(count: number): void {
     for (let left = count; left > 0; left--) {
       while (this.#takenIds.has(this.#nextId)) this.#nextId++

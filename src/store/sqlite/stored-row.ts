@@ -96,6 +96,8 @@ export function countedThrough(database: Database): number {
 /**
  * Converts a row for the folds. A row that didn't come from the journal may hold anything. Its
  * values count as SQLite's CAST converts them, as in the migration that filled the roll-ups.
+ *
+ * @param through the id that `countedThrough` returns.
  */
 export function storedRequestOf(row: StoredRow, through: number): StoredRequest {
   const [

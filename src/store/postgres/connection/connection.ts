@@ -217,8 +217,8 @@ export class Connection {
   }
 
   /**
-   * Resolves once the server has ended the session, whose locks are free from then on, or if it
-   * doesn't answer.
+   * Resolves once the server has ended the session, whose locks are free from then on, or after 5 s
+   * if it doesn't answer.
    */
   async close(): Promise<void> {
     const { connection } = this.#client as Client & { connection: { stream: Duplex } }

@@ -1,6 +1,5 @@
 /**
- * The things that can be wrong with a PostgreSQL database. The codes are stable; they are thrown
- * when
+ * The things that can be wrong with a PostgreSQL database. The codes are stable:
  *
  * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
  * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL, or has a password in it.
@@ -101,12 +100,14 @@ export function isAboutTls(error: unknown): boolean {
   return code === OTHER_WAY || TLS.test(code) || NO_TLS.test(message)
 }
 
-/** Whether a statement has waited for a lock for as long as it may. */
+/** Whether the error says that a statement has waited for a lock for as long as it may. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
 }
 
-/** Whether rows were inserted while the partition of their month was being made. */
+/**
+ * Whether the error says that rows were inserted while the partition of their month was being made.
+ */
 export function isPartitionConflict(error: unknown): boolean {
   const { code, message = '', cause } = error as { code?: unknown; message?: string; cause?: unknown }
   if (error instanceof PostgresError) return cause !== undefined && isPartitionConflict(cause)

@@ -178,7 +178,7 @@ function instantOf(text: string): string {
   const isEnd = text.endsWith('\u{10ffff}')
   const period = isEnd ? text.slice(0, -'\u{10ffff}'.length) : text
   const lengthMs = LENGTHS_MS[period.length]
-  // Any other text is the bound of a time zone's last period, after which no timestamp sorts.
+  // Any other text is the end of a time zone's last period, after which no timestamp sorts.
   if (lengthMs === undefined) return NO_INSTANT
   const startMs = Date.parse(`${period}${'0000-00-00T00:00:00.000Z'.slice(period.length)}`)
   const instant = new Date(isEnd ? startMs + lengthMs : startMs).toISOString()

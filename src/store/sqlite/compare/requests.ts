@@ -133,7 +133,7 @@ export class RequestComparison {
 
   /**
    * Whether there are expected ids that no row of `main` has. If so, there are more expected ids
-   * than rows that have one.
+   * than rows of `main` with an expected id.
    */
   #hasUnmatchedIds(): boolean {
     const found = this.#count(

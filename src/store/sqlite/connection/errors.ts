@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { temporaryFolder } from './temporary-folder.js'
 
 /**
- * The things that can be wrong with a database. The codes are stable; they are thrown when
+ * The things that can be wrong with a database. The codes are stable:
  *
  * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.

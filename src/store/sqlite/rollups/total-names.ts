@@ -1,4 +1,5 @@
 // The names of totals: a total's key contains a short name itself, and the hash of a long one.
+// `readGroupNames` serves both stores.
 import type { Database } from 'better-sqlite3'
 import type { QueryDatabase } from '../../query-database.js'
 import { shortHash } from '../../total-keys.js'
