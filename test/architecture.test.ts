@@ -53,7 +53,7 @@ describe.each(files)('%s', (file) => {
   })
 
   const text = readFileSync(join(source, file), 'utf8')
-  test('leaves it to store/sqlite/connection/sqlite.ts to load better-sqlite3', () => {
+  test('leaves it to store/sqlite/connection/driver.ts to load better-sqlite3', () => {
     expect(text).not.toMatch(/^import (?!type\b).*from 'better-sqlite3'/m)
   })
 

@@ -1,5 +1,5 @@
 import { VERSION } from '../../package/package-files.js'
-import { sqliteVersion } from '../../store/sqlite/connection/sqlite.js'
+import { sqliteVersion } from '../../store/sqlite/connection/driver.js'
 
 /** `0.1.0 (SQLite 3.53.2)`: also shows whether the database's driver can be loaded. */
 export function versionText(): string {

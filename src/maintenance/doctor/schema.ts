@@ -1,5 +1,5 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
-import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { connect } from '../../store/sqlite/connection/driver.js'
 import { migrate } from '../../store/sqlite/schema/migrations.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'

@@ -3,7 +3,7 @@ import type { RequestLogged } from '../../events/event-types.js'
 import { readManifest } from '../../journal/chain/manifest.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
-import { connect } from '../../store/sqlite/connection/sqlite.js'
+import { connect } from '../../store/sqlite/connection/driver.js'
 import { hasIdOfPlace, type ImportedLines } from './imported-lines.js'
 import { recordedParts } from './recorded-imports.js'
 

@@ -2,10 +2,10 @@ import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:
 import { dirname, join, resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { migrate, packagedMigrations, pendingMigrations, tryMigrations } from '../schema/migrations.js'
+import { connect } from './driver.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateDirectory, createPrivateFile } from './private-file.js'
 import { copyOf, isOnReadOnlyMount } from './read-only-mount-copy.js'
-import { connect } from './sqlite.js'
 import { keepTemporaryFilesBeside } from './temporary-folder.js'
 
 /** A connection of better-sqlite3. */

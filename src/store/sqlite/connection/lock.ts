@@ -5,9 +5,9 @@ import type SQLite from 'better-sqlite3'
 import { MANIFEST_FILE } from '../../../journal/chain/manifest.js'
 import { readSmallFile } from '../../../journal/file-system.js'
 import { IDENTITY_FILE } from '../../../journal/journal-identity.js'
+import { connect } from './driver.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
 import { createPrivateFile } from './private-file.js'
-import { connect } from './sqlite.js'
 
 /** The work for which a lock is held. */
 export type LockPurpose = 'project' | 'replay' | 'prune' | 'archive' | 'redate' | 'import'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
+import { connect } from '../connection/driver.js'
 import { asDatabaseError, DatabaseError } from '../connection/errors.js'
-import { connect } from '../connection/sqlite.js'
 import { defineShortHash } from '../rollups/total-names.js'
 import { MIGRATED_SCHEMA, MIGRATION_FILES } from './migration-files.js'
 

@@ -1,3 +1,4 @@
+// Loads better-sqlite3, and opens connections with it.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type SQLite from 'better-sqlite3'

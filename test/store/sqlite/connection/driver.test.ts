@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { versionProblem } from '../../../../src/store/sqlite/connection/sqlite.js'
+import { versionProblem } from '../../../../src/store/sqlite/connection/driver.js'
 import { temporaryPath } from '../support.js'
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
