@@ -59,17 +59,8 @@ export interface KnownRequest {
   newer: number
 }
 
-/** The changes that a batch makes. A store applies the lists in this order. */
+/** The changes that a batch makes. A store applies them in this order. */
 export interface Changes {
-  rejected: RejectedLine[]
-  inserted: NewRequest[]
-  completed: CompletedRequest[]
-  /** Completions whose request hasn't come yet. */
-  held: PlacedCompletion[]
-  /** The places of completions that were held until now. */
-  released: Place[]
-  /** Completions that wait until the store can look up their request. */
-  deferred: DeferredCompletion[]
   prices: PlacedPrice[]
   rates: PlacedRate[]
   /** The book that includes these prices and rates; null if there are none. */
@@ -80,6 +71,15 @@ export interface Changes {
    * prices.
    */
   toReprice: TimeRange | null
+  rejected: RejectedLine[]
+  inserted: NewRequest[]
+  completed: CompletedRequest[]
+  /** Completions whose request hasn't come yet. */
+  held: PlacedCompletion[]
+  /** The places of completions that were held until now. */
+  released: Place[]
+  /** Completions that wait until the store can look up their request. */
+  deferred: DeferredCompletion[]
   /** Stored requests whose cost was computed again. */
   repriced: RepricedRequest[]
 }
@@ -100,16 +100,16 @@ export interface DeferredCompletion extends PlacedCompletion {
 
 export function emptyChanges(): Changes {
   return {
+    prices: [],
+    rates: [],
+    book: null,
+    toReprice: null,
     rejected: [],
     inserted: [],
     completed: [],
     held: [],
     released: [],
     deferred: [],
-    prices: [],
-    rates: [],
-    book: null,
-    toReprice: null,
     repriced: [],
   }
 }

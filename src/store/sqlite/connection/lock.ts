@@ -79,8 +79,8 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
 
 /**
  * The mode of the side file. Whoever can read it could hold a shared lock on it, and so keep every
- * projector out. So the group gets it only if it may write what is locked, as users do who share a
- * journal: each of them may import and archive.
+ * projector out. So the group gets it only if it may write what is locked, as the group that shares
+ * a journal may: each of its users may import and archive.
  */
 function lockMode(path: string): number {
   return (statSync(path).mode & GROUP_WRITES) === 0 ? 0o600 : 0o660

@@ -8,14 +8,14 @@ import { createDirectory, createFile } from '../../../journal/new-file.js'
 const MAX_LINKS = 40
 
 /**
- * Unless the file exists, makes an empty one that only its owner may read, unless `mode` says more;
- * an empty file is an empty database. If SQLite made it, its mode would follow the umask; the -wal and -shm files take
- * the mode of their database. The file is made under another name first, because closing a
- * descriptor of the database itself would drop the locks that a connection of this process has on
- * it.
+ * Makes an empty file, which is an empty database, unless the file exists. If SQLite made it, its
+ * mode would follow the umask; the -wal and -shm files take the mode of their database. The file is
+ * made under another name first, because closing a descriptor of the database itself would drop the
+ * locks that a connection of this process has on it.
  *
- * @param like the file whose owner it gets if this process runs as root.
- * @default the folder
+ * @param like the file whose owner it gets if this process runs as root; without it, that of
+ *   journal.json in the same folder, or of the folder.
+ * @param mode its permissions. @default only its owner may read and write it
  */
 export function createPrivateFile(path: string, like?: string, mode = 0o600): void {
   const target = followLinks(path)
