@@ -242,7 +242,7 @@ function maskNamed(
   return isSecret ? `${before}${quote}${MASK}` : match
 }
 
-/** Whether what follows a secret's name isn't a value: a word of a sentence, or a mask. */
+/** Whether the text after a secret's name isn't a secret but a word of a sentence, or a mask. */
 function isPlaceholderWord(value: string): boolean {
   return WORDS.test(value) || /^(?:\w{1,10} )?\[redacted\]?$/.test(value)
 }

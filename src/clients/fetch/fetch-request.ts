@@ -24,7 +24,7 @@ export function fetchRequestOf(input: Input, init: Init): FetchRequest {
   return {
     url,
     method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    // A form is passed on as JSON of those fields that matter.
+    // A form is passed on as JSON that has only the fields that matter.
     header: (name) =>
       form !== null && name.toLowerCase() === 'content-type'
         ? 'application/json'

@@ -15,7 +15,7 @@ import { isPlainPath, type Route, routeOf } from './upstreams.js'
 
 /** Handles the requests of one proxy. */
 export class RequestHandler {
-  /** Whether the proxy is stopping. Answers may still end, but no connection is kept alive then. */
+  /** Whether the proxy is stopping. Answers may still end, but connections aren't kept alive. */
   isStopping = false
   /** Whether the proxy closes the connections of answers that haven't ended in time. */
   isCuttingOff = false

@@ -22,9 +22,9 @@ export interface RunningProxy {
   readonly url: string
   readonly upstreams: readonly ProxiedUpstream[]
   /**
-   * Takes no more requests, lets those that are under way be answered for at most `graceMs`, and
-   * cuts off the rest. Once it resolves, everything that is logged is in the journal. A second call
-   * waits for the first.
+   * Takes no more requests, waits at most `graceMs` until those that are under way are answered,
+   * and cuts off the rest. Once it resolves, everything that is logged is in the journal. A second
+   * call waits for the first.
    */
   close(): Promise<void>
 }

@@ -10,9 +10,9 @@ import { object } from './values.js'
 import { wantedNode } from './wanted-members.js'
 
 /**
- * Begins to observe an answer whose head has arrived. What is read of its body depends only on
- * whether its status is a success and, if so, on the request's path; if that belongs to no known
- * API, only the outcome is read.
+ * Begins to observe an answer whose head has arrived. What is read of its body depends only on its
+ * status and, if that is a success, on the request's path. If the path belongs to no known API,
+ * only the outcome is read.
  */
 export function observeAnswer(answer: Answer): AnswerObserver {
   try {

@@ -1,5 +1,5 @@
-// What an API of providers is to the observers, and what they find in its answers. apis.ts lists the
-// APIs.
+// What an API of providers is to the observers, and what they find in its answers. The APIs are
+// listed in apis.ts.
 import { type Observation, USAGE_FIELDS, type Usage } from './observation.js'
 import type { ScannedObject, WantedNode } from './wanted-members.js'
 

@@ -81,8 +81,8 @@ function addPriced(
 }
 
 /**
- * How many tokens of a part a request has. Each token is counted in one part only: tokens cached for
- * an hour aren't counted among those written to the cache.
+ * How many tokens of a part a request has. Each token is counted in one part only: tokens cached
+ * for an hour aren't counted among those written to the cache.
  */
 function tokensOf(part: TokenPart, usage: Usage): number {
   const oneHour = usage.cache_creation_1h_input_tokens ?? 0

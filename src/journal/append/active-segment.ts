@@ -28,8 +28,8 @@ import { quietly } from './warnings.js'
 /**
  * Decides which file this process appends to: the journal's latest segment or today's, whichever is
  * later. A look each second rolls to a new segment at midnight, follows other writers, and notices
- * a segment that was lost. A writer never goes back to an earlier segment. (LineWriter says how its
- * classes share the work.)
+ * a segment that was lost. A writer never goes back to an earlier segment. (LineWriter says how
+ * the three classes share the work.)
  */
 export class ActiveSegment {
   readonly #options: ActiveSegmentOptions

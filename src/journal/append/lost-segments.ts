@@ -73,8 +73,8 @@ export class LostSegments {
   }
 
   /**
-   * Returns the error that this flush must reject with: that of the first pending loss, null if
-   * there is none. Then no loss is pending any more.
+   * Returns the error that this flush must reject with: that of the first pending loss; null if
+   * there is none. After that, no loss is pending.
    */
   takePendingError(): JournalWriteError | null {
     const error = this.#losses.find(({ isPending }) => isPending)?.error ?? null

@@ -14,7 +14,7 @@ import type { SegmentRef } from '../segments.js'
 
 /**
  * Writes lines to one open file, whose descriptor it owns, each in one write(2), and ends a torn
- * line before it writes the next one. (LineWriter says how its classes share the work.)
+ * line before it writes the next one. (LineWriter says how the three classes share the work.)
  */
 export class SegmentWriter {
   readonly segment: SegmentRef

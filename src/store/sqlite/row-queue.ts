@@ -5,11 +5,11 @@ export type RowValue = string | number | null | Buffer
 type Statement = SQLite.Statement<RowValue[]>
 
 /**
- * Inserts rows into one table, several at a time. If that fails, the caller must roll back the whole
- * transaction. So the statements needn't undo what they did themselves, and are INSERT OR FAIL. With
- * the default, OR ABORT, SQLite keeps the old content of every page that such a statement changes,
- * eventually in a temporary file: in a replay of a million events it wrote to that file a million
- * times, which took 0.5 s.
+ * Inserts rows into one table, several at a time. If that fails, the caller must roll back the
+ * whole transaction, so a statement needn't be able to undo what it has done: it is an INSERT OR
+ * FAIL. With the default, OR ABORT, SQLite keeps the old content of every page that such a
+ * statement changes, eventually in a temporary file. In a replay of a million events it wrote to
+ * that file a million times, which took 0.5 s.
  */
 export class RowQueue {
   readonly #columns: number

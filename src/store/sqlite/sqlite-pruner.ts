@@ -111,8 +111,8 @@ export class SqlitePruner implements RowPruner {
    * Keeps what connects requests and completions across the boundary. If a completion in a pruned
    * segment changed a row that is kept, a replay begins with that completion. If a completion in a
    * kept segment changed a row that is pruned, a replay leaves that completion out. The same goes
-   * for completions that a later one overwrote, since the later one depends on them: without them it
-   * wouldn't count as repeated, and if its `success` is null, the row keeps theirs.
+   * for completions that a later one overwrote, since the later one depends on them: without them
+   * it wouldn't count as repeated, and if its `success` is null, the row keeps theirs.
    */
   #carry(): void {
     const { through } = this.#extent

@@ -16,8 +16,8 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
 }
 
 /**
- * Chooses the labels that roll-ups are kept by. They can be chosen while there are no requests. Later
- * only a replay can set others, since every sum depends on them.
+ * Chooses the labels that roll-ups are kept by. They can be chosen while there are no requests.
+ * Later only a replay can set others, since every sum depends on them.
  *
  * @param asked the labels to choose; undefined keeps those that are stored.
  * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
