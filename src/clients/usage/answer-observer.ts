@@ -84,9 +84,9 @@ class BodyObserver implements AnswerObserver {
     if (this.#hasFailed || this.#form === 'opaque') return
     try {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      if (this.#form === 'undecided') this.#decide(buffer)
-      if (this.#form === 'json') this.#scanner.push(buffer)
-      else if (this.#form === 'sse') this.#sse.push(buffer)
+      const content = this.#form === 'undecided' ? this.#decide(buffer) : buffer
+      if (this.#form === 'json') this.#scanner.push(content)
+      else if (this.#form === 'sse') this.#sse.push(content)
     } catch {
       // The client got something other than bytes. What was found before that stays.
       this.#hasFailed = true
@@ -135,12 +135,15 @@ class BodyObserver implements AnswerObserver {
 
   /**
    * Goes by the first byte, since some servers send errors as JSON with a stream's content-type.
+   *
+   * @returns the bytes from that one on
    */
-  #decide(bytes: Buffer): void {
-    const first = bytes.find((byte) => !NO_CONTENT.has(byte))
-    if (first === undefined) return
-    const isJson = first === 0x7b || first === 0x5b
+  #decide(bytes: Buffer): Buffer {
+    const at = bytes.findIndex((byte) => !NO_CONTENT.has(byte))
+    if (at === -1) return bytes
+    const isJson = bytes[at] === 0x7b || bytes[at] === 0x5b
     this.#form = isJson ? 'json' : this.#isStreamExpected ? 'sse' : 'opaque'
+    return bytes.subarray(at)
   }
 
   #readData(bytes: Buffer, start: number, end: number): void {

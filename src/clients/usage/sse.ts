@@ -12,7 +12,6 @@ const COLON = 0x3a
 const SPACE = 0x20
 const DATA = Buffer.from('data')
 const NEWLINE = Buffer.from('\n')
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 // States of a line.
 const FIELD_NAME = 0
@@ -23,7 +22,8 @@ const IGNORED = 3
 /**
  * Finds the data in an event stream
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html), in chunks cut anywhere. Lines
- * end with CR, LF or both. Nothing is kept, however long a line is.
+ * end with CR, LF or both. A byte order mark must have been removed. Nothing is kept, however long
+ * a line is.
  */
 export class SseReader {
   readonly #handler: SseHandler
@@ -33,15 +33,13 @@ export class SseReader {
   #hasData = false
   /** Whether the last byte was a CR, to which an LF that follows belongs. */
   #isAfterCr = false
-  /** How many bytes of a byte order mark the stream has begun with; −1 once that is decided. */
-  #markBytes = 0
 
   constructor(handler: SseHandler) {
     this.#handler = handler
   }
 
   push(bytes: Buffer): void {
-    let at = this.#markBytes === -1 ? 0 : this.#skipMark(bytes)
+    let at = 0
     // The offsets of the next LF and CR. Each is searched for again only once it has been passed:
     // most streams never contain a CR, and would be searched to their end for every line.
     let lf = -1
@@ -70,16 +68,6 @@ export class SseReader {
         at = end + 1
       }
     }
-  }
-
-  #skipMark(bytes: Buffer): number {
-    let at = 0
-    while (at < bytes.length && this.#markBytes !== -1) {
-      if (bytes[at] !== BYTE_ORDER_MARK[this.#markBytes]) this.#markBytes = -1
-      else at += 1
-      if (this.#markBytes !== -1) this.#markBytes = this.#markBytes === 2 ? -1 : this.#markBytes + 1
-    }
-    return at
   }
 
   #readName(byte: number): void {

@@ -57,5 +57,6 @@ describe.each(STREAMS)('the stream of $name', (recorded: Recorded) => {
     const other = { ...recorded, body: changed, headers: { 'content-type': 'text/event-stream' } }
     expect(observe(other)).toEqual(told)
     expect(observe(other, [...Buffer.from(changed).keys()])).toEqual(told)
+    expect(observe(other, [1])).toEqual(told)
   })
 })
