@@ -167,8 +167,8 @@ describe('SIGTERM', () => {
 
 describe('wrong use is said, with exit code', () => {
   test.each([
-    [[], 2, "expected '--upstream <url>' or '--upstreams <file>'"],
-    [['--upstream', 'http://a.example', '--upstreams', 'x.json'], 2, "expected '--upstream <url>' or"],
+    [[], 2, "expected either '--upstream <url>' or '--upstreams <file>'"],
+    [['--upstream', 'http://a.example', '--upstreams', 'x.json'], 2, "expected either '--upstream <url>' or"],
     [['--upstream', 'api.openai.com'], 2, 'upstreams: /: found "api.openai.com", expected a URL'],
     [
       ['--upstream', 'http://a.example', '--host', '0.0.0.0'],
