@@ -16,11 +16,11 @@ import { stopOnSignal } from './run/process.js'
 import { programName } from './run/program-name.js'
 
 /** How long the clients send requests. A machine that is too slow sends fewer in this time. */
-const ASK_MS = 5000
+const SEND_MS = 5000
 const REQUESTS_PER_SECOND = 160
 const MAX_IN_FLIGHT = 32
 /** The time between two polls of journal and database, and so the precision of the latency. */
-const STEP_MS = 2
+const POLL_EVERY_MS = 2
 /** Even a slow machine needs far less. */
 const GIVE_UP_MS = 18_000
 
@@ -55,26 +55,26 @@ async function runDemo({ serve }: { serve?: true }): Promise<void> {
  *
  * @param directory an empty folder for journal and database.
  */
-export async function showDemo(directory: string, askMs = ASK_MS): Promise<void> {
+export async function showDemo(directory: string, sendMs = SEND_MS): Promise<void> {
   const { DemoProjector } = await import('./demo/demo-projector.js')
   const since = new Date().toISOString()
   const journal = join(directory, 'journal')
   const databasePath = join(directory, 'requests.db')
   const projector = new DemoProjector(journal, databasePath)
   removeOnSignal(directory, projector)
-  const asked = await askAndWatch(journal, databasePath, projector, askMs).finally(() => projector.stop())
+  const sent = await sendAndWatch(journal, databasePath, projector, sendMs).finally(() => projector.stop())
   const before = new Date().toISOString()
-  await printResult({ directory, journal, databasePath }, asked, { since, before })
+  await printResult({ directory, journal, databasePath }, sent, { since, before })
 }
 
-async function askAndWatch(
+async function sendAndWatch(
   directory: string,
   databasePath: string,
   projector: DemoProjector,
-  askMs: number,
+  sendMs: number,
 ): Promise<{ sent: number; watch: ProjectionWatch }> {
   const { openJournal } = await import('../journal/append/journal.js')
-  const { demoBook } = await import('./demo/demo-traffic.js')
+  const { demoPrices } = await import('./demo/demo-traffic.js')
   const { DemoClient } = await import('./demo/demo-client.js')
   const { DemoUpstream } = await import('./demo/demo-upstream.js')
   const { ProjectionWatch } = await import('./demo/demo-watch.js')
@@ -83,7 +83,7 @@ async function askAndWatch(
   const line = new ProgressLine(1000)
   const upstream = await DemoUpstream.start()
   try {
-    for (const event of demoBook(Date.now())) journal.append(event)
+    for (const event of demoPrices(Date.now())) journal.append(event)
     const client = await DemoClient.make(journal, upstream.baseUrl)
     print(
       `${REQUESTS_PER_SECOND} requests a second by ${client.name}, logged into ${directory},\n` +
@@ -97,12 +97,12 @@ async function askAndWatch(
       const elapsedMs = performance.now() - startedAt
       if (elapsedMs > GIVE_UP_MS) throw new CommandFailure(gaveUp(watch))
       projector.assertRunning()
-      const due = elapsedMs < askMs ? (elapsedMs / 1000) * REQUESTS_PER_SECOND : sent
+      const due = elapsedMs < sendMs ? (elapsedMs / 1000) * REQUESTS_PER_SECOND : sent
       while (sent < due && sent - ended < MAX_IN_FLIGHT) void client.send(sent++).then(() => ended++)
-      watch.look()
-      isOver = elapsedMs >= askMs && ended === sent && watch.projected === watch.appended
+      watch.poll()
+      isOver = elapsedMs >= sendMs && ended === sent && watch.projected === watch.appended
       line.show(() => describeProgress(watch), isOver)
-      await sleep(STEP_MS)
+      await sleep(POLL_EVERY_MS)
     }
     await journal.flush()
     return { sent, watch }

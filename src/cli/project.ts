@@ -3,11 +3,11 @@ import { countText } from '../maintenance/count-text.js'
 import type { ProjectorOptions, ProjectResult } from '../projection/projector.js'
 import { withElapsedTime } from './output/elapsed.js'
 import { formatMs } from './output/format.js'
-import { goOnWithoutStdout, printAnswer } from './output/standard-output.js'
+import { continueWithoutStdout, printAnswer } from './output/standard-output.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { createLogger } from './run/logger.js'
 import { keepNewSpaceSmall, runDaemon } from './run/process.js'
-import { Supervisor } from './run/supervisor.js'
+import { SystemdNotifier } from './run/systemd-notifier.js'
 
 interface ProjectFlags extends CommonFlags {
   logLevel: string
@@ -79,17 +79,17 @@ export function describeResult(result: Omit<ProjectResult, 'lines' | 'unchecked'
 }
 
 async function followJournal(flags: ProjectFlags): Promise<void> {
-  goOnWithoutStdout()
+  continueWithoutStdout()
   keepNewSpaceSmall()
   const { startProjector } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
   // The timers of a projector don't keep the process alive, but this one does.
   const hold = setInterval(() => {}, 2 ** 30)
   await runDaemon(logger, async (stop) => {
-    const supervisor = new Supervisor(logger)
-    const onAlive = () => supervisor.alive()
+    const notifier = new SystemdNotifier(logger)
+    const onAlive = () => notifier.alive()
     const projector = await startProjector({ ...projectorOptions(flags), logger, onAlive })
-    supervisor.ready()
+    notifier.ready()
     stop.addEventListener('abort', () => void projector.stop())
     if (stop.aborted) void projector.stop()
     await projector.finished.catch((error) => {

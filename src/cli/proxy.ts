@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { isSecretHeader } from '../clients/proxy/headers.js'
 import type { ProxyOptions } from '../clients/proxy/index.js'
-import { goOnWithoutStdout, print } from './output/standard-output.js'
+import { continueWithoutStdout, print } from './output/standard-output.js'
 import { type ApiAndProjector, startApiAndProjector } from './proxy/api-and-projector.js'
 import { baseUrlLines } from './proxy/base-urls.js'
 import type { ProgramCommand } from './run/command.js'
@@ -121,7 +121,7 @@ async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
       "error: option '--rollup-label' needs '--project' or '--serve': only a projector keeps roll-ups",
     )
   }
-  goOnWithoutStdout()
+  continueWithoutStdout()
   const logger = await createLogger(flags.logLevel)
   const token = await readToken(flags.tokenFile, logger)
   const options = await proxyOptions(flags, token, logger)

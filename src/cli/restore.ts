@@ -50,15 +50,19 @@ export function addRestore(program: ProgramCommand): void {
 async function runRestore(flags: RestoreFlags, command: Command): Promise<void> {
   const { journal, from, schema, journalId } = flags
   // The environment may name a file, which is meant for other commands.
-  const isOfThis = flags.db !== undefined && (isPostgresAddress(flags.db) || from === undefined)
-  const database = isOfThis || command.getOptionValueSource('db') === 'cli' ? flags.db : undefined
+  const isMeant = flags.db !== undefined && (isPostgresAddress(flags.db) || from === undefined)
+  const database = isMeant || command.getOptionValueSource('db') === 'cli' ? flags.db : undefined
   if (database === undefined && from === undefined) {
     command.error("error: expected option '--db <address>', '--from <address>' or both, found neither")
   }
   const { restore } = await import('../maintenance/restore/restore.js')
   const result = await withProgressLine((line) =>
     restore({
-      ...{ journal, database, from, schema, journalId },
+      journal,
+      database,
+      from,
+      schema,
+      journalId,
       onProgress: ({ segment, bytes }) => line.show(() => `restoring ${segment}: ${formatBytes(bytes)}`),
     }),
   )

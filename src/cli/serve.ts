@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { type Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import type { Server } from '../server/index.js'
-import { goOnWithoutStdout, print } from './output/standard-output.js'
+import { continueWithoutStdout, print } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
 import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
 import { killAfter, runDaemon } from './run/process.js'
 import { programName } from './run/program-name.js'
-import { Supervisor } from './run/supervisor.js'
+import { SystemdNotifier } from './run/systemd-notifier.js'
 
 interface ServeFlags {
   db: string
@@ -114,7 +114,7 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   if (!ingest && command.getOptionValueSource('ingestTokenFile') === 'cli') {
     command.error("error: option '--ingest-token-file' needs '--ingest'")
   }
-  goOnWithoutStdout()
+  continueWithoutStdout()
   const {
     db: database,
     tokenFile,
@@ -158,15 +158,15 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   const asked = once(stop, 'abort')
   const server = await start()
   if (!stop.aborted) print(server.url)
-  const supervisor = new Supervisor(logger)
-  supervisor.ready()
+  const notifier = new SystemdNotifier(logger)
+  notifier.ready()
   // As long as the event loop turns, requests are answered. If the projector can't continue, the
   // server is ended below.
-  if (supervisor.signEveryMs !== null) {
-    setInterval(() => supervisor.alive(), supervisor.signEveryMs / 2).unref()
+  if (notifier.aliveEveryMs !== null) {
+    setInterval(() => notifier.alive(), notifier.aliveEveryMs / 2).unref()
   }
   await Promise.race([asked, server.finished]).catch((error) => {
-    // Nothing new would appear any more: a supervisor has to know, and may start it again.
+    // Nothing new would appear any more: the exit code lets whatever supervises it start it again.
     logger.error({ err: error }, "Stopping: the projector can't continue")
     process.exitCode = 1
     killAfter(STOP_MS, logger)

@@ -39,7 +39,8 @@ async function runShip(flags: { journal: string; to: string; json?: true }): Pro
   const { journal, to } = flags
   const result = await withProgressLine((line) =>
     ship({
-      ...{ journal, to },
+      journal,
+      to,
       onProgress: ({ segment, bytes }) => line.show(() => `sending ${segment}: ${formatBytes(bytes)}`),
     }),
   )

@@ -77,10 +77,8 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
 function formatReport(report: VerifyReport, databasePath: string | undefined): string {
   const { chain, problems, more_problems } = report
   const lines = [
-    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${extra(report, ['rejected', 'unchecked', 'late', 'recompressed', 'accepted_missing'])}`,
-    report.database === null
-      ? `database  ${databasePath === undefined ? '' : `${visible(databasePath)}: `}none; the journal was checked alone`
-      : `database  ${countText(report.rows, 'row')}${extra(report, ['unjournaled', 'added', 'held', 'superseded', 'pending', 'to_reprice'])}`,
+    `journal   ${countText(report.lines, 'line')} in ${countText(report.segments, 'segment')}${details(report, OF_LINES)}`,
+    `database  ${databaseText(report, databasePath)}`,
     chain.entries === 0
       ? 'chain     nothing is sealed yet'
       : `chain     ${countText(chain.entries, 'entry', 'entries')}, head ${chain.head}`,
@@ -111,8 +109,17 @@ const WORDS = {
   to_reprice: (count: number) => `${formatCount(count)} to be repriced, so costs were not compared`,
 }
 
+const OF_LINES = ['rejected', 'unchecked', 'late', 'recompressed', 'accepted_missing'] as const
+const OF_ROWS = ['unjournaled', 'added', 'held', 'superseded', 'pending', 'to_reprice'] as const
+
+function databaseText(report: VerifyReport, databasePath: string | undefined): string {
+  if (report.database !== null) return `${countText(report.rows, 'row')}${details(report, OF_ROWS)}`
+  const name = databasePath === undefined ? '' : `${visible(databasePath)}: `
+  return `${name}none; the journal was checked alone`
+}
+
 /** `; 3 late, 1 rejected`; nothing if all are 0. */
-function extra(report: VerifyReport, fields: (keyof typeof WORDS)[]): string {
+function details(report: VerifyReport, fields: readonly (keyof typeof WORDS)[]): string {
   const shown = fields.filter((field) => report[field] > 0)
   const text = shown.map((field) => WORDS[field](report[field])).join(', ')
   return shown.length === 0 ? '' : `; ${text}`

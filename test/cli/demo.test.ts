@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { DemoClient } from '../../src/cli/demo/demo-client.js'
-import { type DemoFailure, demoBook, demoRequest } from '../../src/cli/demo/demo-traffic.js'
+import { type DemoFailure, demoPrices, demoRequest } from '../../src/cli/demo/demo-traffic.js'
 import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
 import { servedHistory } from '../../src/cli/demo/served-traffic.js'
 import { showDemo } from '../../src/cli/demo.js'
@@ -75,8 +75,10 @@ test('shows everything, leaves the files and no process', async () => {
   const sent = Number(/^([\d,]+) requests sent/m.exec(output())?.[1]?.replaceAll(',', ''))
   const requests = madeUp(sent)
   const rows = requests.reduce((sum, { failure }) => sum + (isRetried(failure) ? 2 : 1), 0)
-  const streams = requests.filter(({ streaming, failure }) => streaming && (failure?.passes ?? true)).length
-  const events = (rows + streams + demoBook(0).length).toLocaleString('en')
+  const streams = requests.filter(
+    ({ streaming, failure }) => streaming && (failure?.isTemporary ?? true),
+  ).length
+  const events = (rows + streams + demoPrices(0).length).toLocaleString('en')
   expect(output()).toContain(`appended ${events}  projected ${events}  lag 0 events`)
   expect(output().match(/^appended /gm)?.length).toBeGreaterThan(1)
   expect(output()).toMatch(/in the median/)
@@ -103,9 +105,9 @@ test('shows everything, leaves the files and no process', async () => {
   const { counts } = (await runHere(['stats', ...place, '--unpriced', '--unknown'])).json as {
     counts: Record<string, number>
   }
-  const broken = requests.filter(({ isBroken, failure }) => isBroken && (failure?.passes ?? true)).length
+  const broken = requests.filter(({ isBroken, failure }) => isBroken && (failure?.isTemporary ?? true)).length
   const failed = requests.reduce(
-    (sum, { failure }) => sum + (failure === null ? 0 : failure.passes || !isRetried(failure) ? 1 : 2),
+    (sum, { failure }) => sum + (failure === null ? 0 : failure.isTemporary || !isRetried(failure) ? 1 : 2),
     0,
   )
   expect(counts).toMatchObject({ error: failed + broken, unpriced: failed + broken, unfinished: 0, open: 0 })

@@ -173,12 +173,12 @@ test('prices set says when a later price ends it, what a correction changes, and
   const page = await runHere(['prices', '--all', '--db', workspace.database])
   expect(page.stdout).toMatch(new RegExp(` 2026-06-01 00:00:00 +${later} `))
   expect(await set('--cache-read-input', '1', '--input', '3', '--valid-from', later)).toEqual([
-    '2 priced requests get their cost anew once the price is projected',
+    '2 priced requests get a new cost once the price is projected',
     '',
   ])
   const withdraw = await set('--withdraw', '--valid-from', '2026-06-02')
   expect(withdraw).toEqual([
-    "1 request loses its cost once this is projected; the price before doesn't come back: set it again from the same time on to have it",
+    "1 request loses its cost once this is projected; the earlier price doesn't take effect again: set it again from the same time on",
     '',
   ])
 })
@@ -467,7 +467,7 @@ test.each([
   [['prices', 'gpt-4o'], /unknown command 'gpt-4o', .*; --model lists the prices of one model/],
   [['prices', 'st', 'm', '--input', '1'], /unknown command 'st', .*; the nearest is 'set'/],
   [['prices', '--modle', 'm'], /unknown option '--modle'\n\(Did you mean --model\?\)/],
-  [['reprice'], /--dry-run says what would change/],
+  [['reprice'], /--dry-run shows what would change/],
 ])('%j is wrong use', async (args, message) => {
   expect(await runHere(args)).toMatchObject({ status: 2, stderr: expect.stringMatching(message) })
 })

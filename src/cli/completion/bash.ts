@@ -49,7 +49,7 @@ complete -F _request_journal request-journal
 `
 }
 
-/** Finds the command of a line: `prices import` for the words `prices` and `import`. */
+/** Makes the patterns of the commands below others: `'prices import'`. */
 function paths(commands: readonly CompletedCommand[]): string[] {
   return commands.flatMap(({ path, commands: below }) => below.map(({ name }) => `'${path} ${name}'`))
 }
@@ -82,7 +82,7 @@ function commandArm({ path, options, commands: below, values }: CompletedCommand
   if (typeof values === 'string') {
     lines.push('      if [[ $cur != -* ]]; then', `        ${replyOf(values)}`, '        return', '      fi')
   }
-  // Options are offered once a dash is there, or if nothing else is.
+  // Options are offered after a dash, or if there is nothing else to offer.
   if (names.length > 0) lines.push(`      offered='${names.join(' ')}'`, '      [[ $cur == -* ]] &&')
   return [...lines, `      offered='${flags.join(' ')}'`, '      ;;'].join('\n')
 }

@@ -54,13 +54,16 @@ export function completedCommands(program: Command, before: readonly string[] = 
   ]
 }
 
+/** Whether an option takes a value, by the bracket before the name of its value. */
+const TAKES_VALUE = { '<': 'always', '[': 'maybe' } as const
+
 function completedOption(option: Option): CompletedOption {
   const [, bracket, valueName = ''] = /([<[])([^\]>]*)/.exec(option.flags) ?? []
   return {
     long: option.long ?? null,
     short: option.short ?? null,
     about: firstClause(option.description),
-    takesValue: bracket === undefined ? 'never' : bracket === '<' ? 'always' : 'maybe',
+    takesValue: bracket === undefined ? 'never' : TAKES_VALUE[bracket as '<' | '['],
     valueName,
     values: option.argChoices ?? suggestionsOf(option) ?? pathsOf(valueName),
     isRepeatable: isRepeatable(option),

@@ -56,7 +56,7 @@ function optionSpec({ long, short, about, takesValue, valueName, values, isRepea
   const label = valueName.replaceAll(/[:\\]/g, '\\$&')
   const end = takesValue === 'never' ? '' : `:${label}:${action(values)}`
   const equals = takesValue === 'always' ? '=' : takesValue === 'maybe' ? '=-' : ''
-  // An option that may be left without a value takes one only behind an equals sign here.
+  // An option whose value is optional takes one only after an equals sign here.
   const value = takesValue === 'maybe' ? `:${end}` : end
   if (short === null || long === null) {
     return quoted(`${isRepeatable ? '*' : ''}${long ?? short}${equals}[${text}]${value}`)

@@ -5,17 +5,17 @@ import { visible } from '../output/terminal.js'
 import { CommandFailure } from '../run/failure.js'
 import { figuresText } from './price-text.js'
 
-/** Asks a person, and gives the line that they answer. */
+/** Asks a person a question, and resolves to the line that they type. */
 export type Ask = (question: string) => Promise<string>
 
 /** Whether a person can be asked: both ends are terminals. */
-export function isPersonThere(): boolean {
+export function canAskPerson(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true
 }
 
 /**
- * Asks about each proposal, and gives those that were confirmed. Only `y` and `yes` confirm one; an
- * answer that is neither yes nor no is asked for again.
+ * Asks about each proposal, and returns those that were confirmed. Only `y` and `yes` confirm one;
+ * after an answer that is neither yes nor no the question is asked again.
  */
 export async function confirmProposals(
   proposals: readonly PriceProposal[],
@@ -46,7 +46,7 @@ async function isConfirmed(question: string, ask: Ask): Promise<boolean> {
 }
 
 /**
- * Calls something with an {@link Ask} of the terminal.
+ * Calls a function with an {@link Ask} that asks on the terminal.
  *
  * @throws CommandFailure if the person ends the input or the command instead of answering.
  */

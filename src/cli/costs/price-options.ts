@@ -4,13 +4,19 @@ import { canonicalTimestamp } from '../../events/timestamp.js'
 import { instantOf } from '../../queries/window/window-words.js'
 import { parseTime } from '../run/options.js'
 
-/** Gives the canonical instant at which a date, a month or another time begins, in UTC without an offset. */
+/**
+ * Parses a date, a month or another time, UTC without an offset, and returns the canonical instant
+ * at which it begins.
+ */
 export function parseStart(text: string): string {
   const instant = instantOf(parseTime(text), 'start', Date.now())
   return (instant === null ? null : canonicalTimestamp(instant)) ?? text
 }
 
-/** Refuses an empty name, which a script has where its variable isn't set: no request would match. */
+/**
+ * Refuses an empty name, which a script passes if its variable isn't set: no request would match
+ * it.
+ */
 export function parseName(text: string): string {
   if (text !== '') return text
   throw new InvalidArgumentError('Expected a name that is not empty.')
@@ -19,25 +25,25 @@ export function parseName(text: string): string {
 export function parsePricePerMillion(text: string): string {
   if (isDecimalText(text, perMillionLimits('sats'))) return text
   throw new InvalidArgumentError(
-    'Expected digits, perhaps with a point and up to 6 decimals, as 0.15; no sign, exponent or separator.',
+    'Expected digits, perhaps with a point and up to 6 decimals, such as 0.15; no sign, exponent or separator.',
   )
 }
 
 export function parsePricePerRequest(text: string): string {
   if (isDecimalText(text, perRequestLimits('sats'))) return text
   throw new InvalidArgumentError(
-    'Expected digits, perhaps with a point and up to 12 decimals, as 0.005; no sign, exponent or separator.',
+    'Expected digits, perhaps with a point and up to 12 decimals, such as 0.005; no sign, exponent or separator.',
   )
 }
 
 export function parseRate(text: string): string {
   if (isDecimalText(text, RATE)) return text
   throw new InvalidArgumentError(
-    'Expected digits over 0, perhaps with a point and up to 8 decimals, as 67000.50; no separator.',
+    'Expected digits above 0, perhaps with a point and up to 8 decimals, such as 67000.50; no separator.',
   )
 }
 
-/** Takes `name=value`, more than once. */
+/** Parses `name=value`; the option may be repeated. */
 export function parsePair(text: string, before: Record<string, string> = {}): Record<string, string> {
   const separator = text.indexOf('=')
   if (separator < 1 || separator === text.length - 1) {
@@ -46,7 +52,7 @@ export function parsePair(text: string, before: Record<string, string> = {}): Re
   return { ...before, [text.slice(0, separator)]: text.slice(separator + 1) }
 }
 
-/** Takes a name, or `name=value`, more than once; a name alone stands for itself. */
+/** Parses a name, which then stands for itself, or `name=value`; the option may be repeated. */
 export function parseNameOrPair(text: string, before: Record<string, string> = {}): Record<string, string> {
   return text.includes('=') ? parsePair(text, before) : { ...before, [text]: text }
 }

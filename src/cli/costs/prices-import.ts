@@ -8,11 +8,9 @@ import { note } from '../output/standard-error.js'
 import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import { appendedText, entryLines } from './plan-text.js'
 import { parseNameOrPair, parsePair, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
-
-/** How many entries of a kind are shown; `--json` has them all. */
-const SHOWN = 20
 
 interface ImportFlags extends CommonFlags {
   from?: PriceSource['from']
@@ -28,42 +26,45 @@ interface ImportFlags extends CommonFlags {
 export function addPricesImport(prices: ProgramCommand): void {
   const command: ProgramCommand = prices
     .command('import')
-    .summary('prices from a list, the difference first')
+    .summary('show what a list of prices would change, and import it')
     .argument(
       '[file...]',
-      "LiteLLM's model_prices_and_context_window.json, or a CSV file; without --from after the word litellm or csv",
+      "LiteLLM's model_prices_and_context_window.json, or a CSV file; without --from, put the word litellm " +
+        'or csv before it',
     )
     .description(
-      'Shows what a list of prices would change: new, changed, gone, old against new; with --yes it appends ' +
-        'the new and changed ones to the journal. Only exact names are taken. A model of the log that a name of the list ' +
-        'may mean is proposed, and taken if --alias names it, or if a person confirms it: with --yes on a terminal each is asked about. What a price_set can’t say exactly is left out and ' +
-        'listed with the reason. Prices from LiteLLM and genai-prices don’t replace those that were set otherwise. A file with ' +
-        'anything wrong in it is refused whole.',
+      'Shows what a list of prices would change: prices that are new, changed (the old one and the new one) ' +
+        'or gone. With --yes it appends those that are new or changed to the journal. Only exact names match. ' +
+        'If the list may have a model of the log under another name, it is proposed, and gets that price if ' +
+        '--alias names it, or if you confirm it: with --yes on a terminal you are asked about each. What a ' +
+        'price_set can’t express exactly is left out and listed with the reason. Prices from LiteLLM and ' +
+        'genai-prices don’t replace prices that were set in another way. A file with anything wrong in it is ' +
+        'refused as a whole.',
     )
     .journalOption()
     .storeOption()
-    .choiceOption('--from <list>', 'where the list is from: an installed package, or a file of this kind', [
-      'genai-prices',
-      'litellm',
-      'csv',
-    ])
+    .choiceOption(
+      '--from <list>',
+      'where the list is from: the installed package genai-prices, or a file of this kind',
+      ['genai-prices', 'litellm', 'csv'],
+    )
     .option(
       '--valid-from <time>',
-      'since when prices without a date of their own are in force; now without it, so that older requests keep their cost',
+      'when prices without a date of their own take effect; by default now, so that older requests keep their cost',
       parseStart,
     )
     .option(
       '--provider <name[=yours]>',
-      'only prices of this provider, under the name that your log has; may be repeated',
+      'only prices of this provider, under the name that it has in your log; may be repeated',
       parseNameOrPair,
     )
-    .option('--used', 'only prices of models that the log has, and of those that have a price')
+    .option('--used', 'only prices of models that are in the log or have a price already')
     .option(
       '--alias <model=listed>',
-      'a model of the log costs what this model of the list costs; may be repeated',
+      'give a model of the log the price of this model of the list; may be repeated',
       parsePair,
     )
-    .option('--overwrite', 'replace prices that were set otherwise as well')
+    .option('--overwrite', 'also replace prices that were set in another way')
     .option('--withdraw-gone', 'end the prices of models that the list no longer has')
     .option('--yes', 'append the prices; without it nothing is written')
     .jsonOption()
@@ -138,34 +139,38 @@ async function importPrices(source: PriceSource, flags: ImportFlags): Promise<vo
   printAnswer({ ...plan, appended }, flags, () => formatPlan(plan, events.length, flags))
 }
 
-/** Asks about proposals if prices are to be written and a person is there. */
+/** Asks about proposals if prices are to be written and somebody can answer. */
 async function confirmedPlan(
   plan: PriceImport,
   { yes, json }: ImportFlags,
   planWith: (confirmed: PriceImport['proposals']) => Promise<PriceImport>,
 ): Promise<PriceImport> {
-  const { confirmProposals, isPersonThere, withTerminal } = await import('./confirm-proposals.js')
-  if (!yes || json || plan.proposals.length === 0 || !isPersonThere()) return plan
+  const { confirmProposals, canAskPerson, withTerminal } = await import('./confirm-proposals.js')
+  if (!yes || json || plan.proposals.length === 0 || !canAskPerson()) return plan
   const confirmed = await withTerminal((ask) => confirmProposals(plan.proposals, ask))
   return confirmed.length === 0 ? plan : await planWith(confirmed)
 }
 
-function formatPlan(plan: PriceImport, count: number, { yes, journal }: ImportFlags): string {
+function formatPlan(plan: PriceImport, count: number, flags: ImportFlags): string {
   const sections = [
     ...section('new', plan.new, (change) => ` ${figuresText(change.new)}`),
     ...section('changed', plan.changed, oldAgainstNew),
-    ...entries(
+    ...entryLines(
       'gone from the list, and still in force (--withdraw-gone ends them)',
       plan.gone.map((price) => `${keyText(price)} ${figuresText(price)}`),
     ),
-    ...section('kept, since they were set otherwise (--overwrite replaces them)', plan.kept, oldAgainstNew),
-    ...entries(
+    ...section(
+      'kept, since they were set in another way (--overwrite replaces them)',
+      plan.kept,
+      oldAgainstNew,
+    ),
+    ...entryLines(
       'left out',
       plan.left_out.map(
         ({ provider, model, reason }) => `${model} (${provider ?? 'any provider'}): ${reason}`,
       ),
     ),
-    ...entries(
+    ...entryLines(
       'proposed for models without a price (--alias takes one; --yes asks about each on a terminal)',
       plan.proposals.map(
         ({ provider, name, model, rule, requests }) =>
@@ -173,16 +178,9 @@ function formatPlan(plan: PriceImport, count: number, { yes, journal }: ImportFl
       ),
     ),
     `${plan.source}: ${counts(plan)}`,
-    endOf(count, yes, journal),
+    appendedText(count, 'price', flags),
   ]
   return sections.map(visible).join('\n')
-}
-
-function endOf(count: number, yes: true | undefined, journal: string): string {
-  if (count === 0) return 'Nothing to append'
-  return yes
-    ? `${countText(count, 'price')} appended to ${journal}`
-    : `Nothing was written: --yes appends ${countText(count, 'price')}`
 }
 
 function counts({ new: added, changed, gone, kept, unchanged, left_out }: PriceImport): string {
@@ -197,7 +195,7 @@ function section(
   changes: readonly PriceChange[],
   describe: (change: PriceChange) => string,
 ): string[] {
-  return entries(
+  return entryLines(
     title,
     changes.map((change) => `${keyText(change.new)} from ${change.new.valid_from}${describe(change)}`),
   )
@@ -207,13 +205,4 @@ function oldAgainstNew({ old, new: price }: PriceChange): string {
   const before =
     old === null ? 'nothing' : `${figuresText(old)} since ${old.valid_from} (${old.source ?? 'no source'})`
   return ` ${before} → ${figuresText(price)}`
-}
-
-/** A list under a title; none of nothing. */
-function entries(title: string, lines: readonly string[]): string[] {
-  if (lines.length === 0) return []
-  const shown = lines.slice(0, SHOWN).map((line) => `  ${line}`)
-  const more =
-    lines.length > SHOWN ? [`  … and ${formatCount(lines.length - SHOWN)} more (--json has all)`] : []
-  return [`${title}:`, ...shown, ...more, '']
 }

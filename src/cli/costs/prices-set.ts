@@ -42,42 +42,48 @@ export function addPricesSet(prices: ProgramCommand): void {
   const command: ProgramCommand = prices
     .command('set')
     .summary('set one price')
-    .argument('<model>', 'the name that requests have as response_model or as model, exactly', parseName)
+    .argument('<model>', 'the exact name that requests have as response_model or as model', parseName)
     .description(
-      'Appends one price to the journal: what a million tokens of a model cost, or each request, from a time on. ' +
-        'Tokens without a price of their own, such as those read from a cache, have the price of what they are a part of. ' +
-        'The projector then computes the cost of the requests from that time on, also of those that are there already.',
+      'Appends one price to the journal: what a million tokens of a model, or each request, cost from a ' +
+        'time on. Tokens without a price of their own, such as those read from a cache, have the price of the ' +
+        'tokens that they are part of. The projector then computes the cost of the requests from that time ' +
+        'on, including those that are already there.',
     )
     .journalOption()
     .storeOption()
-    .option('--provider <name>', 'only for this provider; any without it', parseName)
+    .option('--provider <name>', 'only for this provider; by default for any', parseName)
     .choiceOption('--currency <currency>', 'what the prices are in', ['usd', 'sats'], 'usd')
     .option(
       '--valid-from <time>',
-      'since when, as 2026-11-01 or 2026-11-01T09:30Z (UTC without an offset); now without it',
+      'when the price takes effect, such as 2026-11-01 or 2026-11-01T09:30Z (UTC without an offset); by default now',
       parseStart,
     )
   for (const part of PRICE_PARTS) {
     const name = part.replaceAll('_', '-')
     command.option(
       `--${name} <price>`,
-      `the price of a million ${TOKENS[part]}, as 0.15`,
+      `the price of a million ${TOKENS[part]}, such as 0.15`,
       parsePricePerMillion,
     )
   }
   command
-    .option('--per-request <price>', 'what each request costs besides its tokens', parsePricePerRequest)
+    .option(
+      '--per-request <price>',
+      'what each request costs in addition to its tokens',
+      parsePricePerRequest,
+    )
     .option(
       '--service-tier <tier>',
-      'only for this service tier, such as flex; without it for requests without a tier, or with default, standard, auto or on_demand',
+      'only for this service tier, such as flex; by default for requests without a tier, or with default, ' +
+        'standard, auto or on_demand',
       parseName,
     )
     .option(
       '--min-input-tokens <n>',
-      'only for requests with at least so many input tokens',
+      'only for requests with at least this many input tokens',
       wholeNumberBetween(0, Number.MAX_SAFE_INTEGER),
     )
-    .option('--source <text>', 'where the price is from, for people', 'prices set')
+    .option('--source <text>', 'where the price is from, as a note for people', 'prices set')
     .exclusiveOption('--withdraw', 'end the price instead: from then on none is in force', [
       'perRequest',
       ...PRICE_PARTS.map((part) => camelCase(part)),
@@ -125,7 +131,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
     if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
     throw error
   }
-  // Looked for first: a running projector has priced them a moment after the price is appended.
+  // Counted first: a running projector would have priced them a moment after the price is appended.
   const effect = await effectOf(flags, price)
   await appendEvents(flags, [input])
   const { unpriced = null, priced = null } = effect?.requests ?? {}
@@ -144,16 +150,16 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
   })
 }
 
-/** How long the requests that a price is for are looked for. */
+/** How long to count the requests that a price applies to. */
 const LOOK_MS = 1000
 
-/** What the price changes; null if neither database nor journal tells. */
+/** What the price changes; null if neither the database nor the journal shows it. */
 async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
   const { priceEffect } = await import('../../maintenance/prices/price-effect.js')
   try {
     return await priceEffect(price, { journal, database: db, schema, deadline: performance.now() + LOOK_MS })
   } catch {
-    // The price can be set without it: the database is asked only to tell more about it.
+    // The price can be set without this, which only says more about it.
     return null
   }
 }
@@ -166,7 +172,7 @@ function effectLines(price: PriceSet, { next, requests }: PriceEffect): string[]
   return [
     ...untilLine(price, next),
     ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost(since)} ${once}`]),
-    ...(changed === 0 ? [] : [`${countText(changed, 'priced request')} ${getCost(changed)} anew ${once}`]),
+    ...(changed === 0 ? [] : [`${countText(changed, 'priced request')} ${getNewCost(changed)} ${once}`]),
     ...lostLine(price, lost, once),
     ...(first === null
       ? []
@@ -178,6 +184,10 @@ function effectLines(price: PriceSet, { next, requests }: PriceEffect): string[]
 
 function getCost(count: number): string {
   return count === 1 ? 'gets its cost' : 'get their cost'
+}
+
+function getNewCost(count: number): string {
+  return count === 1 ? 'gets a new cost' : 'get a new cost'
 }
 
 /** The next price of the same key ends this one, whichever was appended later. */
@@ -197,7 +207,7 @@ function lostLine(price: PriceSet, lost: number | null, once: string): string[] 
   const lose = lost === 1 ? 'loses its cost' : 'lose their cost'
   const requests =
     lost === 0 ? 'no priced request loses its cost' : `${countText(lost ?? 0, 'request')} ${lose} ${once}`
-  const back = "the price before doesn't come back: set it again from the same time on to have it"
+  const back = "the earlier price doesn't take effect again: set it again from the same time on"
   return [lost === null ? back : `${requests}; ${back}`]
 }
 

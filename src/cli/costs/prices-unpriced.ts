@@ -13,9 +13,10 @@ export function addPricesUnpriced(prices: ProgramCommand): void {
     .command('unpriced')
     .summary('models without a price, and why requests have no cost')
     .description(
-      'Lists the models without a price: requests with known tokens whose cost nobody has told and for which no ' +
-        'price is in force, by provider, model and service tier, those with most tokens first. Below stands why ' +
-        'requests are unpriced, and what helps: together they are all that `stats` counts as unpriced.',
+      'Lists the models without a price: requests with known tokens whose cost was not logged and for which ' +
+        'no price is in force, by provider, model and service tier, those with the most tokens first. Then it ' +
+        'lists why requests are unpriced, and what helps: together these are all that `stats` counts as ' +
+        'unpriced.',
     )
     .storeOption()
     .filterOptions()
@@ -80,7 +81,7 @@ const REASONS: Readonly<Record<UnpricedReason, { name: string; help: string }>> 
   inconsistent_tokens: { name: 'inconsistent tokens', help: 'log parts that are no more than the whole' },
   failed_without_usage: {
     name: 'failed, without tokens',
-    help: 'nothing: it counts as not billed; of an aborted stream the provider may bill a part',
+    help: 'nothing: it counts as not billed, but the provider may bill a part of an aborted stream',
   },
   no_rate: { name: 'no exchange rate', help: 'rates set --at a time in the 24 hours before' },
   to_be_repriced: { name: 'to be repriced', help: 'project: the cost is computed soon' },

@@ -27,8 +27,8 @@ export function addPrices(program: ProgramCommand): void {
     .command('prices')
     .summary('the prices in force; set, import, unpriced')
     .description(
-      'Prices are events of the journal, and the projector computes from them what requests cost. Without another ' +
-        'word this lists the prices in force.',
+      'Prices are events of the journal, from which the projector computes what requests cost. Without a ' +
+        'subcommand this lists the prices in force.',
     )
   // A mistyped command would be taken for an argument of `list`, and its options for unknown ones.
   prices.hook('preSubcommand', () => {
@@ -54,10 +54,10 @@ function addPricesList(prices: ProgramCommand): void {
     .storeOption()
     .option(
       '--at <time>',
-      'the prices in force at this time, as 2026-11-22, 2026-11-22T19:43Z or 2d (ago)',
+      'the prices in force at this time, such as 2026-11-22, 2026-11-22T19:43Z or 2d (ago)',
       parseStart,
     )
-    .exclusiveOption('--all', 'all prices that were ever set, with when each ended', 'at')
+    .exclusiveOption('--all', 'all prices that were ever set, and when each ended', 'at')
     .option('--model <name>', 'the prices of one model: its exact name')
     .option('--provider <name>', 'the prices for one provider: its exact name')
     .jsonOption()

@@ -1,5 +1,4 @@
 import type { RateInput } from '../../events/event-types.js'
-import { countText } from '../../maintenance/count-text.js'
 import type { RateChange, RateImport } from '../../maintenance/prices/import-rates.js'
 import type { ListedRate } from '../../queries/costs/rates.js'
 import { withElapsedTime } from '../output/elapsed.js'
@@ -11,9 +10,8 @@ import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { parsePath } from '../run/options.js'
+import { appendedText, entryLines } from './plan-text.js'
 import { parseRate, parseStart } from './price-options.js'
-
-const SHOWN = 20
 
 const RATE_COLUMNS = [
   { title: 'time (UTC)' },
@@ -27,8 +25,9 @@ export function addRates(program: ProgramCommand): void {
     .command('rates')
     .summary('exchange rates: list, set, import')
     .description(
-      'Adds what a bitcoin cost in dollars to the journal. A cost in one currency follows from the other one by ' +
-        'the newest rate that was observed at or before the request, at most 24 hours before it.',
+      'Exchange rates are events of the journal: what a bitcoin cost in dollars. A cost in one currency is ' +
+        'computed from the other one by the newest rate that was observed at or before the request, but at ' +
+        'most 24 hours before it.',
     )
   addRatesList(command)
   addRatesSet(command)
@@ -40,8 +39,8 @@ function addRatesList(rates: ProgramCommand): void {
     .command('list')
     .summary('all rates, the newest first')
     .description(
-      'Lists every exchange rate that was observed: when, what a bitcoin cost in dollars, and from where. Of those at ' +
-        'the same time the one that was appended last counts, and stands first.',
+      'Lists every exchange rate that was observed: when, what a bitcoin cost in dollars, and from where. ' +
+        'Of several at the same time, the one that was appended last counts, and is listed first.',
     )
     .storeOption()
     .jsonOption()
@@ -68,17 +67,17 @@ function addRatesSet(rates: ProgramCommand): void {
   rates
     .command('set')
     .summary('set one rate')
-    .argument('<usd_per_btc>', 'US dollars for one bitcoin, as 67000.50', parseRate)
+    .argument('<usd_per_btc>', 'US dollars for one bitcoin, such as 67000.50', parseRate)
     .description(
       'Appends one exchange rate to the journal. The projector computes the costs that follow from it.',
     )
     .journalOption()
     .option(
       '--at <time>',
-      'when it was observed, as 2026-11-22 or 2026-11-22T09:30Z (UTC without an offset); now without it',
+      'when it was observed, such as 2026-11-22 or 2026-11-22T09:30Z (UTC without an offset); by default now',
       parseStart,
     )
-    .option('--source <text>', 'where the rate is from, for people', 'rates set')
+    .option('--source <text>', 'where the rate is from, as a note for people', 'rates set')
     .jsonOption()
     .examples('request-journal rates set 67000.50', 'request-journal rates set 67000 --at 2026-11-22')
     .action(async (usdPerBtc: string, flags: RateFlags) => {
@@ -105,11 +104,12 @@ interface RateFlags extends Pick<CommonFlags, 'journal' | 'json'> {
 function addRatesImport(rates: ProgramCommand): void {
   rates
     .command('import')
-    .summary('rates from a CSV file, the difference first')
+    .summary('show what a CSV file of rates would change, and import it')
     .argument('<file>', 'a CSV file with the columns observed_at and usd_per_btc', parsePath)
     .description(
-      'Shows which exchange rates of a CSV file are new or changed; with --yes it appends them to the journal. Times ' +
-        'need an offset, and rates are digits with a point. A file with anything wrong in it is refused whole.',
+      'Shows which exchange rates of a CSV file are new or changed; with --yes it appends them to the ' +
+        'journal. Times need an offset, and rates are digits with a point. A file with anything wrong in it ' +
+        'is refused as a whole.',
     )
     .journalOption()
     .storeOption()
@@ -140,31 +140,20 @@ async function importRates(file: string, flags: CommonFlags & { yes?: true }): P
   )
 }
 
-function formatPlan(plan: RateImport, count: number, { yes, journal }: CommonFlags & { yes?: true }): string {
-  const end =
-    count === 0
-      ? 'Nothing to append'
-      : yes
-        ? `${countText(count, 'rate')} appended to ${journal}`
-        : `Nothing was written: --yes appends ${countText(count, 'rate')}`
+function formatPlan(plan: RateImport, count: number, flags: CommonFlags & { yes?: true }): string {
   const { source, new: added, changed, unchanged } = plan
   return [
-    ...entries('new', added),
-    ...entries('changed', changed),
+    ...entryLines('new', added.map(changeText)),
+    ...entryLines('changed', changed.map(changeText)),
     `${source}: ${formatCount(added.length)} new, ${formatCount(changed.length)} changed, ${formatCount(unchanged)} unchanged`,
-    end,
+    appendedText(count, 'rate', flags),
   ]
     .map(visible)
     .join('\n')
 }
 
-function entries(title: string, changes: readonly RateChange[]): string[] {
-  if (changes.length === 0) return []
-  const shown = changes.slice(0, SHOWN).map(({ old, new: rate }) => {
-    const before = old === null ? '' : `${old.usd_per_btc} → `
-    return `  ${rate.observed_at}  ${before}${rate.usd_per_btc}`
-  })
-  const more =
-    changes.length > SHOWN ? [`  … and ${formatCount(changes.length - SHOWN)} more (--json has all)`] : []
-  return [`${title}:`, ...shown, ...more, '']
+/** `2026-11-22T09:00:00.000Z  67000 → 67500.50` */
+function changeText({ old, new: rate }: RateChange): string {
+  const before = old === null ? '' : `${old.usd_per_btc} → `
+  return `${rate.observed_at}  ${before}${rate.usd_per_btc}`
 }

@@ -10,9 +10,9 @@ import { amountFormatter } from '../output/amounts.js'
 import { formatCount } from '../output/format.js'
 import { type Column, formatTable } from '../output/table.js'
 import { displayWidth } from '../output/terminal.js'
-import { ofThemFailed, unpricedText } from '../output/totals.js'
+import { failedSuffix, unpricedText } from '../output/totals.js'
 
-/** The bill's lines name no model. */
+/** Shown if the bill's lines name no model. */
 const NO_MODEL = '(no model)'
 
 /**
@@ -47,7 +47,7 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
   }
   if (found.to_reprice > 0) {
     lines.push(
-      `repricing   ${countText(found.to_reprice, 'row')} of these days to look at: prices or exchange rates came late, and what is logged may change`,
+      `repricing   ${countText(found.to_reprice, 'row')} of these days to be repriced: prices or exchange rates came late, so what is logged may change`,
     )
   }
   const byDay: TableColumn<ReconciledRow>[] = [
@@ -58,11 +58,11 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
   const byModel = amountColumns(format, signed)
   lines.push('', table(byDay, rows, width))
   if (models.length > 1 && found.since !== found.until) lines.push('', table(byModel, models, width))
-  lines.push('', ...closing(found, signed))
+  lines.push('', ...conclusions(found, signed))
   return lines.join('\n')
 }
 
-/** So short are names cut before amounts would run over the page. */
+/** How short names are cut to keep amounts on the page. */
 const LEAST_NAME = 8
 
 interface TableColumn<Row> extends Column {
@@ -96,7 +96,7 @@ function amountColumns(
 }
 
 function unpricedCell({ unpriced, unpriced_error: failed }: ReconciledModel): string {
-  return `${formatCount(unpriced)}${ofThemFailed(failed)}`
+  return `${formatCount(unpriced)}${failedSuffix(failed)}`
 }
 
 function note({ side, is_over, is_rounding }: ReconciledRow): string {
@@ -124,7 +124,7 @@ function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts
 }
 
 /** Says what differs most, why that might be, and what only one side has. */
-function closing(found: Reconciliation, signed: (amount: string) => string): string[] {
+function conclusions(found: Reconciliation, signed: (amount: string) => string): string[] {
   const { largest, over, rows, models, tolerance, currency } = found
   const lines: string[] = []
   const all = countText(rows.length, 'row')
@@ -142,7 +142,7 @@ function closing(found: Reconciliation, signed: (amount: string) => string): str
   }
   const names = (models: readonly (string | null)[]) => models.map((model) => model ?? NO_MODEL).join(', ')
   if (found.billed_only.length > 0) lines.push(`Only the bill has ${names(found.billed_only)}.`)
-  // What failed costs nothing, and no bill has it.
+  // Failed requests cost nothing, so no bill has them.
   const failed = models.filter(({ requests, unpriced_error }) => requests > 0 && requests === unpriced_error)
   const loggedOnly = found.logged_only.filter((name) => !failed.some(({ model }) => model === name))
   if (loggedOnly.length > 0) {
@@ -177,11 +177,12 @@ const REASONS: Record<DifferenceReason, (found: Reconciliation, largest: Largest
     if (unpriced === requests) return `all of its ${countText(requests, 'request')} are unpriced`
     return `${formatCount(unpriced)} of its ${countText(requests, 'request')} ${unpriced === 1 ? 'is' : 'are'} unpriced`
   },
-  rounding: () => "the bill's costs are rounded, and rounding explains it",
+  rounding: () => "the bill's costs are rounded, and that explains it",
   every_day: () =>
-    "this model differs by about as much on most days: its price may not be the bill's, as where cached tokens have no price of their own",
+    "this model differs by about as much on most days: its price may not be the bill's, for example because " +
+    'cached tokens have no price of their own',
   other_day: (_, { other_day }) =>
-    `${other_day} differs by about as much the other way: the bill may have days of another zone than --timezone, or bill by when requests ended`,
+    `${other_day} differs by about as much the other way: the bill may have days of another zone than --timezone, or count requests when they ended`,
   edge_day: () =>
-    'it is the first or the last day that is compared, which the bill or the log may have in part',
+    'it is the first or the last day that is compared, which the bill or the log may have only in part',
 }

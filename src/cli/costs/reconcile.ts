@@ -42,7 +42,11 @@ export function addReconcile(program: ProgramCommand): void {
     )
     .storeOption()
     .requiredOption('--bill <file>', 'the bill', parsePath)
-    .choiceOption('--preset <name>', "a provider's export, by which the columns are known", PRESET_NAMES)
+    .choiceOption(
+      '--preset <name>',
+      'the provider whose export the bill is, so that its columns are known',
+      PRESET_NAMES,
+    )
     .option('--date-column <name>', 'the column with the day or the time')
     .option('--model-column <name>', 'the column with the model')
     .option('--cost-column <name>', 'the column with the cost')
@@ -53,25 +57,26 @@ export function addReconcile(program: ProgramCommand): void {
     )
     .choiceOption(
       '--date-format <order>',
-      'the order of day, month and year in dates such as 11/12/2026; otherwise dates are 2026-12-11',
+      'the order of day, month and year in dates such as 11/12/2026; without it dates are written 2026-12-11',
       DATE_FORMATS,
     )
     .choiceOption('--currency <currency>', 'the currency of the bill', ['usd', 'sats'], 'usd')
     .settingOption(
       '--timezone <zone>',
-      'the zone by whose days both sides are compared, by its name in the IANA database: Europe/Berlin; dates of the bill are its days; UTC by default',
+      'the time zone whose days are compared, by its IANA name: Europe/Berlin; dates in the bill are days ' +
+        'of it; UTC by default',
       parseTimeZone,
     )
     .choiceOption(
       '--by <model>',
-      'the model of a request: the one that answered, where that is known, or the one that was asked for',
+      'which model of a request counts: the one that answered, where that is known, or the one that was asked for',
       ['response_model', 'model'],
       'response_model',
     )
     .choiceOption(
       '--model-names <rule>',
-      'when names are the same: when they are equal, or also when they differ in a date at the end, points and ' +
-        'spaces; by default exact, or what the preset needs',
+      'when two names are the same model: exact, if they are equal; undated, also if they differ in a date ' +
+        'at the end, points or spaces. By default exact, or what the preset needs',
       MODEL_NAMES,
     )
     .option(
@@ -116,7 +121,7 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
     command.error(`error: reconcile needs '--preset', or the bill's columns: add ${missing.join(', ')}`)
   }
   const columns = { date: dateColumn, model: modelColumn, cost: costColumn, tokens: tokensColumn }
-  // The environment's zone isn't meant for an export that has days of UTC.
+  // A zone from the environment isn't meant for an export by days of UTC.
   const isMeant =
     command.getOptionValueSource('timezone') === 'cli' ||
     flags.preset === undefined ||

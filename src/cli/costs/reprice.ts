@@ -19,15 +19,16 @@ export function addReprice(program: ProgramCommand): void {
     .command('reprice')
     .summary('what the log would cost with other prices')
     .description(
-      'Says what the requests would cost with the prices in force or with those of a file: per day and model ' +
-        'old, new and difference. Nothing is written: the projector reprices by itself when prices ' +
-        'come, and so --dry-run is required.',
+      'Shows what the requests would cost with the prices in force or with those of a file: the old cost, ' +
+        'the new one and the difference, per day and model. Nothing is written, so --dry-run is required: the ' +
+        'projector reprices by itself when prices are appended.',
     )
     .storeOption()
-    .option('--dry-run', 'only say what it would be')
+    .option('--dry-run', 'only show what would change')
     .option(
       '--prices <file>',
-      'prices that count as if they had been in force: CSV as for `prices import --from csv`, or LiteLLM’s (*.json)',
+      'a file of prices to use as if they had been in force: CSV as for `prices import --from csv`, or ' +
+        'LiteLLM’s (*.json)',
       parsePath,
     )
     .filterOptions()
@@ -38,7 +39,8 @@ export function addReprice(program: ProgramCommand): void {
     )
     .action(async (flags: RepriceFlags) => {
       if (!flags.dryRun) {
-        const why = 'the projector reprices by itself when prices come; --dry-run says what would change'
+        const why =
+          'the projector reprices by itself when prices are appended; --dry-run shows what would change'
         command.error(`error: ${why}`, { exitCode: 2 })
       }
       const { reprice } = await import('../../maintenance/reprice.js')

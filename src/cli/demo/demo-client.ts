@@ -20,45 +20,46 @@ type OpenAIClass = new (options: {
 
 type Fetch = typeof globalThis.fetch
 
-/** Asks one request and reads the answer to its end. */
-type Ask = (request: DemoRequest, headers: Record<string, string>) => Promise<void>
+/** Sends one request and reads the answer to its end. */
+type Send = (request: DemoRequest, headers: Record<string, string>) => Promise<void>
 
-/** Asks the demo's upstream, as programs ask a provider. */
+/** Sends requests to the demo's upstream, as programs do to a provider. */
 export class DemoClient {
-  /** What it asks with, for people. */
+  /** What it sends requests with, for people. */
   readonly name: string
-  readonly #ask: Ask
+  readonly #send: Send
   readonly #requestOf: typeof demoRequest
 
-  private constructor(name: string, ask: Ask, requestOf: typeof demoRequest) {
+  private constructor(name: string, send: Send, requestOf: typeof demoRequest) {
     this.name = name
-    this.#ask = ask
+    this.#send = send
     this.#requestOf = requestOf
   }
 
   /**
-   * Makes a client of the `openai` package if that is installed, as in a checkout; else of `fetch`.
+   * Makes a client from the `openai` package if that is installed, as in a checkout, or else from
+   * `fetch`.
    *
-   * @param requestOf makes up the request of an index, as the upstream does.
+   * @param requestOf makes up the request of an index; the upstream must use the same function.
    */
   static async make(journal: Journal, baseUrl: string, requestOf = demoRequest): Promise<DemoClient> {
     const fetches = new FetchByModel(journal, requestOf)
     const Client = await openAiClass()
-    if (Client === null) return new DemoClient('fetch', askByFetch(fetches, baseUrl), requestOf)
-    return new DemoClient('the openai package', askByPackage(Client, fetches, baseUrl), requestOf)
+    if (Client === null) return new DemoClient('fetch', sendByFetch(fetches, baseUrl), requestOf)
+    return new DemoClient('the openai package', sendByPackage(Client, fetches, baseUrl), requestOf)
   }
 
-  /** Sends the request of this index. An answer that fails, or breaks off, fails nothing here. */
+  /** Sends the request of this index. Resolves even if the answer is an error or breaks off. */
   async send(index: number): Promise<void> {
     try {
-      await this.#ask(this.#requestOf(index), { [INDEX_HEADER]: String(index) })
+      await this.#send(this.#requestOf(index), { [INDEX_HEADER]: String(index) })
     } catch {
       // The journal has what went wrong.
     }
   }
 }
 
-/** Gives each model the fetch that logs its calls: the only thing here that a journal needs. */
+/** Gives each model a `fetch` that logs its calls, which is all that it takes to log them. */
 class FetchByModel {
   readonly #journal: Journal
   readonly #requestOf: typeof demoRequest
@@ -83,7 +84,7 @@ class FetchByModel {
 }
 
 async function openAiClass(): Promise<OpenAIClass | null> {
-  // A bundler would look for a name that it could read.
+  // A variable, since a bundler would try to find a package that the import names.
   const name = 'openai'
   try {
     const { OpenAI } = (await import(name)) as { OpenAI: OpenAIClass }
@@ -93,7 +94,7 @@ async function openAiClass(): Promise<OpenAIClass | null> {
   }
 }
 
-function askByPackage(Client: OpenAIClass, fetches: FetchByModel, baseURL: string): Ask {
+function sendByPackage(Client: OpenAIClass, fetches: FetchByModel, baseURL: string): Send {
   const clients = new Map<Fetch, OpenAI>()
   return async ({ model, streaming }, headers) => {
     const fetch = fetches.of(model)
@@ -105,7 +106,7 @@ function askByPackage(Client: OpenAIClass, fetches: FetchByModel, baseURL: strin
   }
 }
 
-function askByFetch(fetches: FetchByModel, baseUrl: string): Ask {
+function sendByFetch(fetches: FetchByModel, baseUrl: string): Send {
   return async ({ model, streaming }, headers) => {
     const answer = await fetches.of(model)(`${baseUrl}/chat/completions`, {
       method: 'POST',

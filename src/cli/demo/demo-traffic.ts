@@ -49,19 +49,19 @@ export function demoModel(row: ModelRow): DemoModel {
 const USD_PER_BTC = '67000'
 const HOUR_MS = 3_600_000
 
-/** How an attempt fails that gets an answer. */
+/** How an attempt is answered that fails. */
 export interface DemoFailure {
   status: number
   message: string
   /** Whether the next attempt succeeds. */
-  passes: boolean
+  isTemporary: boolean
 }
 
 const FAILURES: readonly DemoFailure[] = [
-  { status: 429, message: 'rate limit reached, retry later', passes: true },
-  { status: 503, message: 'the model is overloaded', passes: true },
-  { status: 504, message: 'upstream timed out after 60 s', passes: false },
-  { status: 400, message: 'context length exceeded', passes: false },
+  { status: 429, message: 'rate limit reached, retry later', isTemporary: true },
+  { status: 503, message: 'the model is overloaded', isTemporary: true },
+  { status: 504, message: 'upstream timed out after 60 s', isTemporary: false },
+  { status: 400, message: 'context length exceeded', isTemporary: false },
 ]
 
 const FAILURE_SHARE = 0.05
@@ -88,10 +88,10 @@ export interface DemoRequest {
 }
 
 /**
- * The starting book: what each model costs in dollars, and the exchange rate of this hour, from
- * which the costs in satoshis follow.
+ * The prices that the demo begins with: what each model costs in dollars, and the exchange rate of
+ * this hour, from which the costs in satoshis follow.
  */
-export function demoBook(now: number): (PriceInput | RateInput)[] {
+export function demoPrices(now: number): (PriceInput | RateInput)[] {
   const hour = new Date(now - (now % HOUR_MS)).toISOString()
   const prices = MODELS.map(
     ({ model, provider, input, cacheReadInput, output }): PriceInput => ({
@@ -108,10 +108,10 @@ export function demoBook(now: number): (PriceInput | RateInput)[] {
   return [...prices, { type: 'exchange_rate_observed', ...rate }]
 }
 
-/** Makes up a request. It is the same for the same index. */
+/** Makes up a request, always the same for an index. */
 export function demoRequest(index: number): DemoRequest {
   const random = seededRandom(SEED + index)
-  const model = pick(random)
+  const model = pickModel(random)
   const failure = random() < FAILURE_SHARE ? FAILURES[Math.floor(random() * FAILURES.length)] : undefined
   const inputTokens = Math.round(80 + 4000 * random() ** 3)
   const streaming = random() < STREAM_SHARE
@@ -135,13 +135,13 @@ export function demoRequest(index: number): DemoRequest {
 
 const SEED = 20261122
 
-/** More than half of every third request comes from a cache. */
+/** In every third request, more than half of the input tokens come from a cache. */
 function cachedOf(inputTokens: number, random: () => number): number {
   const share = random() < 1 / 3 ? 0.5 + 0.4 * random() : 0
   return Math.floor(inputTokens * share)
 }
 
-function pick(random: () => number): DemoModel {
+function pickModel(random: () => number): DemoModel {
   let rest = random()
   for (const model of MODELS) {
     rest -= model.share

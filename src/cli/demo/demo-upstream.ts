@@ -18,10 +18,10 @@ export class DemoUpstream {
     this.#server = server
   }
 
-  /** @param requestOf makes up the request of an index, as the client does. */
+  /** @param requestOf makes up the request of an index; the client must use the same function. */
   static async start(requestOf = demoRequest): Promise<DemoUpstream> {
     const server = createServer((request, response) => {
-      // A client that leaves, as at Ctrl-C, is no fault.
+      // A client that leaves, as at Ctrl-C, isn't an error.
       answer(request, response, requestOf).catch(() => response.destroy())
     })
     server.listen(0, '127.0.0.1')
@@ -50,7 +50,7 @@ async function answer(
   const isFirstTry = Number(request.headers['x-stainless-retry-count'] ?? 0) === 0
   await sleep(asked.delayMs)
   const { failure } = asked
-  if (failure !== null && (isFirstTry || !failure.passes)) {
+  if (failure !== null && (isFirstTry || !failure.isTemporary)) {
     const headers = { 'content-type': 'application/json', 'retry-after-ms': '20' }
     response.writeHead(failure.status, headers)
     response.end(
@@ -61,14 +61,14 @@ async function answer(
     const message = { role: 'assistant', content: 'made up', refusal: null }
     const choices = [{ index: 0, message, finish_reason: 'stop', logprobs: null }]
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ ...head(asked, 'chat.completion'), choices, usage: usageOf(asked) }))
+    response.end(JSON.stringify({ ...envelope(asked, 'chat.completion'), choices, usage: usageOf(asked) }))
   }
 }
 
 async function stream(asked: DemoRequest, response: ServerResponse): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const send = (members: object) => {
-    const chunk = { ...head(asked, 'chat.completion.chunk'), usage: null, ...members }
+    const chunk = { ...envelope(asked, 'chat.completion.chunk'), usage: null, ...members }
     response.write(`data: ${JSON.stringify(chunk)}\n\n`)
   }
   for (let chunk = 0; chunk < CHUNKS; chunk++) {
@@ -84,7 +84,7 @@ async function stream(asked: DemoRequest, response: ServerResponse): Promise<voi
   response.end('data: [DONE]\n\n')
 }
 
-function head({ model }: DemoRequest, object: string): object {
+function envelope({ model }: DemoRequest, object: string): object {
   return { id: 'chatcmpl-demo', object, created: Math.floor(Date.now() / 1000), model: model.model }
 }
 

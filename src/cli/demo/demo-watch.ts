@@ -8,13 +8,13 @@ import { readPositions } from '../../store/sqlite/segment-queries.js'
 export class ProjectionWatch {
   readonly #databasePath: string
   readonly #countAppended: () => number
-  /** When each event was appended, at the earliest: at the look before. */
+  /** When each event was appended at the earliest: at the poll before it was seen. */
   readonly #appendedAt: number[] = []
-  #lookedAt = performance.now()
+  #polledAt = performance.now()
   readonly #latenciesMs: number[] = []
   #database: Database | null = null
   #projected = 0
-  #isFirstLook = true
+  #isFirstPoll = true
 
   /** @param countAppended says how many events have been appended. */
   constructor(databasePath: string, countAppended: () => number) {
@@ -22,7 +22,7 @@ export class ProjectionWatch {
     this.#countAppended = countAppended
   }
 
-  /** How many events had been appended at the last look. */
+  /** How many events had been appended at the last poll. */
   get appended(): number {
     return this.#appendedAt.length
   }
@@ -31,19 +31,19 @@ export class ProjectionWatch {
     return this.#projected
   }
 
-  look(): void {
+  poll(): void {
     const appended = this.#countAppended()
-    while (this.#appendedAt.length < appended) this.#appendedAt.push(this.#lookedAt)
-    this.#lookedAt = performance.now()
+    while (this.#appendedAt.length < appended) this.#appendedAt.push(this.#polledAt)
+    this.#polledAt = performance.now()
     this.#database ??= this.#open()
     if (this.#database === null) return
     const projected = readPositions(this.#database).reduce((sum, { counts }) => sum + counts.lines, 0)
     if (projected === this.#projected) return
     const now = performance.now()
-    // The lines that the projector found when it started tell only how long it took to start.
-    const newlyVisible = this.#isFirstLook ? [] : this.#appendedAt.slice(this.#projected, projected)
+    // For lines that the projector found when it started, this would be the time it took to start.
+    const newlyVisible = this.#isFirstPoll ? [] : this.#appendedAt.slice(this.#projected, projected)
     for (const appendedAt of newlyVisible) this.#latenciesMs.push(now - appendedAt)
-    this.#isFirstLook = false
+    this.#isFirstPoll = false
     this.#projected = projected
   }
 
@@ -62,7 +62,7 @@ export class ProjectionWatch {
     try {
       return openDatabaseReadOnly(this.#databasePath)
     } catch (error) {
-      // The projector is about to make the database.
+      // The projector hasn't made the database yet.
       if (error instanceof DatabaseError) return null
       throw error
     }

@@ -14,12 +14,13 @@ import { requestsPerSecond, servedHistory, servedRequest } from './served-traffi
 
 const PORT = 8790
 const STEP_MS = 50
-/** How long the end waits for calls whose upstream has gone. */
+/** How long to wait at the end for calls whose upstream is gone. */
 const STOP_MS = 3000
 const MAX_IN_FLIGHT = 32
 
 /**
- * Serves the page over two made-up weeks, and asks on until a signal comes; then removes everything.
+ * Serves the dashboard with two made-up weeks and live traffic until a signal arrives, then removes
+ * everything.
  *
  * @param directory an empty folder for journal and database.
  */
@@ -36,14 +37,14 @@ export async function serveDemo(directory: string): Promise<void> {
     const client = await DemoClient.make(journal, upstream.baseUrl, servedRequest)
     print(`${server.url}/?range=7d
 
-Two made-up weeks, and the requests of ${client.name} as they come: several providers, failures, streams,
+Two made-up weeks, and live requests of ${client.name}: several providers, failures, streams,
 a model without a price, labels. Journal and database are in ${directory}.
 Ctrl-C ends it and removes them.`)
-    await Promise.race([askOn(client, calls, stop), server.finished])
+    await Promise.race([sendUntilStopped(client, calls, stop), server.finished])
   } finally {
     if (process.stderr.isTTY) note('')
     upstream.close()
-    // What they tell at their end is logged yet.
+    // The ends of these calls are still logged.
     await Promise.race([Promise.all(calls), sleep(STOP_MS)])
     await journal.close()
     await server?.close()
@@ -51,7 +52,7 @@ Ctrl-C ends it and removes them.`)
   }
 }
 
-/** Takes the port of `serve`, or another one if that is taken. */
+/** Listens on the port of `serve`, or on another one if that is taken. */
 async function startOnSomePort(directory: string): Promise<Server> {
   const logger = await createLogger('warn')
   const projected = {
@@ -60,7 +61,7 @@ async function startOnSomePort(directory: string): Promise<Server> {
     rollupLabels: ['team', 'user'],
     logger,
   }
-  // The page opens with all of the history.
+  // Projected before the server starts, so that the page opens with all of the history.
   await projectOnce(projected)
   const options = { ...projected, project: true }
   try {
@@ -71,7 +72,11 @@ async function startOnSomePort(directory: string): Promise<Server> {
   }
 }
 
-async function askOn(client: DemoClient, calls: Set<Promise<void>>, stop: AbortSignal): Promise<void> {
+async function sendUntilStopped(
+  client: DemoClient,
+  calls: Set<Promise<void>>,
+  stop: AbortSignal,
+): Promise<void> {
   let due = 0
   let sent = 0
   let before = performance.now()
@@ -79,7 +84,7 @@ async function askOn(client: DemoClient, calls: Set<Promise<void>>, stop: AbortS
     const now = performance.now()
     due += ((now - before) / 1000) * requestsPerSecond(Date.now())
     before = now
-    // A machine that slept doesn't ask for all that time at once.
+    // After the machine has slept, the requests of that time aren't all sent at once.
     due = Math.min(due, sent + MAX_IN_FLIGHT)
     while (sent < due && calls.size < MAX_IN_FLIGHT) {
       const call: Promise<void> = client.send(sent++).then(() => void calls.delete(call))

@@ -2,8 +2,8 @@ import type { EventInput, PriceInput, RateInput } from '../../events/event-types
 import {
   type DemoModel,
   type DemoRequest,
-  demoBook,
   demoModel,
+  demoPrices,
   demoRequest,
   seededRandom,
 } from './demo-traffic.js'
@@ -28,10 +28,13 @@ const CHUNK_MS = 350
 /** A model that nobody has set a price for. */
 const UNPRICED = demoModel(['gemini-3-preview', 'google', 'quality', 'frontier', 0.08, 110, '0', null, '0'])
 
-/** A provider that was overloaded, two days ago, for this long. */
+/** An outage two days ago: a provider was overloaded for a while. */
 const OUTAGE = { provider: 'anthropic', beforeMs: 2 * DAY_MS, lengthMs: 3 * HOUR_MS, share: 0.6 }
 
-/** Makes up a request as {@link demoRequest} does, but as slow as a real one, and some unpriced. */
+/**
+ * Makes up a request like {@link demoRequest}, but as slow as a real one, and some of a model
+ * without a price.
+ */
 export function servedRequest(index: number): DemoRequest {
   const request = demoRequest(index)
   const model: DemoModel = seededRandom(SEED - index)() < UNPRICED.share ? UNPRICED : request.model
@@ -39,7 +42,7 @@ export function servedRequest(index: number): DemoRequest {
   return { ...request, model, labels, delayMs: request.delayMs * SLOWNESS, chunkMs: CHUNK_MS }
 }
 
-/** How many requests a second come at this time: few at night and on weekends. */
+/** How many requests a second there are at this time: few at night and on weekends. */
 export function requestsPerSecond(now: number): number {
   return LIVE_PER_SECOND * (0.4 + 0.6 * activity(now))
 }
@@ -50,21 +53,21 @@ export function requestsPerSecond(now: number): number {
  */
 export function* servedHistory(now: number): Generator<EventInput> {
   const from = now - HISTORY_DAYS * DAY_MS
-  yield* bookFrom(from, now)
+  yield* pricesFrom(from, now)
   let index = -1
   for (let hour = from; hour < now; hour += HOUR_MS) {
     const count = Math.round(HISTORY_PER_HOUR * activity(hour) * (0.8 + 0.4 * seededRandom(hour / HOUR_MS)()))
     for (let i = 0; i < count; i++) {
       const timestampMs = hour + (HOUR_MS * i) / count
-      // What comes now is asked by the client.
+      // The client itself sends the requests from now on.
       if (timestampMs < now - MINUTE_MS) yield* eventsOf(servedRequest(index--), timestampMs, now)
     }
   }
 }
 
-function* bookFrom(from: number, now: number): Generator<PriceInput | RateInput> {
-  // The rate of a request is at most a day old.
-  yield* demoBook(from - HOUR_MS)
+function* pricesFrom(from: number, now: number): Generator<PriceInput | RateInput> {
+  // Requests need a rate that is at most a day old, also the first ones.
+  yield* demoPrices(from - HOUR_MS)
   const random = seededRandom(SEED)
   let usdPerBtc = USD_PER_BTC
   for (let at = from; at < now; at += RATE_EVERY_MS) {
@@ -86,13 +89,13 @@ function activity(at: number): number {
 function* eventsOf(request: DemoRequest, timestampMs: number, now: number): Generator<EventInput> {
   const { model, streaming, labels, isBroken } = request
   const outage = now - OUTAGE.beforeMs
-  const isOut =
+  const isOutage =
     model.provider === OUTAGE.provider &&
     timestampMs >= outage &&
     timestampMs < outage + OUTAGE.lengthMs &&
     seededRandom(timestampMs)() < OUTAGE.share
-  const failure = isOut
-    ? { status: 529, message: 'overloaded_error: Overloaded', passes: false }
+  const failure = isOutage
+    ? { status: 529, message: 'overloaded_error: Overloaded', isTemporary: false }
     : request.failure
   const correlation_id = `demo-${timestampMs.toFixed(0)}-${model.model}`
   const logged = {
@@ -118,7 +121,7 @@ function* eventsOf(request: DemoRequest, timestampMs: number, now: number): Gene
       error_status: failure.status,
       error_message: failure.message,
     }
-    if (!failure.passes) return
+    if (!failure.isTemporary) return
     const again = new Date(timestampMs + request.delayMs + 500).toISOString()
     yield { ...logged, ...usage, timestamp: again, attempt: 1, streaming: false, success: true }
   } else if (streaming) {

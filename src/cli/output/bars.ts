@@ -2,8 +2,8 @@ const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
 /**
- * A bar that is exact to an eighth of a character. A share of 0 has no bar, and any other one is
- * visible.
+ * Draws a bar that is exact to an eighth of a character. A share of 0 gives no bar; any other one
+ * is visible.
  */
 export function bar(share: number, width: number): string {
   const eighths = share <= 0 ? 0 : Math.max(1, Math.round(Math.min(1, share) * width * 8))
@@ -11,8 +11,8 @@ export function bar(share: number, width: number): string {
 }
 
 /**
- * Values as columns of one line. The greatest is full, and 0 is a space. If there are more values
- * than columns, a column is the sum of neighbours.
+ * Draws values as columns of one line. The greatest fills the line's height, and 0 is a space. If
+ * there are more values than columns, a column is the sum of neighbouring values.
  */
 export function sparkline(values: readonly number[], width: number): string {
   const perColumn = Math.max(1, Math.ceil(values.length / Math.max(1, width)))

@@ -15,8 +15,8 @@ export interface Sink {
 }
 
 /**
- * A text that waits, and the number of texts that it stands for: the line about a loss stands for
- * all that were lost.
+ * A text that waits to be written, and how many texts it counts as: the line about a loss counts as
+ * all those that were lost.
  */
 interface Pending {
   bytes: Buffer
@@ -29,7 +29,7 @@ interface Pending {
  * counted. The count is written once the output takes text again.
  */
 export class BoundedOutput {
-  /** Makes the line that tells how many texts were dropped. */
+  /** Makes the line that says how many texts were dropped. */
   describeLoss = (count: number): string => `${count} lines are missing here: this output didn't take them\n`
   readonly #openSink: () => Sink
   #sink: Sink | null = null
@@ -48,7 +48,7 @@ export class BoundedOutput {
   }
 
   write(text: string): void {
-    if (this.#pending.length === 0) this.#tellLoss()
+    if (this.#pending.length === 0) this.#reportLoss()
     if (this.#pendingBytes < KEPT_BYTES) this.#push(text, 1)
     else this.#dropped++
     this.#flush()
@@ -61,7 +61,7 @@ export class BoundedOutput {
     while (!this.#flush() && performance.now() < deadline) Atomics.wait(never, 0, 0, 5)
   }
 
-  #tellLoss(): void {
+  #reportLoss(): void {
     const count = this.#dropped
     if (count === 0) return
     this.#dropped = 0
@@ -74,11 +74,11 @@ export class BoundedOutput {
     this.#pendingBytes += bytes.length
   }
 
-  /** False while something is kept. */
+  /** @returns false while something is kept. */
   #flush(): boolean {
     try {
       this.#writePending()
-      this.#tellLoss()
+      this.#reportLoss()
       this.#writePending()
       return true
     } catch (error) {
@@ -89,7 +89,7 @@ export class BoundedOutput {
         }, RETRY_MS).unref()
         return false
       }
-      // Only a later reader can be told.
+      // It can be reported only here, once the output takes text again.
       this.#dropPending()
       return true
     }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { type ElapsedData, STATES } from './elapsed.js'
 
-const SAY_EVERY_MS = 1000
+const DRAW_EVERY_MS = 1000
 
 const { shared, startedAt } = workerData as ElapsedData
 const [IDLE, DRAWING] = [STATES.idle, STATES.drawing]
@@ -23,5 +23,5 @@ while (Atomics.wait(shared, 0, IDLE, dueInMs()) === 'timed-out') {
 }
 
 function dueInMs(): number {
-  return Math.max(0, startedAt + seconds * SAY_EVERY_MS - Date.now())
+  return Math.max(0, startedAt + seconds * DRAW_EVERY_MS - Date.now())
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { standardError } from './standard-error.js'
 
-/** What the first of the shared cells says; the second is 1 once something was drawn. */
+/** The values of the first shared cell. The second cell is 1 once something was drawn. */
 export const STATES = { idle: 0, drawing: 1, ended: 2 }
 
 export interface ElapsedData {
@@ -11,9 +11,9 @@ export interface ElapsedData {
 }
 
 /**
- * Runs a task that tells nothing of how far it is, and says on a terminal each second how long it
- * has taken. A thread says it, because most such tasks hold this one: a database is asked
- * synchronously. What the task writes to stderr must be whole lines.
+ * Runs a task that doesn't report its progress, and shows on a terminal each second how long it has
+ * taken. Another thread does that, because most such tasks block this one: databases are queried
+ * synchronously. The task must write whole lines to stderr.
  */
 export async function withElapsedTime<T>(task: () => T | Promise<T>): Promise<T> {
   if (process.stderr.isTTY !== true) return await task()
@@ -24,7 +24,7 @@ export async function withElapsedTime<T>(task: () => T | Promise<T>): Promise<T>
     execArgv: [],
   })
   worker.unref()
-  // Without the thread nothing is said, and nothing else is lost.
+  // If the thread fails, the time isn't shown, and nothing else is lost.
   worker.on('error', () => {})
   try {
     return await task()

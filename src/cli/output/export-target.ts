@@ -27,7 +27,7 @@ export interface ExportTarget {
   finish?(): void
   /** Closes it; a file that isn't finished is removed. */
   close?(): void
-  /** Whether a signal asks to end before all is written; it has set the exit code. */
+  /** Whether a signal has asked to stop before everything is written. It has set the exit code. */
   readonly isStopped?: boolean
 }
 
@@ -85,13 +85,13 @@ function fileOutput(path: string): ExportTarget {
   }
   // A name may have 255 bytes: four for each of these characters, and the rest of the name.
   const temporary = join(folder, `${basename(path).slice(0, 60)}.${randomUUID().slice(0, 8)}.tmp`)
-  // Before the file is made: from here on a signal leaves no file.
+  // Called before the file is made: from here on a signal leaves no file.
   const stop = stopOnSignal()
   const fd = openSync(temporary, 'wx', 0o600)
   return {
     async write(text) {
       writeFileSync(fd, text)
-      // Without this no signal would be handled before the end.
+      // Lets signals be handled before the end.
       await nextTurn()
     },
     finish() {

@@ -13,8 +13,8 @@ type Style = Parameters<typeof styleText>[0]
 export type StyledPart = [style: Style, text: string]
 
 /**
- * How many columns the page must have for each part: without it the next parts would begin another
- * line.
+ * How many columns the page must have for each part to be shown: on a narrower page, the line would
+ * wrap.
  */
 const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
 
@@ -50,10 +50,10 @@ export function formatHeader(currencies: readonly Currency[], width: number, zon
 }
 
 /**
- * Formats one line of fixed columns, as many as there is room for. A failure stands last, and runs
- * over the page rather than be cut.
+ * Formats one line of fixed columns, as many as there is room for. The message of a failure comes
+ * last, and runs past the edge of the page rather than being cut.
  *
- * @param hasEnded whether it is the end of a stream that is shown.
+ * @param hasEnded whether the entry is the end of a stream that was shown before.
  */
 export function formatFollowed(
   entry: RequestEntry,
@@ -62,12 +62,11 @@ export function formatFollowed(
   width: number,
   zone = TimeZone.UTC,
 ): StyledPart[] {
-  const { success, state, tokens, timing } = entry
-  const said = visible(outcome(entry))
-  const mark = !success ? 'failed' : state !== 'finished' ? 'open' : hasEnded ? 'ended' : 'ok'
+  const { success, tokens, timing } = entry
+  const end = visible(outcome(entry))
   const cells: Cells = {
     time: formatLocalTime(entry.timestamp, zone).slice(11),
-    mark: MARKS[mark],
+    mark: markOf(entry, hasEnded),
     model: visible(entry.model),
     provider: visible(entry.provider ?? UNKNOWN),
     tokens: `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`,
@@ -76,12 +75,18 @@ export function formatFollowed(
   }
   const parts = columnsOf(cells, [success ? 'green' : 'red', 'bold'], width)
   const columns = parts.reduce((sum, [, text]) => sum + displayWidth(text) + 1, 0)
-  // The mark says it already.
-  const isSaid = said === 'ok' || (said === 'open' && columns + said.length > width)
-  return isSaid ? parts : [...parts, [success ? 'yellow' : 'red', said]]
+  // The mark shows this already.
+  const isMarked = end === 'ok' || (end === 'open' && columns + end.length > width)
+  return isMarked ? parts : [...parts, [success ? 'yellow' : 'red', end]]
 }
 
-/** Gives the columns that a page of this width has room for. */
+function markOf({ success, state }: RequestEntry, hasEnded: boolean): string {
+  if (!success) return MARKS.failed
+  if (state !== 'finished') return MARKS.open
+  return hasEnded ? MARKS.ended : MARKS.ok
+}
+
+/** Returns the columns that a page of this width has room for. */
 function columnsOf(cells: Cells, [markStyle, nameStyle]: [Style, Style], width: number): StyledPart[] {
   const padded = (text: string, columns: number) =>
     padEnd(Number.isFinite(width) ? cutToWidth(text, columns) : text, columns)

@@ -2,7 +2,7 @@ import { canonicalTimestamp } from '../../events/timestamp.js'
 import { sizeText } from '../../maintenance/count-text.js'
 import type { TimeZone } from '../../queries/window/time-zone.js'
 
-/** Stands in the place of an unknown value. */
+/** Shown in place of an unknown value. */
 export const UNKNOWN = '–'
 
 const SHOWN_VALUE = 60
@@ -54,7 +54,7 @@ export function formatInstant(timestamp: string): string {
   return timestamp.endsWith('.000Z') ? formatTime(timestamp) : timestamp
 }
 
-/** The same as the clocks of a zone show it. */
+/** The text of {@link formatTime}, but as the clocks of a zone show the timestamp. */
 export function formatLocalTime(timestamp: string, zone: TimeZone): string {
   const isTime = canonicalTimestamp(timestamp) !== null
   return formatTime(isTime ? zone.localText(Date.parse(timestamp)) : timestamp)

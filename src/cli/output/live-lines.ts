@@ -16,13 +16,13 @@ interface Line {
 
 /**
  * Lines at the end of a terminal that change in their place while they are on its screen. A line
- * that has left the screen stays as it is there, and its change comes as a new line.
+ * that has left the screen stays as it is, and its change is written as a new line.
  */
 export class LiveLines {
   readonly #terminal: LiveTerminal
   /** The lines on the screen, to the cursor below them. */
   #lines: Line[] = []
-  /** How many rows each line takes that is on the screen. */
+  /** How many rows each of the lines on the screen takes. */
   #written: number[] = []
   /** The first line that isn't on the screen as it is here. */
   #firstChanged = 0
@@ -34,7 +34,7 @@ export class LiveLines {
   /**
    * Adds a line, or changes the one with this key. Nothing is written before `flush`.
    *
-   * @param plain the text without escape sequences, by which its width is told.
+   * @param plain the text without escape sequences, from which its width is computed.
    */
   put(key: number | null, text: string, plain = text): void {
     const at = key === null ? -1 : this.#lines.findLastIndex((line) => line.key === key)
@@ -66,7 +66,10 @@ export class LiveLines {
     this.#firstChanged = this.#lines.length
   }
 
-  /** Leaves all lines as they are: the terminal has moved them, or something else was written. */
+  /**
+   * Gives up all lines, which stay as they are: the terminal has moved them, or something else was
+   * written.
+   */
   release(): void {
     this.#lines = this.#lines.slice(this.#written.length)
     this.#written = []

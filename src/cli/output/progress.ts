@@ -28,10 +28,13 @@ export class ProgressLine {
     this.#shownAt = this.#isTerminal ? Number.NEGATIVE_INFINITY : this.#startedAt
   }
 
-  /** Shows the line if it is time to. @param isDue whether a terminal shows it in any case. */
-  show(text: (width: number) => string, isDue = false): void {
+  /**
+   * Shows the line if enough time has passed since it was shown last. @param isForced whether a
+   * terminal shows it in any case.
+   */
+  show(text: (width: number) => string, isForced = false): void {
     const now = performance.now()
-    if (now - this.#shownAt < this.#everyMs && !(isDue && this.#isTerminal)) return
+    if (now - this.#shownAt < this.#everyMs && !(isForced && this.#isTerminal)) return
     this.#shownAt = now
     // One column stays free, because a full line would wrap on some terminals.
     const width = (process.stderr.columns || 100) - 1
@@ -43,7 +46,7 @@ export class ProgressLine {
   /**
    * Shows how far a task has come since this line was made.
    *
-   * @param ending as of {@link formatProgress}
+   * @param ending see {@link formatProgress}
    */
   showProgress(progress: Progress, ending?: string): void {
     const isRead = progress.bytes >= progress.total_bytes

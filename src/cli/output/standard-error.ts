@@ -7,7 +7,7 @@ const FD = 2
 /** How much Node keeps in its own stream for a reader that doesn't read. */
 const STREAM_BYTES = 64 * 1024
 
-/** Takes all lines for people, and the log. */
+/** Everything that is written to stderr goes here: lines for people, and the log. */
 export const standardError = new BoundedOutput(openStandardError)
 
 /** Writes a line for people that isn't data. */

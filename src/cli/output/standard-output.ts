@@ -24,8 +24,9 @@ export function printAnswer<Answer>(
 }
 
 /**
- * The columns of the page that stdout shows: `COLUMNS`, or else those of the terminal. Without
- * either, in a pipe or a file, and on a terminal that says 0, a line has no end and nothing is cut.
+ * The width of the page that stdout shows, in columns: `COLUMNS`, or else that of the terminal. If
+ * neither is known, as in a pipe or a file, or if the terminal reports 0, lines have any length and
+ * nothing is cut.
  */
 export function pageWidth(): number {
   const asked = process.env['COLUMNS'] ?? ''
@@ -46,13 +47,13 @@ export function watchOutput(): void {
   })
 }
 
-/** Lets a daemon go on when stdout refuses data: its work doesn't depend on it. */
-export function goOnWithoutStdout(): void {
+/** Lets a daemon continue when stdout refuses data: its work doesn't depend on it. */
+export function continueWithoutStdout(): void {
   isDaemon = true
 }
 
 /** Ends the process once stdout has taken all data. It doesn't wait for stderr. */
 export function endProcess(): void {
-  // An error of stdout comes after this, and ends the process itself.
+  // An error of stdout is reported after this callback, and ends the process itself.
   process.stdout.write('', () => setImmediate(() => process.exit()))
 }

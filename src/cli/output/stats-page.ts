@@ -7,20 +7,20 @@ import { bar, sparkline } from './bars.js'
 import { formatCount, formatLocalTime, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
 import {
-  besideUnpriced,
   costOf,
-  ofThemRetries,
-  partsOfTokens,
+  retriesSuffix,
+  tokenPartsLine,
   tokenTotal,
   tokenTotalWithUnknown,
+  unendedSuffix,
   unpricedCount,
-  withoutEnd,
+  unpricedSuffix,
 } from './totals.js'
 
 export interface StatsPageOptions {
-  /** What the groups were asked by: `label:user` heads its column `user`. */
+  /** What the requests are grouped by: `label:user` heads its column `user`. */
   groupBy?: string
-  /** What groups are sorted by, and have their shares of. @default 'requests' */
+  /** What groups are sorted by, and what their bars are shares of. @default 'requests' */
   sort?: 'requests' | 'cost'
   /** The only currency that is shown. @default those that the window has costs in */
   currency?: Currency | undefined
@@ -42,12 +42,12 @@ interface GroupColumn extends Column {
 
 const BAR_WIDTH = 8
 /**
- * On a narrower page names are cut, instead of leaving out the last columns. Names that differ at
- * their end look alike then.
+ * On a page narrower than this, names are cut so that the last columns stay. Names that differ only
+ * at their end look alike then.
  */
 const NARROW_PAGE = 60
 const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
-/** How many characters a sparkline has if lines have no end. */
+/** How many characters a sparkline has if the page has no width. */
 const SPARKLINE_WITHOUT_PAGE = 100
 /** With more periods than this there is no sparkline: nothing could be seen on it. */
 const MAX_PERIODS = 100_000
@@ -61,15 +61,15 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
   const currencies = currenciesOf(stats, options.currency)
   const lines = [
     `window    ${formatWindow(stats)}`,
-    `requests  ${formatCount(counts.total)}${ofThemRetries(stats)}`,
+    `requests  ${formatCount(counts.total)}${retriesSuffix(stats)}`,
     `failed    ${formatCount(counts.error)} (${formatShare(counts.error, counts.total)})`,
-    `streaming ${formatCount(counts.streaming)}${withoutEnd(stats)}`,
+    `streaming ${formatCount(counts.streaming)}${unendedSuffix(stats)}`,
     ...currencies.map(
       (currency) =>
-        `cost      ${amountText(currency, costOf(stats, currency))}${besideUnpriced(stats, currency)}`,
+        `cost      ${amountText(currency, costOf(stats, currency))}${unpricedSuffix(stats, currency)}`,
     ),
     `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
-    ...partsOfTokens(stats),
+    ...tokenPartsLine(stats),
     `latency   ${formatLatency(stats)} on average${formatPercentiles(stats)}`,
   ]
   if (stats.message !== undefined) lines.push('', stats.message)
@@ -115,7 +115,7 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
   const weightOf = (section: StatsSection) =>
     isByCost ? (costOf(section, currency) ?? 0) : section.counts.total
   const weights = shown.map(weightOf)
-  // A refund has no share.
+  // With refunds there are no shares.
   const total = Math.min(...weights) < 0 ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
   const share: GroupColumn = {
     title: 'share',
@@ -123,7 +123,7 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
     cell: (_, section) => (total === 0 ? '' : bar(weightOf(section) / total, BAR_WIDTH)),
   }
   const figures = groupColumns(shown, options)
-  // It stands beside the figures that it is the share of.
+  // It follows the column of the figures that it is the share of.
   const of = isByCost ? currency : 'requests'
   const columns = [
     {
@@ -218,7 +218,7 @@ function sparklines(
 /** A column that is left out if it is empty, as it mostly is. */
 interface RareColumn {
   title: string
-  /** Whether it is about what is unknown, which may be asked for. */
+  /** Whether it counts what is unknown, which `unknown` asks for. */
   isUnknown: boolean
   count(section: StatsSection): number | undefined
 }

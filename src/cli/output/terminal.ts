@@ -15,7 +15,7 @@ export function visible(text: string): string {
 }
 
 /**
- * JSON on one line that means the same without control characters: JSON itself escapes only the
+ * JSON on one line without control characters, with the same meaning: JSON itself escapes only the
  * first 32.
  */
 export function terminalJson(value: unknown): string {

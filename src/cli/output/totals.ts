@@ -3,11 +3,11 @@ import type { StatsSection } from '../../queries/sums/stats.js'
 import { formatCount, UNKNOWN } from './format.js'
 
 // The totals of a section for people. An unknown total isn't shown as 0, and a total that leaves
-// requests out says so. The sections come from a question with `unknown`.
+// requests out says so. The sections must come from a query with `unknown`.
 
 type Tokens = 'input' | 'output'
 
-/** How a section names what it has in a currency. */
+/** The names of a section's figures in each currency. */
 const NAMES = {
   sats: { total: 'total_cost_sats', unpriced: 'unpriced', failed: 'unpriced_error' },
   usd: { total: 'total_cost_usd', unpriced: 'unpriced_usd', failed: 'unpriced_usd_error' },
@@ -33,8 +33,8 @@ export function tokenTotalWithUnknown(section: StatsSection, kind: Tokens): stri
   return unknown === 0 ? total : `${total} (unknown for ${formatCount(unknown)})`
 }
 
-/** `; 3 unpriced (1 failed)`: how many requests a cost is without. */
-export function besideUnpriced(section: StatsSection, currency: Currency): string {
+/** `; 3 unpriced (1 failed)`: how many requests a cost leaves out. */
+export function unpricedSuffix(section: StatsSection, currency: Currency): string {
   const { unpriced, failed } = unpricedIn(section, currency)
   return unpriced === 0 ? '' : `; ${unpricedText(unpriced, failed)}`
 }
@@ -42,19 +42,19 @@ export function besideUnpriced(section: StatsSection, currency: Currency): strin
 /** `3`, `3 (1 failed)` */
 export function unpricedCount(section: StatsSection, currency: Currency): string {
   const { unpriced, failed } = unpricedIn(section, currency)
-  return `${formatCount(unpriced)}${ofThemFailed(failed)}`
+  return `${formatCount(unpriced)}${failedSuffix(failed)}`
 }
 
 /**
- * `3 unpriced (1 failed)`. Wherever requests are counted as unpriced, those that failed are among
- * them, and said in brackets: a failure rarely has a cost, and that is no alarm.
+ * `3 unpriced (1 failed)`. Wherever requests are counted as unpriced, those that failed are
+ * included and named in brackets: a failure rarely has a cost, so it is no cause for alarm.
  */
 export function unpricedText(unpriced: number, failed: number): string {
-  return `${formatCount(unpriced)} unpriced${ofThemFailed(failed)}`
+  return `${formatCount(unpriced)} unpriced${failedSuffix(failed)}`
 }
 
 /** ` (1 failed)`; empty if none did. */
-export function ofThemFailed(failed: number): string {
+export function failedSuffix(failed: number): string {
   return failed === 0 ? '' : ` (${formatCount(failed)} failed)`
 }
 
@@ -64,13 +64,13 @@ function unpricedIn({ counts }: StatsSection, currency: Currency): { unpriced: n
 }
 
 /** `, 38 of them retries`: all others are requests of clients. */
-export function ofThemRetries({ counts: { retries = 0 } }: StatsSection): string {
+export function retriesSuffix({ counts: { retries = 0 } }: StatsSection): string {
   if (retries === 0) return ''
   return `, ${formatCount(retries)} of them ${retries === 1 ? 'a retry' : 'retries'}`
 }
 
-/** A line with the parts of the tokens that are there; none without them. */
-export function partsOfTokens({ costs }: StatsSection): string[] {
+/** A line with the parts of the tokens; none if there are no parts. */
+export function tokenPartsLine({ costs }: StatsSection): string[] {
   const parts: [tokens: number | undefined, what: string][] = [
     [costs.total_cache_read_input_tokens, 'read from a cache'],
     [costs.total_cache_creation_input_tokens, 'written to a cache'],
@@ -83,7 +83,7 @@ export function partsOfTokens({ costs }: StatsSection): string[] {
 }
 
 /** `, 2 of them open, 1 unfinished`: streams whose end isn't known. */
-export function withoutEnd({ counts }: StatsSection): string {
+export function unendedSuffix({ counts }: StatsSection): string {
   const { open = 0, unfinished = 0 } = counts
   const parts = [
     open === 0 ? '' : `${formatCount(open)} open`,

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { withDatabase } from './database.js'
-import { type DatabaseFlags, PROJECT } from './lag-note.js'
+import { type DatabaseFlags, PROJECT_ADVICE } from './lag-note.js'
 
 /** Where a journal is, and its database if the command has an option for it. */
 export interface JournalFlags extends Partial<DatabaseFlags> {
@@ -30,11 +30,11 @@ export async function effectText(flags: JournalFlags): Promise<string> {
       if (lag === null) continue
       if (lag.lag_bytes === 0) return 'note: it is in effect: a projector runs, and has projected it'
       return lag.projector_running === false
-        ? `note: it takes effect once it is projected, and no projector runs: ${PROJECT}`
+        ? `note: it takes effect once it is projected, and no projector runs: ${PROJECT_ADVICE}`
         : 'note: it takes effect within a second: a projector runs'
     } catch {
       // There is no such database, or it doesn't know this journal.
     }
   }
-  return `note: it takes effect once it is projected: a running projector does that at once; otherwise ${PROJECT}`
+  return `note: it takes effect once it is projected: a running projector does that at once; otherwise ${PROJECT_ADVICE}`
 }

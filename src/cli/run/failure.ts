@@ -4,7 +4,7 @@ import { visible } from '../output/terminal.js'
  * Errors whose message says everything. They are recognized by name, since importing the classes
  * would load better-sqlite3.
  */
-const SAID_BY_MESSAGE = new Set([
+const SELF_EXPLAINING = new Set([
   'CommandFailure',
   'DatabaseError',
   'InputError',
@@ -44,7 +44,7 @@ export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${visible(String(error))}`
   const { syscall, errno } = error as NodeJS.ErrnoException
   const isOfSystem = syscall !== undefined || typeof errno === 'number'
-  if (SAID_BY_MESSAGE.has(error.name) || isOfSystem) return `error: ${visible(error.message)}`
+  if (SELF_EXPLAINING.has(error.name) || isOfSystem) return `error: ${visible(error.message)}`
   const lines = (error.stack ?? error.message).split('\n').map(visible)
   return ['error: this is a bug in request-journal', ...lines].join('\n')
 }

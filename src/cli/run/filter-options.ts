@@ -45,12 +45,12 @@ export function filterOf(flags: FilterFlags): RequestFilter {
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
   const unpricedIn = unpriced === true ? undefined : unpriced
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
-  const success = flags.failed ? false : yes(flags.success)
-  const outcome = { success, streaming: yes(flags.streaming), open, unfinished }
+  const success = flags.failed ? false : booleanOf(flags.success)
+  const outcome = { success, streaming: booleanOf(flags.streaming), open, unfinished }
   return { ...windowOf(flags), ...names, ...outcome, ...values, currency }
 }
 
-function yes(text: 'true' | 'false' | undefined): boolean | undefined {
+function booleanOf(text: 'true' | 'false' | undefined): boolean | undefined {
   return text === undefined ? undefined : text === 'true'
 }
 

@@ -24,7 +24,7 @@ import { stopOnSignal } from './process.js'
  * The time between two polls of the database. A poll that finds nothing costs two seeks in an
  * index.
  */
-const LOOK_EVERY_MS = 200
+const POLL_EVERY_MS = 200
 /** The time between two attempts to reach a server that is away. */
 const RETRY_MS = 1000
 /** How many of the latest requests are shown first, as `tail` does. */
@@ -53,12 +53,12 @@ export async function followRequests(
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
     const output = outputFor(asJson, shown, zone)
-    let last = showLastOnes(database, filter, output)
+    let last = showNewest(database, filter, output)
     const lag = await lagText(database, { db, ...(schema === undefined ? {} : { schema }) })
     if (lag !== null) output.note(lag)
     while (!stop.aborted) {
       if (isAway || !last.has_more) {
-        await sleep(isAway ? RETRY_MS : LOOK_EVERY_MS, null, { signal: stop }).catch(() => {})
+        await sleep(isAway ? RETRY_MS : POLL_EVERY_MS, null, { signal: stop }).catch(() => {})
       }
       if (isFile && !isSameFile(fileIdentityAt(db), file)) throw databaseRemoved(db)
       try {
@@ -85,7 +85,7 @@ function databaseRemoved(databasePath: string): CommandFailure {
   )
 }
 
-function showLastOnes(database: QueryDatabase, filter: RequestFilter, output: Shown): NewRequests {
+function showNewest(database: QueryDatabase, filter: RequestFilter, output: FollowOutput): NewRequests {
   const { last_id } = newRequests(database, { afterId: null, filter })
   const before = newRequests(database, {
     afterId: positionBefore(last_id, SEARCHED_BEFORE),
@@ -100,7 +100,7 @@ function showLastOnes(database: QueryDatabase, filter: RequestFilter, output: Sh
 }
 
 /** Shows requests; those of one poll appear together. */
-interface Shown {
+interface FollowOutput {
   /** @param hasEnded whether the entry is the end of a stream that was shown before. */
   show(entry: RequestEntry, hasEnded?: boolean): void
   /** Called after all requests of a poll. */
@@ -109,7 +109,7 @@ interface Shown {
   note(text: string): void
 }
 
-function outputFor(asJson: boolean, currencies: readonly Currency[], zone?: TimeZone): Shown {
+function outputFor(asJson: boolean, currencies: readonly Currency[], zone?: TimeZone): FollowOutput {
   if (asJson) return { show: (entry) => printJson(entry), flush: () => {}, note }
   // A terminal that can't move its cursor gets lines as a pipe does.
   if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb')
@@ -127,7 +127,7 @@ function plainText(parts: readonly StyledPart[]): string {
 }
 
 /** A terminal with one line for each request, in which a stream's line changes when it ends. */
-class FollowScreen implements Shown {
+class FollowScreen implements FollowOutput {
   readonly #currencies: readonly Currency[]
   readonly #zone: TimeZone | undefined
   readonly #lines = new LiveLines({
@@ -139,8 +139,7 @@ class FollowScreen implements Shown {
     },
     write: (text) => process.stdout.write(text),
   })
-  /** The lines since the last header. */
-  #since = Number.POSITIVE_INFINITY
+  #linesSinceHeader = Number.POSITIVE_INFINITY
 
   constructor(currencies: readonly Currency[], zone?: TimeZone) {
     this.#currencies = currencies
@@ -153,11 +152,11 @@ class FollowScreen implements Shown {
   show(entry: RequestEntry, hasEnded = false): void {
     const isNew = !this.#lines.has(entry.id)
     // One header is always on the screen.
-    if (isNew && this.#since >= (process.stdout.rows || DEFAULT_SIZE.rows) - 3) {
+    if (isNew && this.#linesSinceHeader >= (process.stdout.rows || DEFAULT_SIZE.rows) - 3) {
       this.#put([['underline', formatHeader(this.#currencies, pageWidth(), this.#zone)]])
-      this.#since = 0
+      this.#linesSinceHeader = 0
     }
-    if (isNew) this.#since++
+    if (isNew) this.#linesSinceHeader++
     this.#put(formatFollowed(entry, this.#currencies, hasEnded, pageWidth(), this.#zone), entry.id)
   }
 

@@ -8,7 +8,7 @@ import { formatBytes, formatSeconds } from '../output/format.js'
 const USUAL_LAG_SECONDS = 2
 
 /** What to run if no projector runs. */
-export const PROJECT =
+export const PROJECT_ADVICE =
   '`request-journal project --once` projects it, and `request-journal project` also what is appended later'
 
 /** Where a database is, and its journal if it was named. */
@@ -46,7 +46,7 @@ function textOf({ lag_bytes, lag_seconds, projector_running }: DatabaseLag): str
   if (isRunning && lag_seconds < USUAL_LAG_SECONDS) return null
   const why = isRunning
     ? `the projector is ${formatSeconds(lag_seconds)} behind`
-    : `no projector runs: ${PROJECT}`
+    : `no projector runs: ${PROJECT_ADVICE}`
   return `note: ${formatBytes(lag_bytes)} of the journal not projected yet; ${why}`
 }
 

@@ -11,7 +11,7 @@ import { visible } from '../output/terminal.js'
 export async function createLogger(level: string): Promise<Logger> {
   const { pino } = await import('pino')
   if (!isatty(2)) {
-    tellLossBy(pino)
+    reportLossWith(pino)
     return pino({ level }, standardError)
   }
   const { prettyFactory } = await import('pino-pretty')
@@ -21,7 +21,7 @@ export async function createLogger(level: string): Promise<Logger> {
     translateTime: 'UTC:yyyy-mm-dd HH:MM:ss.l "UTC"',
     ignore: 'pid,hostname',
   })
-  tellLossBy(pino, prettify)
+  reportLossWith(pino, prettify)
   const lines = { write: (line: string) => standardError.write(prettify(line)) }
   return pino({ level, formatters: { log: visibleFields } }, lines)
 }
@@ -30,7 +30,7 @@ export async function createLogger(level: string): Promise<Logger> {
  * Makes stderr report missing lines in the log's own format, so that programs that parse the log
  * can read it.
  */
-function tellLossBy(makeLogger: typeof pino, prettify = (line: string) => line): void {
+function reportLossWith(makeLogger: typeof pino, prettify = (line: string) => line): void {
   standardError.describeLoss = (dropped) => {
     let line = ''
     const destination = { write: (text: string) => (line = text) }

@@ -137,7 +137,7 @@ test('rows of the days whose costs are still to be computed again are told, sinc
   pending('')
   expect((await reconcile([...COLUMNS, '--json'])).json).toMatchObject({ to_reprice: 2 })
   expect((await reconcile(COLUMNS)).stdout).toContain(
-    '\nrepricing   2 rows of these days to look at: prices or exchange rates came late, and what is logged may change\n',
+    '\nrepricing   2 rows of these days to be repriced: prices or exchange rates came late, so what is logged may change\n',
   )
   pending('2026-11-02T00:00:00.000Z')
   expect((await reconcile([...COLUMNS, '--json'])).json).toMatchObject({ to_reprice: 1 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Logger } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { Supervisor } from '../../src/cli/run/supervisor.js'
+import { SystemdNotifier } from '../../src/cli/run/systemd-notifier.js'
 import { end, PROGRAM } from '../support/program.js'
 
 /** What systemd does with its socket: it prints messages, and closes the descriptors by which senders wait for it. */
@@ -36,7 +36,7 @@ test.skipIf(!canNotify).each([
   ['project', []],
   ['serve', ['--port', '0']],
 ])(
-  '%s tells systemd when it is at work, and then that it is alive (needs systemd-notify)',
+  '%s notifies systemd when it is ready, and then that it is alive (needs systemd-notify)',
   async (command, more) => {
     const directory = mkdtempSync(join(tmpdir(), 'request-journal-notify-'))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
@@ -49,7 +49,7 @@ test.skipIf(!canNotify).each([
       heard.push(line)
       if (line === 'listening') {
         const places = ['--journal', join(directory, 'journal'), '--db', join(directory, 'requests.db')]
-        // A sign every 100 ms.
+        // A notice every 100 ms.
         const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '300000' }
         program = start(process.execPath, [PROGRAM, command, ...more, ...places], env)
       }
@@ -60,30 +60,30 @@ test.skipIf(!canNotify).each([
   },
 )
 
-interface Said {
+interface Logged {
   fields: object
   message: string
 }
 
-function supervisor(environment: Record<string, string>): { said: Said[]; supervisor: Supervisor } {
-  const said: Said[] = []
-  const logger = { error: (fields: object, message: string) => said.push({ fields, message }) }
-  return { said, supervisor: new Supervisor(logger as unknown as Logger, environment) }
+function notifierIn(environment: Record<string, string>): { logged: Logged[]; notifier: SystemdNotifier } {
+  const logged: Logged[] = []
+  const logger = { error: (fields: object, message: string) => logged.push({ fields, message }) }
+  return { logged, notifier: new SystemdNotifier(logger as unknown as Logger, environment) }
 }
 
-test('signs of life are due three times in each period, and only for the process that systemd watches', () => {
+test('notices are due three times in each period, and only from the process that systemd watches', () => {
   const watched = { NOTIFY_SOCKET: '/run/notify', WATCHDOG_USEC: '30000000' }
-  expect(supervisor(watched).supervisor.signEveryMs).toBe(10_000)
+  expect(notifierIn(watched).notifier.aliveEveryMs).toBe(10_000)
   const pid = String(process.pid)
-  expect(supervisor({ ...watched, WATCHDOG_PID: pid }).supervisor.signEveryMs).toBe(10_000)
-  expect(supervisor({ ...watched, WATCHDOG_PID: `${pid}0` }).supervisor.signEveryMs).toBeNull()
-  expect(supervisor({ NOTIFY_SOCKET: '/run/notify' }).supervisor.signEveryMs).toBeNull()
-  expect(supervisor({ WATCHDOG_USEC: '30000000' }).supervisor.signEveryMs).toBeNull()
+  expect(notifierIn({ ...watched, WATCHDOG_PID: pid }).notifier.aliveEveryMs).toBe(10_000)
+  expect(notifierIn({ ...watched, WATCHDOG_PID: `${pid}0` }).notifier.aliveEveryMs).toBeNull()
+  expect(notifierIn({ NOTIFY_SOCKET: '/run/notify' }).notifier.aliveEveryMs).toBeNull()
+  expect(notifierIn({ WATCHDOG_USEC: '30000000' }).notifier.aliveEveryMs).toBeNull()
 })
 
-test('a unit that can’t be told is an error in the log', async () => {
-  const { said, supervisor: told } = supervisor({ NOTIFY_SOCKET: '/nonexistent/notify' })
-  told.ready()
-  await expect.poll(() => said.length).toBe(1)
-  expect(said[0]?.message).toMatch(/NotifyAccess=all/)
+test('a failure to notify systemd is an error in the log', async () => {
+  const { logged, notifier } = notifierIn({ NOTIFY_SOCKET: '/nonexistent/notify' })
+  notifier.ready()
+  await expect.poll(() => logged.length).toBe(1)
+  expect(logged[0]?.message).toMatch(/NotifyAccess=all/)
 })
