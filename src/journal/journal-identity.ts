@@ -131,7 +131,7 @@ function creationAdvice(error: unknown): string {
     return 'Raise the limit of open files (ulimit -n), or close some'
   if (code === 'EIO') return 'The disk is failing: see dmesg'
   if (code === 'EROFS') {
-    return 'The file system is read-only: mount it writable, or, in a systemd unit, add it to ReadWritePaths='
+    return 'The file system is read-only: mount it writable, or, in a systemd unit, add the directory to ReadWritePaths='
   }
   // FAT, exFAT and some FUSE and network file systems; the error's code differs between them.
   if (syscall === 'link') {

@@ -142,9 +142,9 @@ export class ArchivedSegmentReader implements SegmentSource {
       // The last line ends at the position, which stays far before the read offset while a long
       // line is being read: its last MiB is from `position - MAX_LINE_BYTES` to `position`.
       const holdsLastLine = offset < this.position && end > this.position - MAX_LINE_BYTES
-      // Verify also asks for lines before the last one, but only for such as end in the chunk that
-      // was read last. The last MiB of such a line begins at most a chunk and a MiB before the read
-      // offset. Lines that end in the next chunk need nothing before that either.
+      // Verify also asks for lines before the last one, but only for those that end in the chunk
+      // that was read last. The last MiB of such a line begins at most a chunk and a MiB before the
+      // read offset. Lines that end in the next chunk need nothing before that either.
       const mayHoldEarlierLine = end > this.readOffset - CHUNK_BYTES - MAX_LINE_BYTES
       return holdsLastLine || mayHoldEarlierLine
     })

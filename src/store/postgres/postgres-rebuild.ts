@@ -88,7 +88,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #deferred: DeferredCompletions
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
-  /** The segments whose chunks are written anew. */
+  /** The segments whose chunks are written again. */
   readonly #replaced = new Set<number>()
 
   constructor(options: TransactionOptions, { before, seeds, deferred }: RebuildState) {

@@ -232,7 +232,7 @@ export class PostgresStore implements Store {
     )
     const isOurs = row?.journal_id === this.#journalId
     if (isOurs && row.next_ordinal === (this.#nextOrdinal ?? row.next_ordinal)) return row.next_ordinal
-    const found = "the tables aren't as this program left them: they were restored, or made anew"
+    const found = "the tables aren't as this program left them: they were restored, or created again"
     const next = 'the projector goes on from what they hold now'
     throw new PostgresError('TABLES_RESTORED', this.name, `${found}; ${next}`)
   }

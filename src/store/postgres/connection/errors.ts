@@ -16,9 +16,9 @@
  * - `SCHEMA_TOO_NEW`: a newer version of request-journal has migrated the schema.
  * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
  * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
- * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or made anew
- *   while it was connected. This is temporary, since a projector goes on from the positions that
- *   they have.
+ * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or created
+ *   again while it was connected. This is temporary, since a projector goes on from the positions
+ *   that they have.
  * - `ROW_IDS_EXHAUSTED`: the journal has had as many requests as its share of the ids holds.
  */
 export const POSTGRES_ERROR_CODES = [

@@ -128,7 +128,7 @@ function makeWritable(file: string): void {
     // SQLite would silently open a write-protected file read-only, and fail at the first write.
     // access(2) doesn't open the file, so no lock of SQLite's is dropped.
     if (!isMissing(file)) accessSync(file, constants.W_OK)
-    // The -wal and -shm files lie beside the file that a symbolic link leads to.
+    // The -wal and -shm files are beside the file that a symbolic link leads to.
     const directory = dirname(isMissing(file) ? file : realpathSync(file))
     accessSync(directory, constants.W_OK | constants.X_OK)
     if (isMissing(file)) createPrivateFile(file)

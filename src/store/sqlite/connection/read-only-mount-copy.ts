@@ -77,7 +77,7 @@ export function isOutdatedCopy(file: string): boolean {
 function makeCopy(file: string): Copy {
   const state = statSync(file, { bigint: true })
   if (walBytes(file) > 0) {
-    const found = "it lies on a read-only mount, and its -wal holds changes that can't be read there"
+    const found = "it is on a read-only mount, and its -wal holds changes that can't be read there"
     const advice =
       'copy both to a folder that this user may write to, or open it once where it can be written'
     throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: ${advice}`)
@@ -138,7 +138,7 @@ function discard(copy: Copy | undefined): void {
   if (copy !== undefined) rmSync(dirname(copy.path), { recursive: true, force: true })
 }
 
-/** The size of the -wal, which lies beside the file that a symbolic link leads to. */
+/** The size of the -wal, which is beside the file that a symbolic link leads to. */
 function walBytes(file: string): number {
   return statSync(`${realpathSync(file)}-wal`, { throwIfNoEntry: false })?.size ?? 0
 }
@@ -150,7 +150,7 @@ function isSame(a: FileState, b: FileState): boolean {
 function checkRoom(file: string, bytes: bigint): void {
   const { bavail, bsize } = statfsSync(tmpdir(), { bigint: true })
   if (bavail * bsize >= bytes) return
-  const found = `it lies on a read-only mount and is read from a copy of ${bytes} bytes, for which ${tmpdir()} has no room`
+  const found = `it is on a read-only mount and is read from a copy of ${bytes} bytes, for which ${tmpdir()} has no room`
   throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: set TMPDIR to a folder on a larger disk`)
 }
 

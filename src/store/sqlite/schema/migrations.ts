@@ -61,7 +61,7 @@ export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
 let packaged: readonly Migration[] | null = null
 
 /**
- * This program's own migrations. They are never looked for on disk, since a bundled program may lie
+ * This program's own migrations. They are never looked for on disk, since a bundled program may be
  * beside another program's migrations.
  */
 export function packagedMigrations(): readonly Migration[] {
