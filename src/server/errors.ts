@@ -1,11 +1,11 @@
 /**
  * Why a server can't start. The codes are stable; thrown when
  *
- * - `TOKEN_REQUIRED`: it is to listen beyond this machine, and anyone there could read everything;
- *   or it is to take events, which any page or program could forge.
+ * - `TOKEN_REQUIRED`: it would listen on an address that other machines can reach, so that anyone
+ *   could read everything; or it would take events, which any program could forge.
  * - `TOKEN_INVALID`: the token is empty, too short, or has characters that no header can carry.
- * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: in use, not allowed, or not of this
- *   machine.
+ * - `ADDRESS_UNAVAILABLE`: it can't listen on the host or port: the port is in use or not allowed,
+ *   or the address isn't this machine's.
  */
 export const SERVER_ERROR_CODES = ['TOKEN_REQUIRED', 'TOKEN_INVALID', 'ADDRESS_UNAVAILABLE'] as const
 

@@ -7,8 +7,8 @@ export type ServerLogger = Logger
 
 export interface ServerOptions {
   /**
-   * The database file, or the `postgres://` address of one that many journals share. Until it is
-   * there, questions are answered with 503.
+   * The database file, or the `postgres://` address of a database that many journals share. Until
+   * it exists, questions are answered with 503.
    */
   database: string
   /**
@@ -17,13 +17,13 @@ export interface ServerOptions {
    */
   schema?: string | undefined
   /**
-   * The journal's directory, which `project` projects and the lag is measured against. It needn't
-   * exist: with PostgreSQL, whatever the database holds of other hosts' journals is served anyway.
+   * The directory of the journal that `project` projects, and whose lag is measured. It needn't
+   * exist: with PostgreSQL, the server also answers for other hosts' journals.
    * @default 'journal'
    */
   journal?: string | undefined
   /**
-   * The name or address to listen on. Any but this machine's own needs a token.
+   * The name or address to listen on. A token is needed unless only this machine can reach it.
    * @default '127.0.0.1'
    */
   host?: string | undefined
@@ -33,13 +33,14 @@ export interface ServerOptions {
    */
   port?: number | undefined
   /**
-   * The token that every route but `/healthz` and `/livez` asks for, as `Bearer` or as the password
-   * of `Basic`. Of several each will do, so that one can be changed for another.
-   * @default none is asked for
+   * The token that every route but `/healthz` and `/livez` requires, as `Bearer` or as the password
+   * of `Basic`. If there are several, any of them will do, so that one can be replaced by another.
+   * @default no token is required
    */
   token?: string | readonly string[] | undefined
   /**
-   * Names that may stand in the Host header beside `localhost` and `host`, such as a proxy's.
+   * Names that are accepted in the Host header in addition to `localhost` and `host`, such as the
+   * name of a proxy.
    * @default []
    */
   allowedHosts?: readonly string[] | undefined
@@ -49,21 +50,21 @@ export interface ServerOptions {
    */
   project?: boolean | undefined
   /**
-   * Takes events of other programs and hosts with `POST /v1/events`, into the journal. It needs
-   * `token` or `ingestToken`. One server of a journal should: each knows only the idempotency-keys
-   * that it was given.
+   * Takes events of other programs and hosts with `POST /v1/events`, and appends them to the
+   * journal. It needs `token` or `ingestToken`. Only one server of a journal should do so: a server
+   * knows only the idempotency-keys that it has received itself.
    * @default false
    */
   ingest?: boolean | undefined
   /**
-   * A token, or several, with which `POST /v1/events` takes requests and ends of streams, and no
-   * other route answers. Prices and exchange rates need `token`. Only with `ingest`.
-   * @default events are taken with `token` only
+   * One or several tokens that are only good for appending requests and ends of streams with
+   * `POST /v1/events`. Prices and exchange rates need `token`. Only with `ingest`.
+   * @default only `token` is good for appending events
    */
   ingestToken?: string | readonly string[] | undefined
   /**
-   * Labels that the projector keeps roll-ups by; only with `project`.
-   * @default those that the database has
+   * The labels by which the projector keeps roll-ups; only with `project`.
+   * @default the labels by which the database has roll-ups
    */
   rollupLabels?: readonly string[] | undefined
   /** @default nothing is logged */
@@ -74,12 +75,12 @@ export interface ServerOptions {
    */
   maxLagSeconds?: number | undefined
   /**
-   * How long a query may wait for its turn, and then how long it may run.
+   * How long a query may wait for its turn, and also how long it may then run.
    * @default 10000
    */
   queryTimeoutMs?: number | undefined
   /**
-   * The most streams that may be open at once; one more is answered with 503.
+   * How many streams may be open at once; one more is refused with 503.
    * @default 64
    */
   maxStreams?: number | undefined
@@ -89,8 +90,8 @@ export interface ServerOptions {
    */
   queryThreads?: number | undefined
   /**
-   * How a command begins that people can type in the folder of this process. The page names such
-   * commands while it has nothing to show.
+   * How people call this program in a shell, in the folder of this process. The page shows commands
+   * that begin with it while it has no requests to show.
    * @default 'npx request-journal'
    */
   program?: string | undefined

@@ -8,7 +8,7 @@ import { DatabaseError, openDatabaseReadOnly, PostgresError } from '../queries/i
 import { isPostgresAddress, postgresAddress } from '../store/postgres/connection/address.js'
 import { checkPostgres } from '../store/postgres/schema/migrations.js'
 import { ServerError } from './errors.js'
-import { healthReporter } from './health/health.js'
+import { healthReporter } from './health/health-report.js'
 import { createApp } from './http/app.js'
 import { hostCheck, isLoopback } from './http/origin-checks.js'
 import { addDashboardRoutes } from './http/routes/dashboard.js'
@@ -23,24 +23,24 @@ import { QueryPool } from './pool/query-pool.js'
 import { ProjectorThread } from './projector/projector-thread.js'
 import { StreamHub } from './stream/stream-hub.js'
 
-/** How long a server that stops waits for clients that don't read answers or finish questions. */
+/** How long a server that is stopping waits for clients that read or send slowly. */
 const CLOSE_MS = 5000
 
-/** How long a client may take to read an answer, beside the time to wait for it. */
+/** How long a client may take to read an answer, in addition to the time it waits for it. */
 const READ_MS = 60_000
 
-/** A server at work. */
+/** A running server. */
 export interface Server {
-  /** Its address: `http://127.0.0.1:8790`. */
+  /** The server's address: `http://127.0.0.1:8790`. */
   readonly url: string
   /**
-   * Resolves once it is closed. Rejects with the reason if its projector has to stop for good: what
-   * has been projected is still served, but nothing new appears.
+   * Resolves once the server is closed. Rejects with the reason if its projector has to stop for
+   * good: what has been projected is still served, but nothing new appears.
    */
   readonly finished: Promise<void>
   /**
-   * Ends streams, answers what has been asked, for 5 seconds at most, and stops the projector. A
-   * second call waits for the same.
+   * Ends streams, answers open questions for 5 seconds at most, and stops the projector. Further
+   * calls wait for the same end.
    */
   close(): Promise<void>
 }
@@ -52,8 +52,9 @@ export interface Server {
  * @throws ServerError TOKEN_REQUIRED, TOKEN_INVALID, ADDRESS_UNAVAILABLE.
  * @throws JournalError JOURNAL_INVALID if the journal isn't a directory. With `ingest` also what
  *   `openJournal` throws.
- * @throws DatabaseError or PostgresError if the database can't be read; one that doesn't exist
- *   yet, or whose server is away, is waited for. With `project` also what `startProjector` throws.
+ * @throws DatabaseError or PostgresError if the database can't be read. If it doesn't exist yet, or
+ *   its server can't be reached, the server waits for it instead. With `project` also what
+ *   `startProjector` throws.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const resolved = resolveOptions(options)
@@ -119,9 +120,9 @@ async function listen(
   let projectorStopped: Promise<void> | undefined
   app.addHook('preClose', async () => {
     hub.close()
-    // It finishes its last transaction while clients read their answers.
+    // The projector finishes its last transaction while clients read their answers.
     projectorStopped = projector?.stop()
-    // Node itself would wait for as long as clients like.
+    // Node itself would wait as long as clients keep their connections.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
   })
   app.addHook('onClose', async () => {
@@ -133,12 +134,12 @@ async function listen(
     app.addHook('onClose', async () => resolve())
     projector?.finished.catch(reject)
   })
-  // Perhaps nobody waits for it.
+  // Without this, a rejection would end the process if nobody awaits the promise.
   finished.catch(() => {})
   try {
     await pool.ready()
     const url = await app.listen({ host, port })
-    // The URL is one that this machine can reach; the server may listen on more addresses.
+    // This machine can reach the URL. The server may listen on more addresses.
     const addresses = app.addresses().map(addressText)
     logger.info({ url, addresses, database }, 'Serving')
     return { url, finished, close: async () => await app.close() }
@@ -149,8 +150,8 @@ async function listen(
 }
 
 /**
- * Fails before a projector begins, which may have hours of work before it, if the server couldn't
- * listen in the end.
+ * Fails if the server couldn't listen. It is called before the projector starts, which may have
+ * hours of work to do before the server would notice.
  *
  * @throws ServerError ADDRESS_UNAVAILABLE
  */
@@ -165,13 +166,15 @@ async function checkAddress({ host, port }: ResolvedOptions): Promise<void> {
   await once(probe, 'close')
 }
 
-/** @throws what `openJournal` throws, or the file system if its last lines can't be read. */
+/**
+ * @throws what `openJournal` throws, or the file system's error if the last lines can't be read.
+ */
 function openIngest({ journal: directory, logger }: ResolvedOptions): Ingest {
   const journal = openJournal({ directory, logger })
   return new Ingest(journal, directory, logger)
 }
 
-/** Fails at once if the database can't be read. One that a projector will make is waited for. */
+/** Fails if the database can't be read, unless it is one that may appear later. */
 async function checkDatabase({ database, schema, logger }: ResolvedOptions): Promise<void> {
   try {
     if (isPostgresAddress(database)) await checkPostgres(postgresAddress(database), schema)
@@ -179,7 +182,7 @@ async function checkDatabase({ database, schema, logger }: ResolvedOptions): Pro
   } catch (error) {
     const code = error instanceof DatabaseError || error instanceof PostgresError ? error.code : null
     if (code === 'SERVER_AWAY') {
-      logger.warn({ err: error }, 'Waiting for the server of the database')
+      logger.warn({ err: error }, 'Waiting for the database server')
     } else if (code === 'SCHEMA_MISSING' || code === 'SCHEMA_BEHIND') {
       logger.warn({ err: error }, 'Waiting for the schema: `request-journal migrate` makes it')
     } else if (code === 'DATABASE_MISSING') {
@@ -206,7 +209,7 @@ function tokenRequired(host: string): ServerError {
 
 function tokenRequiredToIngest(): ServerError {
   const text =
-    'a server that takes events needs a token, or any program could forge them: give --token-file, REQUEST_JOURNAL_TOKEN or --ingest-token-file'
+    'a server that takes events needs a token, because otherwise any program could forge them: give --token-file, REQUEST_JOURNAL_TOKEN or --ingest-token-file'
   return new ServerError('TOKEN_REQUIRED', text)
 }
 

@@ -1,6 +1,6 @@
 import type { QueryDatabase } from '../../store/query-database.js'
 import { oneOf } from '../errors.js'
-import { tallyWhole } from '../sums/tallies.js'
+import { tallyWhole } from '../sums/tally-requests.js'
 import { countAddedRows } from '../window/added-rows.js'
 import { countRows } from '../window/condition.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'

@@ -7,8 +7,8 @@ import { TimeZone } from '../window/time-zone.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import { groupKey, NO_NAME, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
-import { type Question, sumOf, tallyRequests, tallyWhole } from './tallies.js'
 import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
+import { type Question, sumOf, tallyRequests, tallyWhole } from './tally-requests.js'
 import { firstOf, type Rank, topGroups } from './top-groups.js'
 
 /** The message for an empty window. The contract of the arbstr gateway has these words. */

@@ -4,8 +4,8 @@ import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, MAX_GROUPS, tooManyGroups } from '../errors.js'
 import { type Grouping, groupKey, NO_NAME } from './grouping.js'
 import { partsOf } from './parts.js'
-import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tallies.js'
 import { Tally } from './tally.js'
+import { type Question, sumOf, tallyRequests, tallyWhole, without } from './tally-requests.js'
 
 /**
  * What groups are ranked by: the number of requests, or the cost in a currency. A refund counts as

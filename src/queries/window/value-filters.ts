@@ -54,7 +54,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
     parameter: 'error_status',
     value: 'status',
     about:
-      'with this error status: 429, 4xx or 5xx for a class, none for those without one, successful or not',
+      'with this error status, such as 429, or of this class, 4xx or 5xx; none: without a status, successful or not',
     expected: 'a status such as 429, a class such as 4xx, or none',
     isOfOutcome: true,
     conditionOf: (text) => {
@@ -67,7 +67,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
   errorMessage: {
     parameter: 'error_message',
     value: 'text',
-    about: 'whose error message has this text in it, in upper or lower case',
+    about: 'whose error message contains this text, in upper or lower case',
     expected: 'a text that is not empty',
     isOfOutcome: true,
     conditionOf: (text, dialect) =>
@@ -76,7 +76,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
   minLatency: {
     parameter: 'min_latency',
     value: 'ms',
-    about: 'that took at least this many milliseconds; a stream, to its first byte',
+    about: 'that took at least this many milliseconds; for a stream, up to its first byte',
     expected: 'a whole number of milliseconds',
     isOfOutcome: false,
     conditionOf: (text) => wholeNumber(text, 'latency_ms >= ?'),
@@ -106,7 +106,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
   attempt: {
     parameter: 'attempt',
     value: 'n',
-    about: 'that are this attempt: 0 for first tries, 1 for first retries or fallbacks',
+    about: 'with this attempt number: 0 for first tries, 1 for first retries or fallbacks',
     expected: 'a whole number, 0 for the first try',
     isOfOutcome: false,
     conditionOf: (text) => wholeNumber(text, 'attempt = ?'),
@@ -114,7 +114,7 @@ export const VALUE_FILTERS: Readonly<Record<keyof ValueFilters, ValueFilter>> = 
   serviceTier: {
     parameter: 'service_tier',
     value: 'name',
-    about: 'of one service tier: its exact name, as the provider billed it',
+    about: 'of the service tier with this exact name, as the provider billed it',
     expected: 'a text that is not empty',
     isOfOutcome: true,
     conditionOf: (text) => (text === '' ? null : { sql: 'service_tier = ?', values: [safeIdentifier(text)] }),

@@ -1,19 +1,19 @@
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { commandOf, pathFrom } from './shell.js'
 
-/** What a server finds when it looks for the way of a request into its database. */
-export interface Found {
+/** Which parts that a request passes on its way into the database were found. */
+export interface FoundParts {
   /** Whether there is a journal at the server's path, and lines in it. */
   journal: 'missing' | 'empty' | 'written'
-  /** Whether the database, or its tables in PostgreSQL, can be asked. */
+  /** Whether the database, or its tables in PostgreSQL, can be read. */
   hasDatabase: boolean
-  /** Whether something projects into it. Null: that can't be told here. */
+  /** Whether something projects into it. Null: this server can't find out. */
   isProjecting: boolean | null
 }
 
 /** Where a server was started, and with which files. */
-export interface Started {
-  /** How a command begins that people can type there: `npx request-journal`. */
+export interface ServerStart {
+  /** How people call this program there: `npx request-journal`. */
   program: string
   /** The folder that relative paths start from. */
   folder: string
@@ -24,24 +24,24 @@ export interface Started {
   schema: string
 }
 
-/** One part of the way of a request, and whether it is there. */
+/** One part that a request passes on its way into the database, and whether it exists. */
 export interface Part {
   name: 'Database' | 'Projector' | 'Journal' | 'Events'
   /** Where it is, or would be; null if it has no place. */
   place: string | null
-  /** Null: that can't be told here. */
+  /** Null: this server can't find out. */
   is_there: boolean | null
 }
 
-/** A command that brings the first request nearer. */
+/** A command that is needed until the first request appears. */
 export interface Step {
   title: string
   command: string
 }
 
-/** The answer of `GET /v1/first-steps`. */
+/** The body of `GET /v1/first-steps`. */
 export interface FirstSteps {
-  /** Where the commands are to be typed: paths in them may be relative. */
+  /** The folder to run the commands in: their paths may be relative to it. */
   folder: string
   parts: Part[]
   /** Empty if nothing is missing. */
@@ -59,10 +59,10 @@ const EVENT = JSON.stringify({
 })
 
 /**
- * Says what is missing until a request appears, and which commands bring it: they work as they are,
- * in the folder that the server was started in.
+ * Lists what is missing before a request can appear, and the commands that provide it. They work as
+ * they are, in the folder in which the server was started.
  */
-export function firstSteps(found: Found, started: Started): FirstSteps {
+export function firstSteps(found: FoundParts, started: ServerStart): FirstSteps {
   const { program, folder, schema } = started
   const isPostgres = isPostgresAddress(started.database)
   const journal = pathFrom(folder, started.journal)
@@ -86,7 +86,7 @@ export function firstSteps(found: Found, started: Started): FirstSteps {
         command: `echo '${EVENT}' | ${command('append', '--journal', journal)}`,
       },
       {
-        title: 'Or log what a client asks, through a proxy of its provider:',
+        title: 'Or log the calls of a client, through a proxy in front of its provider:',
         command: command('proxy', '--upstream', 'https://api.openai.com', '--journal', journal),
       },
     )

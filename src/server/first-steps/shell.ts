@@ -1,12 +1,12 @@
 import { isAbsolute, relative } from 'node:path'
 
-/** What a POSIX shell takes as it is. */
+/** Words that a POSIX shell takes as they are. */
 const PLAIN = /^[\w@%+=:,./-]+$/
 
 /**
- * A path as people would type it in a folder: relative if it lies below the folder, or else
- * absolute. It never looks like an option. Below `/`, the folder of a service, it is absolute too:
- * nobody types commands there.
+ * Returns a path as people would type it in a folder: relative if it lies below the folder, or else
+ * absolute. It never looks like an option. If the folder is `/`, as for a service, the path is
+ * absolute, because people type commands elsewhere.
  */
 export function pathFrom(folder: string, path: string): string {
   if (folder === '/') return path
@@ -17,15 +17,15 @@ export function pathFrom(folder: string, path: string): string {
 }
 
 /**
- * A command for a POSIX shell.
+ * Returns a command for a POSIX shell.
  *
- * @param program what it begins with, which is already written for a shell.
+ * @param program the beginning of the command, which is quoted already where it needs to be.
  */
 export function commandOf(program: string, args: readonly string[]): string {
   return [program, ...args.map(quoted)].join(' ')
 }
 
-/** A word for a POSIX shell, in quotes if it needs them. */
+/** Quotes a word for a POSIX shell if it needs quotes. */
 export function quoted(word: string): string {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

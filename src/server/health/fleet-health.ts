@@ -1,29 +1,29 @@
 import { type SharedJournal, sharedJournals } from '../../maintenance/other-journals.js'
 import type { QueryDatabase } from '../../queries/index.js'
 
-/** What PostgreSQL knows of a journal. No host's name: anyone may read it. */
+/** What PostgreSQL knows about a journal, without the host's name: anyone may read it. */
 export type JournalHealth = Pick<
   SharedJournal,
   'journal_id' | 'projector_running' | 'last_seen' | 'lag_seconds'
 >
 
-/** A journal that hasn't been seen for longer counts as retired: its host was taken away. */
+/** A journal that hasn't been seen for this long counts as retired: its host was taken away. */
 const RETIRED_MS = 24 * 3600 * 1000
 
-/** How many journals a report has: those that lag most first. */
+/** How many journals a report lists, those with the largest lag first. */
 const MAX_LISTED = 100
 
 /** Measures of the journals that share a PostgreSQL database. */
 export interface FleetMeasures {
-  /** Whether any projector is connected. Null: a replica can't tell. */
+  /** Whether any projector is connected. Null: a replica doesn't know. */
   projector_running: boolean | null
-  /** The greatest lag of a journal whose projector is connected. */
+  /** The largest lag of a journal whose projector is connected. */
   lag_seconds: number | null
   rejected_lines: number
   /** How many journals there are, and how many of them haven't been seen for a day. */
   journals: number
   retired_journals: number
-  /** Up to 100 of those that aren't retired, those without a projector and with most lag first. */
+  /** Up to 100 journals that aren't retired: first those without a projector, then by their lag. */
   journal_states: JournalHealth[]
 }
 
@@ -50,7 +50,8 @@ export function measureFleet(database: QueryDatabase, schema: string, now: numbe
 }
 
 /**
- * The problems of journals, a sentence each: a projector that is gone leaves no trace in the rows.
+ * Lists the problems of journals, a sentence each. The rows themselves don't show that a projector
+ * is gone.
  *
  * @param now milliseconds since 1970.
  */

@@ -1,76 +1,90 @@
-import { statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { JournalError } from '../../journal/errors.js'
-import { freeBytes } from '../../journal/file-system.js'
-import { type StatusReport, status } from '../../maintenance/status.js'
-import type { QueryDatabase } from '../../queries/index.js'
-import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
-import { isLocked } from '../../store/sqlite/connection/lock.js'
-import { hasPositions } from '../../store/sqlite/segment-queries.js'
-import type { QueryProcessData } from '../pool/query-task.js'
-import { type FleetMeasures, measureFleet } from './fleet-health.js'
+import { FULL_DISK_BYTES } from '../../journal/file-system.js'
+import { type ErrorBody, errorBody, NO_DATABASE, NO_TABLES, serverAway, unavailable } from '../http/errors.js'
+import type { QueryPool } from '../pool/query-pool.js'
+import type { ProjectorThread } from '../projector/projector-thread.js'
+import { journalProblems } from './fleet-health.js'
+import type { HealthMeasures } from './measure-health.js'
 
-type OfBoth = 'projector_running' | 'lag_seconds' | 'rejected_lines'
+/** How long a report is reused: asking needs no token, so it mustn't be a way to cause load. */
+const KEPT_MS = 1000
 
-/** What decides whether the service is healthy, with some figures. No paths: anyone may read it. */
-export interface HealthMeasures extends Partial<Omit<FleetMeasures, OfBoth>> {
-  /** Whether something holds the database: a projector, a replay or a prune. */
-  projector_running: boolean | null
-  /** How long the first line that isn't projected has waited; null if there is no journal. */
-  lag_seconds: number | null
-  rejected_lines: number | null
-  /** Bytes of the journal that aren't projected; left out for PostgreSQL. */
-  lag_bytes?: number | null
-  /** Free space on the database's disk, for this user; left out for PostgreSQL. */
-  disk_free_bytes?: number
-  /** Free space on the journal's disk; null if it doesn't exist or this user can't write it. */
-  journal_disk_free_bytes: number | null
+/** The body of `GET /healthz`. */
+export interface HealthReport extends Partial<HealthMeasures>, Partial<ErrorBody> {
+  status: 'ok' | 'failing'
+  /** Why it fails, a sentence each. */
+  problems: string[]
+  /** Only while PostgreSQL doesn't answer: when this process first noticed. */
+  away_since?: string
 }
 
-/** @throws DatabaseError, PostgresError, ProjectionError as `status` does. */
-export async function measureHealth(
-  opened: QueryDatabase,
-  { database, schema, journal }: QueryProcessData,
-): Promise<HealthMeasures> {
-  if (isPostgresAddress(database)) {
-    return {
-      ...measureFleet(opened, schema, Date.now()),
-      journal_disk_free_bytes: freeBytes(journal),
-    }
-  }
-  const { bavail, bsize } = statfsSync(dirname(database))
-  const report = await statusOf(database, journal)
-  const isRunning = report === null ? isLocked(database) : report.database?.projector_running
-  return {
-    projector_running: isRunning ?? false,
-    lag_seconds: report?.lag_seconds ?? null,
-    lag_bytes: report?.lag_bytes ?? null,
-    rejected_lines: report?.database?.rejected ?? null,
-    disk_free_bytes: bavail * bsize,
-    journal_disk_free_bytes: freeBytes(journal),
-  }
+export interface HealthOptions {
+  pool: QueryPool
+  /** The largest lag that is still ok, in seconds. */
+  maxLagSeconds: number
+  /** This process's projector; null if there is none. */
+  projector: Pick<ProjectorThread, 'failureCode' | 'waitingCode'> | null
 }
 
 /**
- * Null while there is no journal yet: a projector waits for the one that its first writer will
- * make, and nothing is late. But one that has been projected must be there.
+ * Makes a function that reports whether people can rely on what they see here: a projector runs and
+ * keeps up, and the disks have space. Rejected lines are reported, but aren't a failure: no restart
+ * would help against them. A report is reused for a second.
  */
-async function statusOf(database: string, journal: string): Promise<StatusReport | null> {
-  try {
-    return await status({ journal, database })
-  } catch (error) {
-    const isMissing = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
-    if (!isMissing || hasProjected(database)) throw error
-    return null
+export function healthReporter(options: HealthOptions): () => Promise<HealthReport> {
+  let report: Promise<HealthReport> | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+  return () => {
+    const now = performance.now()
+    if (report !== undefined && now - askedAt < KEPT_MS) return report
+    askedAt = now
+    report = makeReport(options)
+    return report
   }
 }
 
-function hasProjected(databasePath: string): boolean {
-  const database = openDatabaseReadOnly(databasePath)
+async function makeReport({ pool, maxLagSeconds, projector }: HealthOptions): Promise<HealthReport> {
+  const problems: string[] = []
+  let measures: Partial<HealthMeasures> = {}
   try {
-    return hasPositions(database)
-  } finally {
-    database.close()
+    measures = JSON.parse(await pool.ask({ query: 'health', options: {} }))
+  } catch (error) {
+    const { message } = error as Error
+    const missing = [NO_DATABASE, NO_TABLES].find((problem) => message.endsWith(problem))
+    // The pool has logged any other error.
+    const isAway = pool.awaySince === null ? null : serverAway(pool.awaySince)
+    problems.push(missing ?? isAway ?? "journal and database can't be read: see the log")
   }
+  const away = pool.awaySince === null ? {} : { away_since: pool.awaySince }
+  const { projector_running: isRunning, lag_seconds: lag } = measures
+  const { failureCode: failure = null, waitingCode: wait = null } = projector ?? {}
+  if (failure !== null) problems.push(`the projector has stopped (${failure}): see the log`)
+  else if (wait !== null) problems.push(`the projector waits (${wait}) and tries again: see the log`)
+  else if (isRunning === false) {
+    problems.push(
+      'no projector runs: nothing new appears; start `request-journal project`, or the service that runs it',
+    )
+  }
+  if (measures.journal_states !== undefined) {
+    problems.push(...journalProblems(measures.journal_states, maxLagSeconds, Date.now()))
+  } else if (typeof lag === 'number' && lag > maxLagSeconds) {
+    problems.push(`the projector is ${lag} s behind the journal, more than ${maxLagSeconds} s`)
+  }
+  if (isFull(measures)) problems.push('the disk of the database is full: nothing new is projected')
+  if ((measures.journal_disk_free_bytes ?? FULL_DISK_BYTES) < FULL_DISK_BYTES) {
+    problems.push(
+      'the disk of the journal is full: writers keep events in memory only, and drop them when that is full',
+    )
+  }
+  if (problems.length === 0) return { status: 'ok', problems, ...measures }
+  return { status: 'failing', problems, ...away, ...measures, ...errorBody(unavailable(problems.join('; '))) }
+}
+
+/**
+ * Whether the database's disk is full and something has to be written: otherwise it does no harm.
+ */
+function isFull({
+  disk_free_bytes: free = FULL_DISK_BYTES,
+  lag_bytes: lag = null,
+}: Partial<HealthMeasures>): boolean {
+  return free < FULL_DISK_BYTES && lag !== null && lag > 0
 }

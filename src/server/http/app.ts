@@ -6,30 +6,32 @@ import type { Static, TSchema } from 'typebox'
 import { VERSION } from '../../package/package-files.js'
 import { MAX_BODY_BYTES } from '../ingest/posted-events.js'
 import type { ServerLogger } from '../options.js'
-import { boundRequests, dropBody, hasBody, whenLeft } from './bounds.js'
+import { boundRequests, dropBody, hasBody, onDisconnect } from './bounds.js'
 import { addCompression } from './compression.js'
 import { errorBody, HttpError, internalError } from './errors.js'
 import { checkFetchSite, type HostCheck } from './origin-checks.js'
 import { queryDecoder } from './query-string.js'
 import type { MayAppend, TokenCheck } from './token.js'
 
-/** The only path that takes a body, if the server takes events at all. */
+/** The only path that accepts a body, if the server accepts events at all. */
 export const EVENTS_PATH = '/v1/events'
 
 /** Longer query strings are answered with 414. */
 const MAX_QUERY_LENGTH = 8192
 const MAX_HEADER_BYTES = 16 * 1024
-/** How long a client may take to send the head of a request, and how long to send all of it. */
+/** How long a client may take to send the head of a request, and also the whole request. */
 const RECEIVE_MS = 10_000
 const KEEP_ALIVE_MS = 30_000
 /**
- * The folder that a proxy serves us in, where it passes `/journal/v1/stats` on as it is: none of
- * our routes begins like that.
+ * The folder in which a proxy serves this server, if the proxy passes on `/journal/v1/stats`
+ * without removing the folder. None of our own routes matches.
  */
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
 
-/** Asked without a token: whoever watches the service needn't be able to read what it serves. */
+/**
+ * Routes that need no token: a program that watches the service needn't be able to read the log.
+ */
 const WITHOUT_TOKEN: ReadonlySet<string> = new Set(['/healthz', '/livez'])
 
 const SECURITY_HEADERS = {
@@ -41,18 +43,18 @@ const SECURITY_HEADERS = {
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  // Answers to questions. The dashboard's files set their own.
+  // For answers to questions. The routes of the dashboard's files set a value of their own.
   'cache-control': 'no-store',
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the token of the request lets it append. */
+    /** Which events the request's token may append. */
     mayAppend: MayAppend
   }
 }
 
-/** Types what a route is given by the TypeBox schema that it is checked with. */
+/** Types what a route gets by the TypeBox schema with which it was checked. */
 interface TypeBoxProvider extends FastifyTypeProvider {
   validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
@@ -62,33 +64,35 @@ export type App = Awaited<ReturnType<typeof createApp>>
 
 export interface AppOptions {
   checkHost: HostCheck
-  /** Null if no token is asked for. */
+  /** Null if no token is required. */
   tokenCheck: TokenCheck | null
   /** Whether there will be a route that takes events. */
   takesEvents: boolean
-  /** How long a request may take until its answer has been read. */
+  /** How long a request may take, including reading its answer. */
   maxRequestMs: number
   logger: ServerLogger
 }
 
-/** Makes an HTTP server without routes: it refuses what no route takes, and forms every error. */
+/**
+ * Makes an HTTP server without routes. It refuses what no route accepts, and formats every error.
+ */
 export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequestMs, logger }: AppOptions) {
   const ownUrl = (url = '') => url.replace(FOREIGN_FOLDER, '')
   const app = Fastify({
-    // The route's decoder parses the text; a parameter in a path may be as long as the path.
+    // The route's decoder parses the text. A parameter in a path may be as long as the path.
     routerOptions: { querystringParser: (text) => ({ text }), maxParamLength: MAX_HEADER_BYTES },
     rewriteUrl: ({ url }) => ownUrl(url),
     bodyLimit: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Not among the options of `http`: Fastify would set it to 0 afterwards.
+    // As an option of `http` it wouldn't work: Fastify would set it to 0 afterwards.
     requestTimeout: RECEIVE_MS,
-    // While the server stops, clients that have asked still get their answers.
+    // Clients that have asked before the server stops still get their answers.
     return503OnClosing: false,
     http: {
       headersTimeout: RECEIVE_MS,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // `checkHost` refuses it with JSON instead.
+      // `checkHost` refuses a request without one instead, with JSON.
       requireHostHeader: false,
     },
     frameworkErrors: (error, _request, reply) => {
@@ -112,8 +116,8 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
       }
     }
   })
-  // Most answers are JSON text already. A compiled serializer would leave out what its schema
-  // forgot.
+  // Most answers are JSON text already. A compiled serializer would leave out members that are
+  // missing from its schema.
   app.setSerializerCompiler(() => (body) => JSON.stringify(body))
 
   app.decorateRequest('mayAppend', 'every event')
@@ -124,7 +128,7 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       const { method, routeOptions, headers } = request
       const asked = method === 'POST' && routeOptions.url === EVENTS_PATH ? 'events' : 'reading'
-      const mayAppend = await tokenCheck?.check(headers.authorization, asked, whenLeft(reply))
+      const mayAppend = await tokenCheck?.check(headers.authorization, asked, onDisconnect(reply))
       request.mayAppend = mayAppend ?? 'every event'
     }
     checkForm(request, takesEvents)
@@ -139,7 +143,7 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     logger.debug(fields, 'Answered')
   })
   app.setNotFoundHandler(() => {
-    throw new HttpError(404, 'Not found: there is nothing at this path; /openapi.json says what there is')
+    throw new HttpError(404, 'Not found: there is nothing at this path; /openapi.json lists the paths')
   })
   app.setErrorHandler<Error>(async (error, request, reply) => {
     if (error instanceof HttpError) return await sendError(reply, error)
@@ -156,9 +160,9 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
         title: 'request-journal',
         version: VERSION,
         description:
-          'The request log of an LLM gateway. An unknown parameter of a question is 400; /v1/stats and /v1/requests ignore it, ' +
-          'and say so in `warnings`. One given twice is 400. Wherever there are filters, `label:<name>=<value>` is one too, ' +
-          'as often as there are names.',
+          'The request log of an LLM gateway. An unknown parameter is refused with 400, except by /v1/stats and /v1/requests, ' +
+          'which ignore it and say so in `warnings`. A parameter that is given twice is refused with 400. Every route with filters also takes ' +
+          '`label:<name>=<value>`, once for each name.',
       },
       components: {
         securitySchemes: {
@@ -172,7 +176,7 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
   return app
 }
 
-/** Refuses what no route takes: other methods, bodies, long query strings. */
+/** Refuses what no route accepts: other methods, bodies, long query strings. */
 function checkForm({ method, raw, url }: FastifyRequest, takesEvents: boolean): void {
   const isOfEvents = url.split('?', 1)[0] === EVENTS_PATH
   if (isOfEvents && takesEvents) {
@@ -193,7 +197,7 @@ function checkForm({ method, raw, url }: FastifyRequest, takesEvents: boolean): 
   }
 }
 
-/** Fastify's own errors about a body that it can't read; null for any other error. */
+/** Returns the answer to one of Fastify's own errors about a body; null for any other error. */
 function refusalOfBody({ message, statusCode }: Error & { statusCode?: number }): HttpError | null {
   if (statusCode === 413) {
     return new HttpError(
@@ -217,7 +221,10 @@ async function sendError(reply: FastifyReply, error: HttpError): Promise<Fastify
     .send(JSON.stringify(errorBody(error)))
 }
 
-/** Answers what isn't HTTP, is too long or comes too slowly: there is no request to reply to. */
+/**
+ * Answers a client that sends no HTTP, too long a head, or too slowly. There is no reply object
+ * then.
+ */
 function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -235,6 +242,6 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     'Connection: close',
   ]
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // Nobody waits for what else the client sends.
+  // Whatever else the client sends isn't read any more.
   socket.destroySoon()
 }

@@ -4,23 +4,23 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timer
 import type { FastifyReply } from 'fastify'
 import { unavailable } from './errors.js'
 
-/** The most sockets that are open at once, streams included. */
+/** How many sockets may be open at once, streams included. */
 const MAX_CONNECTIONS = 4096
 
-/** Descriptors left for everything else: SQLite, the journal, the query processes, the log. */
+/** How many descriptors are left for SQLite, the journal, the query processes and the log. */
 const OTHER_DESCRIPTORS = 128
 
-/** How much of a refused body is read, and dropped, before its refusal is sent. */
+/** How much of a refused body is read and dropped before the refusal is sent. */
 const MAX_DROPPED_BYTES = 64 * 1024 * 1024
 
-/** A refused body that brings less than this in a time of this length isn't waited for. */
+/** The server stops waiting for a refused body if less than this much arrives in this time. */
 const DROPPED_AT_LEAST = { bytes: 16 * 1024, ms: 500 }
 
 /**
- * Bounds what clients can hold: how many connections are open, and how long a request and its
- * answer may take, however slowly they are sent and read. Streams have bounds of their own.
+ * Limits how many connections clients can keep open, and for how long, however slowly they send
+ * requests and read answers. Streams have limits of their own.
  *
- * @param takesBody whether the body of a request is read, in the time that Node gives a request.
+ * @param takesBody whether the body of a request will be read. Node limits how long that may take.
  */
 export function boundRequests(
   server: Server,
@@ -29,8 +29,8 @@ export function boundRequests(
 ): void {
   server.maxConnections = maxConnections(descriptorLimit())
   server.prependListener('request', (request, response) => {
-    // Any other body is only dropped. The answer ends the connection, or a client could keep it as
-    // long as its body drips.
+    // Any other body is dropped. The connection ends with the answer, because otherwise a client
+    // could keep it open by sending its body slowly.
     if (hasBody(request) && !takesBody(request)) response.shouldKeepAlive = false
     const end = () => {
       if (!String(response.getHeader('content-type')).startsWith('text/event-stream'))
@@ -46,10 +46,10 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Reads the rest of a refused body and drops it. Many clients read no answer before they have sent
- * all, and see nothing but a broken connection if it is closed before.
+ * Reads the rest of a refused body and drops it. Many clients don't read the answer before they
+ * have sent everything. If the connection is closed earlier, all they see is that it broke.
  *
- * @returns whether the body has come to its end; otherwise it is too long, or comes too slowly.
+ * @returns whether the whole body was read; otherwise it is too long, or arrives too slowly.
  */
 export async function dropBody(request: IncomingMessage): Promise<boolean> {
   if (request.complete || request.destroyed) return true
@@ -72,10 +72,10 @@ export async function dropBody(request: IncomingMessage): Promise<boolean> {
   return request.complete
 }
 
-/** Bounds the answers that are being read: slow clients could hold many large ones in memory. */
+/** Limits the answers in memory: slow clients could otherwise hold many large ones there. */
 export class HeldAnswers {
   readonly #maxBytes: number
-  /** How many clients read each answer: those who ask the same at once share one. */
+  /** How many clients are reading each answer. Clients that ask the same at once share one. */
   readonly #readers = new Map<Buffer, number>()
   #bytes = 0
 
@@ -106,7 +106,7 @@ export class HeldAnswers {
   }
 }
 
-/** Bounds the bodies that are being read or written: many large ones could fill the memory. */
+/** Limits the posted bodies in memory: many large ones could fill it. */
 export class HeldBodies {
   readonly #maxBytes: number
   #bytes = 0
@@ -116,7 +116,7 @@ export class HeldBodies {
   }
 
   /**
-   * Makes room for a body until its request is answered.
+   * Reserves room for a body until its request is answered.
    *
    * @throws HttpError 503 if there is none.
    */
@@ -131,27 +131,32 @@ export class HeldBodies {
   }
 }
 
-/** How many connections leave enough descriptors for everything else. */
+/** Returns how many connections leave enough descriptors for everything else. */
 export function maxConnections(descriptors: number): number {
   return Math.min(MAX_CONNECTIONS, Math.max(8, descriptors - OTHER_DESCRIPTORS))
 }
 
-/** How many files this process may have open; Node has raised the limit as far as it may. */
+/**
+ * Returns how many files this process may have open. Node has already raised the limit if it may.
+ */
 function descriptorLimit(): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
   } catch {
-    // Not Linux: this is the usual default elsewhere.
+    // There is no such file outside Linux, where this is the usual default.
     return 1024
   }
 }
 
-/** Calls back when the client leaves before its answer has been sent; at once if it has left. */
-export type WhenLeft = (callback: () => void) => void
+/**
+ * Calls back when the client disconnects before its answer has been sent; at once if it has
+ * already.
+ */
+export type OnDisconnect = (callback: () => void) => void
 
-/** An AbortSignal would do, but costs 5 µs, a twentieth of all that a small answer takes. */
-export function whenLeft({ raw }: FastifyReply): WhenLeft {
+/** An AbortSignal would do too, but costs 5 µs, a twentieth of all that a small answer takes. */
+export function onDisconnect({ raw }: FastifyReply): OnDisconnect {
   return (callback) => {
     const leave = () => {
       if (!raw.writableEnded) callback()

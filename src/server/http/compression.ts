@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 
 export type Encoding = 'br' | 'gzip' | 'identity'
 
-/** A smaller answer fits in a packet as it is. */
+/** A smaller answer fits into one packet without compression. */
 const MIN_BYTES = 1024
 
 /**
@@ -16,7 +16,7 @@ const QUALITY = 4
 const brotli = promisify(brotliCompress)
 const gzipped = promisify(gzip)
 
-/** The best encoding that a client accepts. */
+/** Returns the best encoding that a client accepts. */
 export function encodingFor(acceptEncoding: string | undefined): Encoding {
   const refused = /;\s*q=0(\.0*)?\s*$/
   const accepted = (acceptEncoding ?? '')
@@ -26,7 +26,7 @@ export function encodingFor(acceptEncoding: string | undefined): Encoding {
   return accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
 }
 
-/** What was made of a content, for as long as that content is held. */
+/** The compressed forms of each content, for as long as the content itself is in memory. */
 const compressed = new WeakMap<Buffer, Map<Encoding, Promise<Buffer>>>()
 
 /**
@@ -52,8 +52,8 @@ async function compressAnew(encoding: Encoding, content: Buffer, quality: number
 }
 
 /**
- * Compresses every answer that is text and not small. Streams don't pass here. Clients that share
- * one run of a query get the same bytes, which are compressed once.
+ * Compresses every answer that is text and not small, but no streams: they don't run this hook.
+ * Clients that share one run of a query get the same bytes, which are compressed once.
  */
 export function addCompression(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
@@ -66,7 +66,7 @@ export function addCompression(app: FastifyInstance): void {
     const encoding = encodingFor(request.headers['accept-encoding'])
     if (encoding === 'identity') return payload
     reply.header('content-encoding', encoding)
-    // Fastify sets it again, for HEAD too.
+    // Fastify sets it anew, for HEAD too.
     reply.removeHeader('content-length')
     return await compress(encoding, content, QUALITY)
   })

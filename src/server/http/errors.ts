@@ -3,7 +3,7 @@ export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** What the body says beside the error, for programs. */
+  /** Further members of the body, for programs. */
   readonly details: Readonly<Record<string, unknown>>
 
   constructor(
@@ -27,24 +27,24 @@ export function notFound(problem: string): HttpError {
   return new HttpError(404, `Not found: ${problem}`)
 }
 
-/** @param retryAfterSeconds how long the client is told to wait. */
+/** @param retryAfterSeconds how long the client should wait. */
 export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
   return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) })
 }
 
-/** The problem while there is no database. The server notices by itself when it has been made. */
+/** The problem while there is no database. The server notices without a restart when it is made. */
 export const NO_DATABASE = 'there is no database yet: a projector makes it; start `request-journal project`'
 
-/** The same of a database in PostgreSQL. */
+/** The same problem with PostgreSQL. */
 export const NO_TABLES =
   'there is no database yet: PostgreSQL has no tables of request-journal; run `request-journal migrate`'
 
 /** @param since a timestamp. */
 export function serverAway(since: string): string {
-  return `PostgreSQL hasn't answered since ${since}: nothing has to be started again once it does; the log says why`
+  return `PostgreSQL hasn't answered since ${since}; the log says why. Once it answers, nothing has to be restarted`
 }
 
-/** What went wrong stands in the log: the driver's words aren't for clients. */
+/** The log says what went wrong: the driver's message isn't meant for clients. */
 export function internalError(): HttpError {
   return new HttpError(
     500,

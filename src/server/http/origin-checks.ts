@@ -10,7 +10,7 @@ export async function isLoopback(host: string): Promise<boolean> {
     const addresses = await lookup(host, { all: true })
     return addresses.every(({ address }) => isLoopbackAddress(address))
   } catch {
-    // Listening on it will fail, and say why.
+    // Listening on this host will fail, with a message that says why.
     return false
   }
 }
@@ -18,22 +18,22 @@ export async function isLoopback(host: string): Promise<boolean> {
 /**
  * Refuses a Host header that isn't a name of this server.
  *
- * @param httpVersion a request of HTTP/1.0, as load balancers send to see whether anyone answers,
- *   needs no host.
+ * @param httpVersion a request of HTTP/1.0 needs no host: load balancers send such requests to find
+ *   out whether the server answers.
  * @throws HttpError 400 for no host, 421 for a foreign one.
  */
 export type HostCheck = (header: string | undefined, httpVersion: string) => void
 
 /**
- * Makes the check of a server's hosts: a page in a browser can point a name of its own at
- * 127.0.0.1, and would then read what is served here. Ports aren't compared, because tunnels and
- * containers change them.
+ * Makes the check of the Host header for a server. Without it, a page in a browser could point a
+ * name of its own at 127.0.0.1, and then read what is served here. Ports aren't compared, because
+ * tunnels and containers change them.
  *
- * @param allowedNames names beside the one that the server listens on, such as a proxy's.
+ * @param allowedNames further names that are accepted, such as the name of a proxy.
  */
 export function hostCheck(listenHost: string, allowedNames: readonly string[]): HostCheck {
   const names = new Set(['localhost', listenHost, ...allowedNames].map((name) => name.toLowerCase()))
-  // Nobody can point an address at another machine.
+  // Unlike a name, an address can't be made to point at another machine.
   const takesAddresses = isIP(listenHost) !== 0 && !isLoopbackAddress(listenHost)
   return (header, httpVersion) => {
     // No browser speaks HTTP/1.0.
@@ -50,13 +50,14 @@ export function hostCheck(listenHost: string, allowedNames: readonly string[]): 
 }
 
 /**
- * Refuses what a page of another origin makes a browser ask. Such a page can't read an answer, but
- * it can make this machine work, as by `<img src="http://127.0.0.1:8790/v1/stats?…">`. Browsers say
- * where a request comes from, and pages can't change that; other programs don't send the header.
+ * Refuses requests that a page of another origin has made a browser send. Such a page can't read
+ * the answer, but it can make this machine work, for example with `<img
+ * src="http://127.0.0.1:8790/v1/stats?…">`. Browsers say in a header where a request comes from,
+ * and pages can't change that; other programs don't send the header.
  *
- * `same-site` is refused too: another port of localhost, or another name of the same domain, is
- * someone else's page. A link to the dashboard may be followed from anywhere: it asks its own
- * questions, from its own origin.
+ * `same-site` is refused too, because a page on another port of localhost, or under another name of
+ * the same domain, is someone else's. A link to the dashboard may be followed from anywhere: the
+ * dashboard asks its own questions, from its own origin.
  *
  * @throws HttpError 403
  */
@@ -67,7 +68,7 @@ export function checkFetchSite(headers: IncomingHttpHeaders, path: string): void
   if (isLink && path === '/') return
   throw new HttpError(
     403,
-    `Forbidden: a page of another origin asked (Sec-Fetch-Site: ${site}), expected this server's own page or no page`,
+    `Forbidden: a page of another origin asked (Sec-Fetch-Site: ${site}), expected this server's own page or another program`,
   )
 }
 

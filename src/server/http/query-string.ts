@@ -12,22 +12,22 @@ interface ValueSchema {
   maximum?: number
 }
 
-/** The part of an object's JSON Schema that is read here. */
+/** The members of an object's JSON Schema that are used here. */
 interface ObjectSchema {
   properties: Record<string, ValueSchema>
   patternProperties?: Record<string, unknown>
   additionalProperties?: boolean
 }
 
-/** The member of a decoded query string that has a sentence for each parameter that was ignored. */
+/** The member of a decoded query string with a sentence for each parameter that was ignored. */
 export const WARNINGS = 'warnings'
 
 /**
- * Makes the decoder of a route's query string from the TypeBox schema that also documents it: each
- * parameter in the order of the schema, as the type that it has there. The decoder throws HttpError
- * 400 for a parameter that is given twice, or whose value isn't of its type, and for an unknown
- * parameter if the schema has `additionalProperties: false`. Otherwise unknown parameters are
- * ignored, and what it decodes has {@link WARNINGS} about them.
+ * Makes the decoder of a route's query string from the TypeBox schema that also documents it. The
+ * decoder checks parameters in the order of the schema, and converts them to their types. It throws
+ * HttpError 400 for a parameter that is given twice or whose value isn't of its type, and for an
+ * unknown parameter if the schema has `additionalProperties: false`. Otherwise it ignores unknown
+ * parameters, and its result has {@link WARNINGS} about them.
  */
 export function queryDecoder(schema: ObjectSchema): (text: string) => Record<string, unknown> {
   const parameters = Object.entries(schema.properties).map(([name, property]) => ({
@@ -76,12 +76,12 @@ function warning(name: string, known: readonly string[]): string {
 }
 
 function hint(name: string, known: readonly string[]): string {
-  if (known.length === 0) return 'None is known here'
+  if (known.length === 0) return 'This route has no parameters'
   const nearest = nearestName(name.replace(/:.*/s, ':<name>'), known)
-  return nearest === null ? '/openapi.json lists those that are known' : `Did you mean '${nearest}'?`
+  return nearest === null ? '/openapi.json lists the known ones' : `Did you mean '${nearest}'?`
 }
 
-/** The value that a text stands for, or the text itself if it isn't a value of that type. */
+/** Converts a text to a type; returns the text itself if it isn't a value of that type. */
 function fromText(text: string, type: unknown): unknown {
   if (type === 'integer' && /^\d+$/.test(text)) return Number(text)
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
@@ -101,11 +101,12 @@ function expected({ type, minimum, maximum }: ValueSchema): string {
  */
 function parseQueryString(text: string): URLSearchParams {
   try {
-    // URLSearchParams itself takes broken encoding for text.
+    // URLSearchParams itself would keep broken encoding as text.
     decodeURIComponent(text)
   } catch {
     throw badRequest(`the query string cannot be parsed: '${text}' is not percent-encoded UTF-8`)
   }
-  // A question mark at the beginning is taken off: this one, so that one of the text stays.
+  // URLSearchParams removes a question mark at the beginning. It removes this one, so that a
+  // question mark of the text itself is kept.
   return new URLSearchParams(`?${text}`)
 }

@@ -1,32 +1,32 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { ServerError } from '../errors.js'
-import type { WhenLeft } from './bounds.js'
+import type { OnDisconnect } from './bounds.js'
 import { HttpError } from './errors.js'
 
-/** The characters that a header can carry without quoting, and that a person can copy. */
+/** The characters that need no quoting in a header, and that people can copy. */
 const TOKEN = /^[\x21-\x7e]+$/
 
-/** A shorter one can be guessed. */
+/** A shorter token could be guessed. */
 const MIN_LENGTH = 16
 
 /** Wrong tokens are answered one after the other, with this much time between them. */
 const GUESS_INTERVAL_MS = 100
-/** The longest that a wrong token waits: a longer queue would only hold connections. */
+/** The longest time that a wrong token waits: a longer queue would only keep connections open. */
 const MAX_GUESS_WAIT_MS = 10_000
 
 // Browsers ask for a password only if Basic is offered, and take the first scheme that they know.
 const CHALLENGE = ['Basic realm="request-journal", charset="UTF-8"', 'Bearer realm="request-journal"']
 
-/** What a request asks for: to append events, or anything else. */
+/** What a request wants to do: append events, or anything else. */
 export type Asked = 'events' | 'reading'
 
-/** What whoever showed a token may append: every event, or requests and ends of streams only. */
+/** What a token may append: every event, or only requests and ends of streams. */
 export type MayAppend = 'every event' | 'requests only'
 
 interface Tokens {
-  /** Tokens for everything; null if reading needs none. */
+  /** The tokens that may do everything; null if reading needs no token. */
   all: readonly string[] | null
-  /** Tokens that append requests and do nothing else. */
+  /** The tokens that may append requests, and nothing else. */
   ingest: readonly string[]
 }
 
@@ -39,21 +39,25 @@ export class TokenCheck {
 
   /** @throws ServerError TOKEN_INVALID. */
   constructor({ all, ingest }: Tokens) {
-    if (all?.length === 0) throw tokenInvalid("can't be used: there is none")
+    if (all?.length === 0) throw tokenInvalid('is missing: the list of tokens is empty')
     if (ingest.some((token) => all?.includes(token))) {
-      throw tokenInvalid("can't be used: it is one that appends and one for everything; expected two")
+      throw tokenInvalid("can't be both one for everything and one that only appends; expected two tokens")
     }
     this.#all = all?.map(checkedDigest) ?? null
     this.#ingest = ingest.map(checkedDigest)
   }
 
   /**
-   * Lets a right token through at once, however many wrong ones wait.
+   * Accepts a valid token at once, however many wrong ones are waiting.
    *
-   * @throws HttpError 401, for a wrong token once its turn has come; 403 for a token that only
-   *   appends.
+   * @throws HttpError 401, for a wrong token only when its turn has come; 403 for a token that may
+   *   only append.
    */
-  async check(authorization: string | undefined, asked: Asked, whenLeft: WhenLeft): Promise<MayAppend> {
+  async check(
+    authorization: string | undefined,
+    asked: Asked,
+    onDisconnect: OnDisconnect,
+  ): Promise<MayAppend> {
     if (this.#all === null && asked === 'reading') return 'every event'
     const shown = authorization === undefined ? null : shownToken(authorization)
     if (shown !== null) {
@@ -62,23 +66,23 @@ export class TokenCheck {
       if (isOneOf(found, this.#ingest)) {
         if (asked === 'events') return 'requests only'
         const text =
-          'Forbidden: found a token that only appends, with POST /v1/events; expected one that reads'
+          'Forbidden: found a token that may only append, with POST /v1/events; expected one that may read'
         throw new HttpError(403, text)
       }
     }
-    if (authorization !== undefined) await this.#slowDown(whenLeft)
-    const found = authorization === undefined ? 'found no token' : 'found another token'
+    if (authorization !== undefined) await this.#slowDown(onDisconnect)
+    const found = authorization === undefined ? 'found no token' : 'found a wrong token'
     const message = `Unauthorized: ${found}; expected the server's token in 'Authorization: Bearer <token>'`
     throw new HttpError(401, message, { 'www-authenticate': CHALLENGE })
   }
 
-  async #slowDown(whenLeft: WhenLeft): Promise<void> {
+  async #slowDown(onDisconnect: OnDisconnect): Promise<void> {
     const now = performance.now()
     const turn = Math.max(now, this.#nextGuessAt) + GUESS_INTERVAL_MS
     this.#nextGuessAt = Math.min(turn, now + MAX_GUESS_WAIT_MS)
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#nextGuessAt - now)
-      whenLeft(() => {
+      onDisconnect(() => {
         clearTimeout(timer)
         resolve()
       })
@@ -100,8 +104,8 @@ function checkedDigest(token: string): Buffer {
 }
 
 /**
- * Compares with all of them: digests have one length, and comparing them takes the same time
- * wherever they differ, and whichever is found.
+ * Compares a digest with all others. It takes the same time wherever they differ and whichever is
+ * equal, so that the time reveals nothing.
  */
 function isOneOf(found: Buffer, digests: readonly Buffer[]): boolean {
   return digests.filter((one) => timingSafeEqual(found, one)).length > 0

@@ -13,17 +13,20 @@ import type { ServerLogger } from '../options.js'
 import { type KnownPost, KnownPosts, MARK } from './known-posts.js'
 import { type BodyForm, type PostedEvent, readEvents } from './posted-events.js'
 
-/** What became of a POST whose events are durable. */
+/** The answer to a POST whose events are durable. */
 export interface IngestAnswer {
   /** How many events this POST has appended. */
   appended: number
-  /** How many events an earlier POST under the same key had appended. */
+  /** How many events were appended by an earlier POST with the same key. */
   repeated: number
   /** The journal that they are in. */
   journal_id: string
   /** The correlation_id of each event, in order; null for a price or an exchange rate. */
   correlation_ids: (string | null)[]
-  /** What was appended and is hardly what was meant: the first hundred; absent if there is nothing. */
+  /**
+   * Events that were appended but are probably mistaken: the first hundred. Absent if there are
+   * none.
+   */
   warnings?: EventFault[]
 }
 
@@ -34,19 +37,19 @@ export interface EventFault {
   message: string
 }
 
-/** How many events are named one by one. */
+/** How many faulty events an answer lists. */
 const NAMED_FAULTS = 100
 
-/** Events of a body break the schema, so nothing of it was written. */
+/** Some events of a body can't be appended, so nothing was written. */
 export class InvalidPostError extends Error {
   override readonly name = 'InvalidPostError'
   readonly faults: readonly EventFault[]
 
   constructor(faults: readonly EventFault[], events: number) {
     const [first] = faults
-    const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} are named` : ''
+    const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} of them are listed` : ''
     super(
-      `nothing was written, because ${faults.length} of ${events} event(s) can't be: event ${first?.index}: ${first?.message}${more}`,
+      `nothing was written, because ${faults.length} of ${events} event(s) can't be appended: event ${first?.index}: ${first?.message}${more}`,
     )
     this.faults = faults.slice(0, NAMED_FAULTS)
   }
@@ -57,10 +60,10 @@ export class KeyReusedError extends Error {
   override readonly name = 'KeyReusedError'
 }
 
-/** The journal refused, or can't tell whether what was written is durable. */
+/** The journal refused a write, or it isn't known whether what was written is durable. */
 export class IngestFailure extends Error {
   override readonly name = 'IngestFailure'
-  /** How many events, the first ones, are in the journal. */
+  /** How many events of the body, counted from the first, are in the journal. */
   readonly appended: number
   /** Whether the same POST may succeed later. */
   readonly isTransient: boolean
@@ -81,7 +84,7 @@ export class Ingest {
   /**
    * Finds the idempotency-keys of the journal's last lines.
    *
-   * @param journal is opened before, which ends a line that lacks only its newline.
+   * @param journal must be open already: opening it completes a last line that lacks its newline.
    * @throws JournalError SEGMENT_UNREADABLE; the file system's error if a segment can't be read.
    */
   constructor(journal: Journal, directory: string, logger: ServerLogger) {
@@ -91,12 +94,12 @@ export class Ingest {
   }
 
   /**
-   * Appends the events of a body, all of them or none, and waits until they are durable. One sync
-   * serves all bodies that wait for it.
+   * Appends the events of a body, all of them or none, and waits until they are durable. Bodies
+   * that wait at the same time share one sync.
    *
-   * @param key the idempotency-key: under a key that is known, only the events are written that
-   *   aren't in the journal yet.
-   * @param mayAppend which events whoever posts may append.
+   * @param key the idempotency-key. If it is known, only the events that aren't in the journal yet
+   *   are written.
+   * @param mayAppend which events the client may append.
    * @throws BodyError, InvalidPostError, KeyReusedError: nothing was written.
    * @throws IngestFailure if the disk refuses.
    */
@@ -122,7 +125,10 @@ export class Ingest {
     }
   }
 
-  /** Closes the journal. A sync that fails is logged: whoever posted was told, or wasn't answered. */
+  /**
+   * Closes the journal. If a sync fails, that is logged: each client has been told about its own
+   * events already, or gets no answer.
+   */
   async close(): Promise<void> {
     await this.#journal.close().catch((error) => {
       this.#logger.error({ err: error }, 'The journal of posted events could not be closed')
@@ -132,7 +138,7 @@ export class Ingest {
   #postOf(bytes: Buffer, of: number, key: string | null): KnownPost {
     const body = key === null ? '' : hexChecksum(crc32(bytes))
     const known = key === null ? undefined : this.#known.get(key)
-    // The ids of a POST differ in their last four digits, which are the event's index.
+    // The correlation_ids made for a POST differ in their last four digits: the event's index.
     if (known === undefined)
       return { body, of, ids: randomUUID().slice(0, -4), written: new Set(), failure: null }
     if (known.body === body && known.of === of) return known
@@ -141,7 +147,7 @@ export class Ingest {
     )
   }
 
-  /** Encodes all events before the first is written. @throws InvalidPostError */
+  /** Encodes all events, before any of them is written. @throws InvalidPostError */
   #encode(
     events: readonly PostedEvent[],
     post: KnownPost,
@@ -191,15 +197,15 @@ export class Ingest {
       if (post.failure !== null) throw post.failure
       await this.#journal.flush()
     } catch (error) {
-      // No later sync can tell whether these lines are on the disk, and writing them once more would
-      // double them if they are.
+      // No later sync can find out whether these lines are on the disk. If they are, writing them
+      // again would double them.
       if (isDoubtful(error)) post.failure = error
       throw failureOf(error, post.of)
     }
   }
 }
 
-/** An event whose text can't be read, or that whoever posts it may not append. */
+/** An event whose text can't be read, or that the client may not append. */
 class RefusedEvent extends Error {}
 
 /** @throws RefusedEvent for a price or an exchange rate, which change what requests cost. */
@@ -210,7 +216,7 @@ function checkIsOfRequest({ type }: JournalEvent): void {
   )
 }
 
-/** What `append` takes for a posted event, which it checks. */
+/** Makes the input for `append` from a posted event. The journal checks it when it encodes it. */
 function eventOf(posted: PostedEvent, correlationId: string): EventInput {
   if ('problem' in posted) throw new RefusedEvent(posted.problem)
   const members = posted.members as Partial<Record<string, unknown>>
@@ -223,7 +229,7 @@ function eventOf(posted: PostedEvent, correlationId: string): EventInput {
   return (needsId ? { ...members, correlation_id: correlationId } : members) as unknown as EventInput
 }
 
-/** Warns once of each member that no event has: most are names of an API, or mistyped. */
+/** Warns once about each member that no event has: most come from an API, or are mistyped. */
 function warningsOf(encoded: readonly EncodedEvent[]): EventFault[] {
   const warnings = new Map<string, EventFault>()
   for (const [index, { event, unknown }] of encoded.entries()) {

@@ -4,19 +4,19 @@ import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { cutLongNames } from '../../events/long-names.js'
 import { maskSecrets } from '../../events/redact.js'
 
-/** The largest body that is read, in bytes. An event takes a few hundred, and at most 1 MiB. */
+/** The largest body that is read. An event takes a few hundred bytes, and at most 1 MiB. */
 export const MAX_BODY_BYTES = 4 * MAX_LINE_BYTES
 
-/** The most events that one POST may have: they are checked and written without a pause. */
+/** How many events one POST may have: they are checked and written without a pause. */
 export const MAX_EVENTS = 10_000
 
-/** How the events of a body are written: one JSON text, or a JSON text a line. */
+/** How the events of a body are written: as one JSON text, or as one JSON text per line. */
 export type BodyForm = 'json' | 'ndjson'
 
-/** One event of a body, which nobody has checked yet; or why it can't be read. */
+/** One event of a body, which isn't checked yet; or why it can't be read. */
 export type PostedEvent = { members: unknown } | { problem: string }
 
-/** A body that isn't one of events, or has too many. Nothing was written. */
+/** A body that doesn't hold events, or holds too many. Nothing was written. */
 export class BodyError extends Error {
   override readonly name = 'BodyError'
   /** Whether the body is too large rather than wrong. */

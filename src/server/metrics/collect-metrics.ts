@@ -15,13 +15,13 @@ import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/segment-queries.js'
 import { isRetired } from '../health/fleet-health.js'
 import type { QueryProcessData } from '../pool/query-task.js'
-import type { FileFigures, JournalFigures, MetricsInput, SharedFigures } from './metrics.js'
+import type { FileFigures, JournalFigures, MetricsInput, SharedFigures } from './render-metrics.js'
 
-/** The database is the one which the connection has open. */
+/** The `database` must be the one that the connection has open. */
 export interface MetricsOptions extends QueryProcessData {
   /**
-   * How many combinations of model, provider and policy have a series of their own: those that came
-   * first. After a change of the limit the sums of `other` begin again.
+   * How many combinations of model, provider and policy have a series of their own: those that were
+   * seen first. If the limit is changed, the sums of `other` begin anew.
    *
    * @default 200
    */
@@ -29,12 +29,12 @@ export interface MetricsOptions extends QueryProcessData {
 }
 
 const SERIES_LIMIT = 200
-/** The same for a database that many journals share: each of them has series of its own. */
+/** The limit for a database that many journals share: each journal has series of its own. */
 const SHARED_SERIES_LIMIT = 1000
 
 /**
- * Reads what the page of metrics shows. All of it is in the database or beside it, so every process
- * gives the same figures, and none begins at zero when a process starts.
+ * Reads what the page of metrics shows. Everything is read from the database and the files next to
+ * it, so every process gives the same figures, and none begins at zero when a process starts.
  *
  * @throws DatabaseError if the database can't be read. A journal that can't be read is a figure,
  *   not an error.
@@ -60,9 +60,9 @@ function readShared(opened: QueryDatabase, schema: string): SharedFigures {
   const counts = journalCounts(opened)
   const now = Date.now()
   const journals = sharedJournals(opened, schema).map((found) => {
-    // An alert about a host that was taken away would never end.
-    const unlooked = { projector_running: null, lag_seconds: null }
-    const journal = isRetired(found, now) ? { ...found, ...unlooked } : found
+    // Alerts about a host that was taken away would never end.
+    const unknown = { projector_running: null, lag_seconds: null }
+    const journal = isRetired(found, now) ? { ...found, ...unknown } : found
     const { events = 0, late = 0, unchecked = 0, held = 0 } = counts.get(journal.journal_id) ?? {}
     return { ...journal, events, late, unchecked, held }
   })
@@ -115,7 +115,7 @@ async function readJournal(journal: string, databasePath: string): Promise<Journ
   }
 }
 
-/** SQLite keeps the -wal beside the file that a symlink leads to. */
+/** Resolves symlinks: SQLite keeps the -wal next to the file itself. */
 function realPath(databasePath: string): string {
   try {
     return realpathSync(databasePath)
@@ -126,7 +126,9 @@ function realPath(databasePath: string): string {
   }
 }
 
-/** Uses stat alone: closing a file of SQLite would drop the locks that this process has on it. */
+/**
+ * Uses `stat` only: opening and closing the file would drop the locks that this process has on it.
+ */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -2,14 +2,14 @@
 export type Labels = Readonly<Record<string, string>>
 
 export interface Sample {
-  /** What a histogram's samples have after the family's name. @default none */
+  /** The suffix of the family's name, for samples of a histogram. @default none */
   suffix?: '_bucket' | '_sum' | '_count'
   labels?: Labels
-  /** Text is written as it is: an exact decimal where a number would lose digits. */
+  /** A text is written as it is: an exact decimal, if a number would lose digits. */
   value: number | bigint | string
 }
 
-/** All samples of one name. */
+/** All samples with one name. */
 export interface MetricFamily {
   name: string
   type: 'counter' | 'gauge' | 'histogram'
@@ -52,7 +52,7 @@ function formatValue(value: number | bigint | string): string {
   return value === Number.POSITIVE_INFINITY ? '+Inf' : String(value)
 }
 
-/** Integer units as an exact decimal number of the base unit: 1500n with 3 digits is 1.5. */
+/** Formats integer units as an exact decimal of the base unit: 1500n with 3 digits is `1.5`. */
 export function exactDecimal(units: bigint, digits: number): string {
   const sign = units < 0n ? '-' : ''
   const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0')

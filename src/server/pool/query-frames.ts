@@ -12,7 +12,7 @@ export function frame(kind: number, body: Buffer): Buffer {
   return Buffer.concat([header, body])
 }
 
-/** Takes apart what a pipe delivers into the messages that were framed. */
+/** Divides the bytes from a pipe into the messages that were framed. */
 export class FrameReader {
   readonly #onMessage: (kind: number, body: Buffer) => void
   #chunks: Buffer[] = []
@@ -29,7 +29,7 @@ export class FrameReader {
       if (this.#first.length < HEADER_BYTES) this.#join()
       const end = HEADER_BYTES + this.#first.readUInt32LE(0)
       if (this.#waitingBytes < end) return
-      // Pieces are joined only once the message is whole: a long one comes in hundreds of them.
+      // Chunks are joined only once the message is complete: a long one has hundreds of them.
       this.#join()
       const whole = this.#first
       this.#waitingBytes -= end

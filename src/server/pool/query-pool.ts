@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { WhenLeft } from '../http/bounds.js'
+import type { OnDisconnect } from '../http/bounds.js'
 import {
   badRequest,
   HttpError,
@@ -16,7 +16,7 @@ import type { QueryName, QueryProcessData, QueryRefusal, QueryTask } from './que
 /** A question is heavy if its last run took longer than this, or if it has never run. */
 const HEAVY_MS = 50
 
-/** Questions whose work is bounded by themselves, or that say at once when it isn't. */
+/** Questions that never take long, or that report at once if they would. */
 const ALWAYS_LIGHT: ReadonlySet<QueryName> = new Set(['getRequest', 'newRequests', 'health', 'metrics'])
 
 /** The longest rest between two runs of a question that is asked all the time. */
@@ -26,11 +26,11 @@ const MAX_REST_MS = 25
 const MAX_WAITING = 500
 
 export interface QueryPoolOptions extends QueryProcessData {
-  /** How many questions are answered at once, in a process each. */
+  /** How many questions are answered at once, each in a process of its own. */
   processes: number
-  /** How long a question may wait, and then how long it may run. */
+  /** How long a question may wait, and also how long it may then run. */
   timeoutMs: number
-  /** Called with what the database refuses, and with bugs; the client is told less. */
+  /** Called with errors of the database, and with bugs. Clients get less detail. */
   onFailure(error: unknown): void
 }
 
@@ -38,31 +38,32 @@ export interface QueryPoolOptions extends QueryProcessData {
 interface Run {
   readonly key: string
   readonly task: QueryTask
-  /** Whether it has said that it takes long. */
+  /** Whether the question has been refused as too heavy before. */
   readonly isHeavy: boolean
-  /** JSON. */
+  /** The JSON. */
   readonly answer: Promise<Buffer>
   resolve(json: Buffer): void
   reject(error: unknown): void
-  /** Ends a wait that is too long. */
+  /** Rejects the run if it has to wait for too long. */
   timer: NodeJS.Timeout
-  /** Whether the run before it has just ended. */
+  /** Whether it rests because the previous run of the same question has just ended. */
   isResting: boolean
   /** How many clients still want the answer. */
   askers: number
 }
 
 /**
- * Answers questions in processes of their own, so that no query stalls the process that serves
- * HTTP, and each can be killed.
+ * Answers questions in separate processes, so that no query stalls the process that serves HTTP,
+ * and each query can be killed.
  *
- * A client that asks what is being answered already waits for the next run, and shares it with
- * everyone who asks before it begins. It never joins the run that is under way, which may not see
- * what was committed before the client asked. So a thousand identical questions a second cost only
- * as many runs as fit one after another, each followed by a rest as long as itself, but of at most
- * 25 ms. A run that nobody waits for any more doesn't begin.
+ * If a client asks a question that is being answered already, it waits for the next run, and shares
+ * that run with everyone who asks before it begins. It doesn't join the current run, which may not
+ * see what was committed before the client asked. So a thousand identical questions a second cost
+ * only as many runs as fit one after another, each followed by a rest as long as itself, but of at
+ * most 25 ms. A run that nobody waits for any more doesn't begin.
  *
- * Questions that were heavy when they last ran leave one process free for all others.
+ * Questions that were heavy when they last ran leave one process free for all others, if there are
+ * several.
  */
 export class QueryPool {
   readonly #options: QueryPoolOptions
@@ -70,9 +71,9 @@ export class QueryPool {
   /** Runs that haven't begun, by key, in order of arrival. */
   readonly #waiting = new Map<string, Run>()
   readonly #running = new Set<string>()
-  /** How long questions took when they last ran, by shape. */
+  /** How long questions took when they last ran, by their shape. */
   readonly #durationsMs = new Map<string, number>()
-  /** Processes that answer a heavy question, or aren't up again after one. */
+  /** Processes that are answering a heavy question, or haven't restarted after one. */
   readonly #heavyProcesses = new Set<QueryProcess>()
   #runs = 0
   #hasAnswered = false
@@ -88,7 +89,9 @@ export class QueryPool {
     )
   }
 
-  /** Resolves once every process is up; until then questions wait. Rejects if one can't start. */
+  /**
+   * Resolves once every process has started; until then questions wait. Rejects if one can't start.
+   */
   async ready(): Promise<void> {
     await Promise.all(this.#processes.map(({ ready }) => ready))
   }
@@ -99,44 +102,45 @@ export class QueryPool {
   }
 
   /**
-   * When a question first found that the database's server is away, as a timestamp; null while it
-   * answers.
+   * The timestamp at which a question first found that the database server doesn't answer; null
+   * while it answers.
    */
   get awaySince(): string | null {
     return this.#awaySince
   }
 
-  /** Answers as {@link answer} does, with text. */
-  async ask(task: QueryTask, whenLeft?: WhenLeft): Promise<string> {
-    return (await this.answer(task, whenLeft)).toString()
+  /** Answers like {@link answer}, but with a string. */
+  async ask(task: QueryTask, onDisconnect?: OnDisconnect): Promise<string> {
+    return (await this.answer(task, onDisconnect)).toString()
   }
 
   /**
-   * Answers with JSON that was read after the call.
+   * Answers with JSON. The database is read after the call, never before it.
    *
-   * @param whenLeft tells when the client no longer waits: a run that nobody waits for isn't begun.
+   * @param onDisconnect calls back when the client stops waiting. A run for which no client waits
+   *   isn't begun.
    * @throws HttpError 400 and 404 for what the query refuses, 503 if it takes too long or the
    *   database can't be read.
    */
-  async answer(task: QueryTask, whenLeft?: WhenLeft): Promise<Buffer> {
-    return await this.#join(JSON.stringify(task), task, false, whenLeft)
+  async answer(task: QueryTask, onDisconnect?: OnDisconnect): Promise<Buffer> {
+    return await this.#join(JSON.stringify(task), task, false, onDisconnect)
   }
 
-  async #join(key: string, task: QueryTask, isHeavy: boolean, whenLeft?: WhenLeft): Promise<Buffer> {
+  async #join(key: string, task: QueryTask, isHeavy: boolean, onDisconnect?: OnDisconnect): Promise<Buffer> {
     if (this.#isClosed) throw unavailable('the server is stopping')
     const run = this.#waiting.get(key) ?? this.#enqueue(key, task, isHeavy)
     run.askers++
-    whenLeft?.(() => this.#leave(run))
+    onDisconnect?.(() => this.#leave(run))
     this.#startWaiting()
     try {
       return await run.answer
     } catch (error) {
-      if (!(error instanceof IsHeavy)) throw error
-      return await this.#join(`heavy ${key}`, task, true, whenLeft)
+      if (!(error instanceof HeavyQuestionError)) throw error
+      return await this.#join(`heavy ${key}`, task, true, onDisconnect)
     }
   }
 
-  /** Ends what runs; clients that wait are told so. */
+  /** Ends all runs. Clients that wait get an error. */
   close(): void {
     this.#isClosed = true
     for (const run of this.#waiting.values()) this.#drop(run, unavailable('the server is stopping'))
@@ -168,9 +172,9 @@ export class QueryPool {
 
   #leave(run: Run): void {
     run.askers--
-    // A run that has begun goes on: starting a new process costs as much as most runs still would.
+    // A run that has begun isn't stopped: a new process would cost as much as most runs still take.
     if (run.askers === 0 && this.#waiting.get(run.key) === run)
-      this.#drop(run, unavailable('nobody waits for it'))
+      this.#drop(run, unavailable('the client has disconnected'))
   }
 
   #startWaiting(): void {
@@ -196,15 +200,15 @@ export class QueryPool {
       const { timeoutMs } = this.#options
       const outcome = await process.run({ task, timeoutMs, mayBeHeavy: isHeavy })
       if (outcome.is === 'answer') {
-        // Only for answers: refused questions could have endlessly many shapes.
+        // Only if there is an answer: refused questions could have any number of shapes.
         this.#durationsMs.set(shapeOf(task), performance.now() - startedAt)
         this.#hasAnswered = true
         this.#awaySince = null
         run.resolve(outcome.json)
       } else run.reject(this.#refusal(outcome))
     } catch (error) {
-      // The process was killed. Until another is up it counts as heavy, so that one stays free for
-      // light questions.
+      // The process was killed. Until it has restarted it counts as heavy, so that another one
+      // stays free for light questions.
       this.#heavyProcesses.add(process)
       run.reject(this.#asHttpError(error))
     } finally {
@@ -243,15 +247,15 @@ export class QueryPool {
       case 'timedOut':
         return timedOut(this.#options.timeoutMs)
       case 'heavy':
-        return new IsHeavy()
+        return new HeavyQuestionError()
       case 'unavailable':
-        // That the server waits for a database has been logged already.
+        // At its start, the server has already logged that it waits for a database.
         if (outcome.code !== 'DATABASE_MISSING' || this.#hasAnswered) {
           this.#options.onFailure(new Error(outcome.message))
         }
         if (outcome.code === 'DATABASE_MISSING') return unavailable(NO_DATABASE)
         if (outcome.code === 'SCHEMA_MISSING') {
-          // The server says so: it isn't away.
+          // The database server has said so itself, so it does answer.
           this.#awaySince = null
           return unavailable(NO_TABLES)
         }
@@ -270,23 +274,28 @@ export class QueryPool {
     if (error instanceof HttpError) return error
     if (this.#isClosed) return unavailable('the server is stopping')
     this.#options.onFailure(error)
-    return unavailable('the query was ended, as when it needs too much memory; ask with limit= or a filter')
+    return unavailable(
+      'the query was ended, probably because it needed too much memory; ask with limit= or a filter',
+    )
   }
 }
 
-/** A question turned out to be heavy that must not be; it is asked once more as one that may. */
-class IsHeavy extends Error {}
+/**
+ * A question turned out to be heavy, but was run as a light one: it is asked again as a heavy one.
+ */
+class HeavyQuestionError extends Error {}
 
 /**
- * Options whose values come from short lists: only those count, which bounds the number of shapes.
+ * The options whose values are part of a shape. They have few values each, which limits the number
+ * of shapes.
  */
-const TELLING = new Set(['groupBy', 'range', 'by', 'bucket', 'dimension'])
+const OPTIONS_IN_SHAPE = new Set(['groupBy', 'range', 'by', 'bucket', 'dimension'])
 
-/** A key that questions of similar cost share: the same parameters, with few of their values. */
+/** Returns a key that questions of similar cost share: the names of parameters, and few values. */
 function shapeOf({ query, options, window }: QueryTask): string {
   const given = Object.entries({ ...options, ...window }).filter(([, value]) => value !== undefined)
   const parts = given.map(([name, value]) =>
-    TELLING.has(name) ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name,
+    OPTIONS_IN_SHAPE.has(name) ? `${name}=${String(value).replace(/^label:.*/s, 'label')}` : name,
   )
   return [query, ...parts].join(' ')
 }

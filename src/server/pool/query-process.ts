@@ -12,20 +12,20 @@ import type { QueryMessage, QueryOutcome, QueryProcessData } from './query-task.
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/pool/query-worker.js'
 
-/** How much the objects of one answer may take up. Beyond that only the query's process ends. */
+/** How much memory the objects of one answer may take. With more, only the query's process ends. */
 const MAX_HEAP_MB = 512
 
-/** Queries that watch the time end a little late; what hasn't ended after this is killed. */
+/** Queries check the time and end a little late. After this much more time, they are killed. */
 const GRACE_MS = 250
 
-/** How long to wait before a process that didn't come up is tried again. */
+/** How long to wait before starting a process again that couldn't start. */
 const RETRY_MS = 1000
 
 const KEPT_ERROR_CHARACTERS = 4000
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** Processes that are killed when this one ends, in whatever way. */
+/** The processes to kill when this one exits. */
 const children = new Set<Child>()
 const killAll = () => {
   for (const child of children) child.kill('SIGKILL')
@@ -37,16 +37,16 @@ interface Running {
 }
 
 /**
- * A process that answers one question at a time, and is killed when that takes too long.
+ * A process that answers one question at a time, and is killed if that takes too long.
  *
- * A thread couldn't be killed: nothing interrupts SQLite in the middle of a step. And one that ran
- * out of memory in native code would take the whole process with it.
+ * A thread couldn't be killed, because nothing interrupts SQLite in the middle of a step. And a
+ * thread that ran out of memory in native code would end the whole process.
  */
 export class QueryProcess {
   readonly #worker = requirePackageFile(WORKER_FILE)
   readonly #data: QueryProcessData
   readonly #onFree: (freed: QueryProcess) => void
-  /** Resolves once it is up for the first time; rejects with what it said if it can't start. */
+  /** Resolves once it has started for the first time; rejects with its output if it can't start. */
   readonly ready: Promise<void>
   #settleReady: { resolve(): void; reject(error: Error): void } | null = null
   #child: Child | null = null
@@ -55,19 +55,19 @@ export class QueryProcess {
   #isUp = false
   #isClosed = false
 
-  /** @param onFree called whenever it can take a question: once up, and after each question. */
+  /** @param onFree called whenever it can take a question: when it has started, and after each one. */
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject }
     })
-    // Perhaps nobody waits for it.
+    // Without this, a rejection would end the process if nobody awaits the promise.
     this.ready.catch(() => {})
     this.#start()
   }
 
-  /** A server that says nothing any more is noticed, and told to the client, a little later. */
+  /** With PostgreSQL, it takes longer to notice that its server has stopped answering. */
   get #graceMs(): number {
     return isPostgresAddress(this.#data.database) ? GRACE_MS + ANSWER_MARGIN_MS : GRACE_MS
   }
@@ -79,8 +79,8 @@ export class QueryProcess {
   /**
    * Answers a question. May be called only while it isn't busy.
    *
-   * @throws HttpError 503 when the time is over.
-   * @throws Error when the process ends, such as for lack of memory.
+   * @throws HttpError 503 if it takes too long.
+   * @throws Error if the process ends, for example for lack of memory.
    */
   async run(message: QueryMessage): Promise<QueryOutcome> {
     let isOverdue = false
@@ -100,20 +100,20 @@ export class QueryProcess {
     }
   }
 
-  /** Kills the process, with the question that it runs. */
+  /** Kills the process, and the question that it is answering. */
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#retry)
     const child = this.#child
     child?.kill('SIGKILL')
-    // Not left to `#end`: this process may end before it hears that the other one has.
+    // `#end` would do this too, but this process may exit before it is called.
     if (child?.pid !== undefined) discardCopiesOf(child.pid)
   }
 
   #start(): void {
     const { database, schema, journal } = this.#data
-    // Without the options that this process was started with: a debugger's port, say, serves one
-    // process.
+    // Node's options of this process aren't passed on: only one process can have, for example, the
+    // port of a debugger.
     const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, schema, journal]
     let child: Child
     try {
@@ -123,7 +123,7 @@ export class QueryProcess {
       return
     }
     this.#child = child
-    // Without free descriptors there is no process: no pipes, and no 'close'.
+    // If there are no free descriptors, no process is started, and 'close' is never emitted.
     child.on('error', (error) => this.#end(child, String(error)))
     if (child.pid === undefined) return
     if (children.size === 0) process.on('exit', killAll)
@@ -134,7 +134,7 @@ export class QueryProcess {
     })
     const reader = new FrameReader((kind, body) => this.#hear(kind, body))
     child.stdout.on('data', (chunk: Buffer) => reader.read(chunk))
-    // It has ended; 'close' follows.
+    // The process has ended: 'close' follows.
     child.stdin.on('error', () => {})
     child.on('close', (code, signal) => this.#end(child, `${signal ?? `exit ${code}`} ${said}`.trim()))
   }
@@ -151,7 +151,7 @@ export class QueryProcess {
     this.#onFree(this)
   }
 
-  /** Replaces a process that has ended, or couldn't start. */
+  /** Handles the end of a process, or that it couldn't start, and starts another one. */
   #end(child: Child | null, reason: string): void {
     if (child !== null && children.delete(child) && children.size === 0) process.off('exit', killAll)
     if (this.#child !== child) return

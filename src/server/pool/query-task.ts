@@ -2,7 +2,7 @@ import type { WindowParameters } from '../../queries/index.js'
 import type { PostgresErrorCode } from '../../store/postgres/connection/errors.js'
 import type { DatabaseErrorCode } from '../../store/sqlite/connection/errors.js'
 
-/** What a process that answers questions is given when it starts. */
+/** The data that a process that answers questions gets when it starts. */
 export interface QueryProcessData {
   /** A path or an address. */
   database: string
@@ -28,22 +28,24 @@ export interface QueryTask {
   query: QueryName
   /** The options of the query function of that name. */
   options: object
-  /** Resolved when the query begins, so that `until` isn't before any request in the answer. */
+  /** The window. Its end is resolved when the query begins, so that no request is after `until`. */
   window?: WindowParameters | undefined
-  /** Sentences about the question, which its answer gets as a member if there are any. */
+  /** Warnings about the question. If there are any, they become a member of the answer. */
   warnings?: string[] | undefined
 }
 
-/** A question as a process gets it. */
+/** A question, as it is sent to a process. */
 export interface QueryMessage {
   task: QueryTask
   /** How long it may run. */
   timeoutMs: number
-  /** Whether it may take that long. If it may not but would, the outcome is `heavy`, at once. */
+  /** Whether it may take that long. If not, but it would, the outcome is `heavy`, at once. */
   mayBeHeavy: boolean
 }
 
-/** The outcome of a question without an answer. Errors that a client can act on travel as data. */
+/**
+ * The outcome of a question without an answer. Errors that a client can act on are sent as data.
+ */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
   | { is: 'unavailable'; message: string; code: DatabaseErrorCode | PostgresErrorCode }

@@ -20,9 +20,9 @@ import {
 } from '../../queries/index.js'
 import { timedOut } from '../../queries/window/deadline.js'
 import { asStoreError } from '../../store/open-store.js'
-import { measureHealth } from '../health/health-report.js'
+import { measureHealth } from '../health/measure-health.js'
 import { collectMetrics } from '../metrics/collect-metrics.js'
-import { renderMetrics } from '../metrics/metrics.js'
+import { renderMetrics } from '../metrics/render-metrics.js'
 import { FrameReader, frame, MESSAGE } from './query-frames.js'
 import type { QueryMessage, QueryName, QueryOutcome } from './query-task.js'
 import { readConnection } from './read-connection.js'
@@ -31,10 +31,10 @@ import { readConnection } from './read-connection.js'
 const [database, schema, journal] = process.argv.slice(2) as [string, string, string]
 const connection = readConnection(database, schema)
 
-/** The serving process would hold a longer answer once for each client that reads it slowly. */
+/** A longer answer would take too much memory in the serving process, while clients read it. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
-// The serving process has checked the options against the schemas of the routes.
+// The serving process has checked the options with the schemas of the routes.
 const QUERIES: Record<QueryName, (database: QueryDatabase, message: QueryMessage) => unknown> = {
   stats: (database, { task }) => stats(database, task.options as StatsOptions),
   series: (database, { task }) => series(database, task.options as SeriesOptions),
@@ -72,12 +72,12 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
       return { is: 'refused', isUnknownName, message: failure.message }
     }
     if (failure instanceof PostgresError) {
-      // It connects again by itself.
+      // The connection connects again by itself.
       return { is: 'unavailable', message: failure.message, code: failure.code }
     }
     if (failure instanceof DatabaseError) {
       connection.close()
-      // Tables that somebody has changed won't be better at another time.
+      // If somebody has changed the tables, trying again later won't help.
       const isTransient = failure.code !== 'SCHEMA_CHANGED'
       return isTransient
         ? { is: 'unavailable', message: failure.message, code: failure.code }
@@ -92,7 +92,7 @@ async function ask(message: QueryMessage): Promise<unknown> {
   const ask = QUERIES[task.query]
   const deadline = performance.now() + timeoutMs
   const database = connection.get()
-  // Before it connects again, which takes a while if the server says nothing.
+  // Set before the connection connects again, which takes a while if the server doesn't answer.
   database.setDeadline?.(deadline, timedOut)
   if (task.window === undefined) return await ask(database, message)
   const window = resolveWindow(task.window, Date.now())
@@ -111,20 +111,20 @@ const reader = new FrameReader((_kind, question) => {
   })
 })
 
-// Terminals and supervisors signal every process of a group. This one serves until its parent has
-// no more questions.
+// Terminals and supervisors signal every process of a group. This one keeps running until its
+// parent closes its input.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 try {
-  // When memory runs out, the kernel is to kill a question rather than the projector.
+  // If memory runs out, the kernel should kill a question rather than the projector.
   writeFileSync('/proc/self/oom_score_adj', '500')
 } catch {
-  // Not Linux, or a sandbox: it takes its chance like every other process.
+  // Outside Linux, or in a sandbox, the kernel may kill any process.
 }
 try {
-  // Copies a database on a read-only mount now: that may take longer than a question may.
+  // A database on a read-only mount is copied now, because copying may take longer than a question.
   connection.get()
 } catch {
-  // Clients are told when they ask.
+  // Clients get the error when they ask.
 }
 process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
 process.stdin.on('end', () => process.exit())

@@ -9,10 +9,10 @@ import {
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount-copy.js'
 
-/** Each combination of filters has SQL of its own: only the statements used last are kept. */
+/** How many statements are kept, since each combination of filters has SQL of its own. */
 const KEPT_STATEMENTS = 200
 
-/** A connection that only reads, and is opened when it is first used. */
+/** A read-only connection, which is opened when it is first used. */
 export interface ReadConnection {
   /** @throws DatabaseError or PostgresError as `openDatabaseReadOnly` does. */
   get(): QueryDatabase
@@ -46,7 +46,7 @@ class ServerConnection implements ReadConnection {
   }
 }
 
-/** A connection to the file at a path: if that is replaced, the new one is opened. */
+/** A connection to the file at a path. If the file is replaced, the new one is opened. */
 class FileConnection implements ReadConnection {
   readonly #databasePath: string
   #open: { database: Database; file: FileIdentity | null } | null = null
@@ -62,8 +62,8 @@ class FileConnection implements ReadConnection {
     if (this.#open !== null && isCurrent) return this.#open.database
     this.close()
     const database = openDatabaseReadOnly(this.#databasePath)
-    // Of before the file was opened: should it have been replaced since, the next question opens it
-    // once more.
+    // The identity is from before the file was opened: if the file was replaced in between, the
+    // next question opens it again.
     this.#open = { database, file }
     keepStatements(database)
     return database
@@ -75,21 +75,21 @@ class FileConnection implements ReadConnection {
   }
 }
 
-/** Makes `prepare` give the same statement again: query functions prepare each time they ask. */
+/** Makes `prepare` return the same statement again, since query functions prepare at each call. */
 function keepStatements(database: Database): void {
   const kept = new Map<string, Statement>()
   const prepare = database.prepare.bind(database)
   const prepareOnce = (sql: string): Statement => {
     const statement = kept.get(sql) ?? prepare(sql)
-    // A map keeps its order: what was used last is behind everything else.
+    // A map keeps the order of insertion: the statement used last becomes the last entry.
     kept.delete(sql)
-    // Someone is still reading the rows of a busy one.
+    // The rows of a busy statement are still being read.
     if (statement.busy) return prepare(sql)
     kept.set(sql, statement)
     const [oldest] = kept.keys()
     if (kept.size > KEPT_STATEMENTS && oldest !== undefined) kept.delete(oldest)
-    // Its last user may have asked for single values. `raw` and `safeIntegers` stay as they were
-    // set: each SQL text is always asked in the same one of these modes.
+    // The statement's last user may have set `pluck`. The modes `raw` and `safeIntegers` stay as
+    // they are: all users of an SQL text set the same ones.
     return statement.reader ? statement.pluck(false) : statement
   }
   database.prepare = prepareOnce as Database['prepare']

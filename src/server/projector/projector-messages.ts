@@ -1,13 +1,13 @@
 import type { ProjectorOptions } from '../../projection/index.js'
 
-/** The options of `startProjector` that a projector's thread is given when it starts. */
+/** The options of `startProjector` that a projector's thread gets when it starts. */
 export type ProjectorThreadData = Pick<ProjectorOptions, 'journal' | 'database' | 'schema' | 'rollupLabels'>
 
 /** A message from a projector's thread. Any message to it asks it to stop. */
 export type MessageFromProjector =
   | { is: 'started' }
   | { is: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; fields: object; message: string }
-  /** `reason` is null once it goes on. */
+  /** The projector waits for `reason`; null once it continues. */
   | { is: 'waiting'; reason: SentError | null }
   | { is: 'failed'; error: SentError }
 
@@ -26,14 +26,14 @@ export function sentError(error: unknown): SentError {
   return { name, message, stack, code: typeof code === 'string' ? code : undefined }
 }
 
-/** The error as it was thrown, as far as names and texts go. */
+/** Restores an error with its name, code and texts, but not its class. */
 export function receivedError({ name, message, stack, code }: SentError): Error {
   const error = Object.assign(new Error(message), { name }, code === undefined ? {} : { code })
   if (stack !== undefined) error.stack = stack
   return error
 }
 
-/** The fields of a log line as a message carries them. */
+/** Prepares the fields of a log line for a message. */
 export function sentFields(fields: object): object {
   const entries = Object.entries(fields)
   return Object.fromEntries(

@@ -7,13 +7,18 @@ import { type MessageFromProjector, type ProjectorThreadData, receivedError } fr
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/projector/projector-worker.js'
 
-/** A projector in a thread of its own: one transaction of a catch-up can block it for a second. */
+/**
+ * A projector in a thread of its own, since one transaction of a catch-up may block it for a
+ * second.
+ */
 export class ProjectorThread {
-  /** Resolves once it has been stopped; rejects with the reason if it had to stop by itself. */
+  /**
+   * Resolves once the projector has been stopped; rejects with the reason if it stopped by itself.
+   */
   readonly finished: Promise<void>
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
-  /** The first error: it is the reason for any that follow. */
+  /** The first error, which is the cause of any that follow. */
   #failure: Error | null = null
   #waitingFor: Error | null = null
   #isStopping = false
@@ -23,8 +28,8 @@ export class ProjectorThread {
     this.#logger = logger
     this.#worker = new Worker(requirePackageFile(WORKER_FILE), { workerData: data })
     this.#worker.on('message', (message: MessageFromProjector) => this.#hear(message))
-    // What the projector throws arrives as a message, and it has logged it: this is a bug, or
-    // memory ran out.
+    // An error that the projector throws arrives as a message, and is logged by the projector. This
+    // is a bug, or memory has run out.
     this.#worker.on('error', (error) => {
       logger.error({ err: error }, 'Projector stopped: its thread failed')
       this.#failure ??= error
@@ -32,19 +37,19 @@ export class ProjectorThread {
     this.finished = new Promise((resolve, reject) => {
       this.#worker.on('exit', () => {
         this.#hasExited = true
-        if (!this.#isStopping) this.#failure ??= new Error('its thread ended')
+        if (!this.#isStopping) this.#failure ??= new Error("the projector's thread has ended")
         if (this.#failure === null) resolve()
         else reject(this.#failure)
       })
     })
-    // Perhaps nobody waits for it.
+    // Without this, a rejection would end the process if nobody awaits the promise.
     this.finished.catch(() => {})
   }
 
   /**
-   * Starts one, and resolves once it is at work.
+   * Starts a projector, and resolves once it is running.
    *
-   * @throws what `startProjector` throws, by name, code and message.
+   * @throws errors with the name, code and message of those that `startProjector` throws.
    */
   static async start(data: ProjectorThreadData, logger: ProjectorLogger): Promise<ProjectorThread> {
     const thread = new ProjectorThread(data, logger)
@@ -58,17 +63,19 @@ export class ProjectorThread {
     return thread
   }
 
-  /** Why it ended by itself, as a code: the message has paths. Null while it runs. */
+  /**
+   * The code of the error that ended the projector; null while it runs. Its message may have paths.
+   */
   get failureCode(): string | null {
     return codeOf(this.#failure)
   }
 
-  /** Why it makes no progress for now, as a code too; null while it does. */
+  /** The code of the error because of which it makes no progress for now; null while it does. */
   get waitingCode(): string | null {
     return codeOf(this.#waitingFor)
   }
 
-  /** Stops it once its transaction is finished. */
+  /** Stops the projector once its transaction is finished. */
   async stop(): Promise<void> {
     this.#isStopping = true
     if (this.#hasExited) return

@@ -1,28 +1,35 @@
 import type { ServerResponse } from 'node:http'
 import type { NewRequests, RequestFilter, TailPosition } from '../../queries/index.js'
 
-/** How many bytes may wait for a slow reader before it gets no more for a while. */
+/** How many bytes may wait for a slow client before nothing more is sent to it for a while. */
 const MAX_WAITING_BYTES = 64 * 1024
 
-/** How many entries a client may be sent in a row without reaching the newest; then it skips. */
+/** After this many entries in a row without reaching the newest, a client skips to the newest. */
 const MAX_BEHIND = 10_000
 
-/** How long a header with the last event's id may be: about 1,000 journals. */
+/**
+ * How long the id of an event may be, since it has to fit into a header. That is about 1,000
+ * journals.
+ */
 const MAX_ID_CHARACTERS = 8000
 
-/** How far a client has been told. */
+/** What a client has received so far. */
 export interface StreamCursor {
   afterId: TailPosition
-  /** The streams whose ends it is to be told; null if it resumes, and which aren't known. */
+  /**
+   * The streams whose ends the client waits for; null if it resumes, so that they aren't known yet.
+   */
   openIds: readonly number[] | null
   /** The first timestamp of these streams, as far as it is known. */
   openFrom?: string | undefined
 }
 
-/** One open stream. While its socket is full nothing is asked for it, so that nothing piles up. */
+/**
+ * One open stream. While its socket is full, no question is asked for it, so that nothing piles up.
+ */
 export class StreamClient {
   readonly filter: RequestFilter
-  /** The same for equal filters. */
+  /** A key that equal filters share. */
   readonly filterKey: string
   cursor: StreamCursor
   readonly #response: ServerResponse
@@ -31,7 +38,7 @@ export class StreamClient {
 
   constructor(response: ServerResponse, filter: RequestFilter, cursor: StreamCursor) {
     this.#response = response
-    // The client has gone; 'close' follows.
+    // The client has disconnected: 'close' follows.
     response.on('error', () => {})
     this.filter = filter
     this.filterKey = JSON.stringify(filter)
@@ -46,22 +53,22 @@ export class StreamClient {
     return isFull
   }
 
-  /** For how long it hasn't read. */
+  /** For how long the client hasn't read, while too much waits. */
   get fullForMs(): number {
     return this.isFull && this.#fullSince !== null ? performance.now() - this.#fullSince : 0
   }
 
-  /** Whether it has been behind for so long that it must skip to the newest. */
+  /** Whether the client has been behind for so long that it must skip to the newest. */
   get isLagging(): boolean {
     return this.#sentInARow >= MAX_BEHIND
   }
 
   send(text: string | Buffer): void {
-    // An answer may come after the server has ended the stream.
+    // The database may answer after the server has ended the stream.
     if (!this.#response.writableEnded) this.#response.write(text)
   }
 
-  /** @param text the entries as events: the same bytes for every client that gets them. */
+  /** @param text the entries as events, which all clients with the same question share. */
   advance(text: Buffer, { data, last_id, open_ids, open_from, has_more, has_gap }: NewRequests): void {
     if (has_gap) this.send(laggedEvent(this.cursor.afterId, this.cursor.afterId))
     if (text.length > 0) this.send(text)
@@ -69,14 +76,14 @@ export class StreamClient {
     this.#sentInARow = has_more ? this.#sentInARow + data.length : 0
   }
 
-  /** Goes on after an id, and tells the client what was left out. */
+  /** Continues after an id, and tells the client that entries were left out. */
   skipTo(afterId: TailPosition): void {
     this.send(laggedEvent(this.cursor.afterId, afterId))
     this.cursor = { afterId, openIds: [] }
     this.#sentInARow = 0
   }
 
-  /** Keeps the connection, and what a client would resume from, up to date. */
+  /** Keeps the connection alive, and updates the id from which the client would resume. */
   beat(): void {
     if (!this.isFull) this.send(`: heartbeat\nid: ${eventId(this.cursor.afterId)}\n\n`)
   }
@@ -91,22 +98,22 @@ export class StreamClient {
 }
 
 /**
- * Entries as events. JSON has no line breaks, so each entry is one line of data. Completed entries
- * come first: a client that resumes from an id is told only what was completed after it.
+ * Formats entries as events. JSON has no line breaks, so each entry is one line of data. Completed
+ * entries come first: a client that resumes from an id gets only what was completed after it.
  */
 export function requestEvents({ data, positions, completed }: NewRequests): Buffer {
   const requests = data.map((entry, index) => {
     const id = eventId(positions?.[index] ?? entry.id)
     return `event: request\nid: ${id}\ndata: ${JSON.stringify(entry)}\n\n`
   })
-  // These have no id: a client would resume from an older one.
+  // These events have no id, because a client would resume from an id that is too old.
   const changes = completed.map((entry) => `event: completed\ndata: ${JSON.stringify(entry)}\n\n`)
   return Buffer.from([...changes, ...requests].join(''))
 }
 
 /**
- * What a client sends back to resume after an event. One that no request could carry is left empty:
- * then the client begins anew.
+ * Returns the id of an event, which a client sends back to resume. If it is too long for a header,
+ * it is left empty, so that the client begins anew.
  */
 function eventId(position: TailPosition): TailPosition {
   return String(position).length > MAX_ID_CHARACTERS ? '' : position

@@ -5,17 +5,21 @@ import { unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
 import { requestEvents, StreamClient, type StreamCursor } from './stream-client.js'
 
-/** How long to wait between two questions for new requests, while anyone listens. */
+/** How long to wait between two questions for new requests, while there are clients. */
 const POLL_MS = 250
 const RETRY_MS = 1000
 const HEARTBEAT_MS = 15_000
-/** A client that reads nothing for this long is gone. */
+/** A client that reads nothing for this long is disconnected. */
 const MAX_FULL_MS = 60_000
-/** The most entries in one answer. */
+/** How many entries an answer may have. */
 const BATCH = 100
-/** The characters after which an answer takes no further entry: they wait beyond a full socket. */
+/**
+ * After this many characters an answer takes no further entry: a slow client's entries wait here.
+ */
 const BATCH_CHARACTERS = 256 * 1024
-/** How many questions are asked together: even with entries of a MiB each they fit one answer. */
+/**
+ * How many questions are asked together. Even if each entry has a MiB, the answers fit into one.
+ */
 const QUESTIONS = 8
 
 /** All open streams. Clients with the same filter share one question to the database. */
@@ -36,8 +40,8 @@ export class StreamHub {
   }
 
   /**
-   * Begins a stream after an id that the client has seen, or with what comes from now on. Gives a
-   * function that takes the client's response.
+   * Prepares a stream that begins after an id that the client has seen, or with requests that are
+   * added from now on. Returns a function that starts it, given the client's response.
    *
    * @throws HttpError 404 for an unknown model or provider, 503 if too many are open.
    */
@@ -75,15 +79,15 @@ export class StreamHub {
     newest: StreamCursor,
   ): void {
     if (this.#isClosed) response.end()
-    // A client that left while its stream was opened: 'close' has been emitted already.
+    // If the client left while its stream was opened, 'close' has been emitted already.
     if (this.#isClosed || response.destroyed) return
     const cursor = lastEventId === null ? newest : { afterId: lastEventId, openIds: null }
     const client = new StreamClient(response, filter, cursor)
     this.#clients.add(client)
     response.on('close', () => this.#remove(client))
     client.send(`retry: ${RETRY_MS}\n\n`)
-    // The id is from another database: what the client would wait for may never come.
-    // A position in PostgreSQL is looked at with the question.
+    // An id greater than any is from another database: the client might wait forever. With
+    // PostgreSQL, the question itself checks the position.
     if (typeof cursor.afterId === 'number' && cursor.afterId > Number(newest.afterId)) {
       client.skipTo(newest.afterId)
     }
@@ -130,7 +134,7 @@ export class StreamHub {
         }
       }
     } catch {
-      // The pool has logged it; the streams go on when the database does.
+      // The pool has logged it. The streams continue once the database answers again.
       delayMs = RETRY_MS
     }
     this.#isAsking = false
@@ -152,12 +156,15 @@ export class StreamHub {
   }
 }
 
-/** Groups clients that wait for the same: one that resumes is alone until it has caught up. */
+/**
+ * Groups clients that need the same answer. A client that resumes isn't grouped with others, until
+ * it has caught up.
+ */
 function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
   const groups = new Map<string, StreamClient[]>()
   for (const client of clients) {
     const { afterId, openIds } = client.cursor
-    const key = `${afterId} ${openIds === null ? 'resumes' : 'goes on'} ${client.filterKey}`
+    const key = `${afterId} ${openIds === null ? 'resumes' : 'continues'} ${client.filterKey}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [client])
     else group.push(client)
@@ -167,7 +174,7 @@ function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
 
 function questionOf(clients: readonly StreamClient[]): NewRequestsOptions {
   const [{ filter }] = clients as [StreamClient]
-  // A client that came later knows fewer of the streams that haven't ended.
+  // Clients that came later wait for the ends of fewer streams: the longest list serves all.
   const { afterId, openIds, openFrom } = clients
     .map(({ cursor }) => cursor)
     .reduce((longest, cursor) =>

@@ -61,7 +61,8 @@ function render(routes: Route[]): string {
   // OpenAPI has no parameters whose names are patterns.
   const label: Parameter = {
     name: 'label:<name>',
-    description: 'Only requests with exactly this label, as in label:team=search; several must all hold.',
+    description:
+      'Only requests with exactly this label, such as label:team=search. With several of these filters, all of them must match.',
     schema: { type: 'string' },
   }
   const sections = routes.map(({ title, summary, description, parameters, statuses }) => {

@@ -178,12 +178,12 @@ test('unknown parameters of questions are refused with the nearest name, except 
       '/v1/series?bucket=hour&errorStatus=4xx',
       "Unknown parameter 'errorStatus'. Did you mean 'error_status'?",
     ],
-    ['/v1/stream?rnge=last_1h', "Unknown parameter 'rnge'. /openapi.json lists those that are known"],
+    ['/v1/stream?rnge=last_1h', "Unknown parameter 'rnge'. /openapi.json lists the known ones"],
     ['/v1/stream?Lable:team=x', "Unknown parameter 'Lable:team'. Did you mean 'label:<name>'?"],
     ['/v1/series?tz=Europe/Berlin', "Unknown parameter 'tz'. Did you mean 'timezone'?"],
     ['/v1/names?limt=1', "Unknown parameter 'limt'. Did you mean 'limit'?"],
-    ['/v1/names?=1', "Unknown parameter ''. /openapi.json lists those that are known"],
-    ['/v1/requests/1?details=true', "Unknown parameter 'details'. None is known here"],
+    ['/v1/names?=1', "Unknown parameter ''. /openapi.json lists the known ones"],
+    ['/v1/requests/1?details=true', "Unknown parameter 'details'. This route has no parameters"],
   ] as const) {
     const { status, body } = await server.get(path)
     expect([status, body.error.message]).toEqual([400, `Invalid request: ${message}`])

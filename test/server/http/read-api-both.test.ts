@@ -91,7 +91,7 @@ describe.each(ROUTES)('%s', (route) => {
       "The parameter 'modle' isn't known and was ignored. Did you mean 'model'?",
       "The parameter 'Min-Latency' isn't known and was ignored. Did you mean 'min_latency'?",
       "The parameter 'labels:team' isn't known and was ignored. Did you mean 'label:<name>'?",
-      "The parameter '_' isn't known and was ignored. /openapi.json lists those that are known",
+      "The parameter '_' isn't known and was ignored. /openapi.json lists the known ones",
     ])
     const known = await server.get(`${route}?${window}`)
     expect(JSON.stringify(rest)).toBe(known.text)

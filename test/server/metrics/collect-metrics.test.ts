@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { openJournal } from '../../../src/index.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { collectMetrics } from '../../../src/server/metrics/collect-metrics.js'
-import { renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { renderMetrics } from '../../../src/server/metrics/render-metrics.js'
 import { openDatabase, openDatabaseReadOnly } from '../../../src/store/sqlite/connection/database.js'
 import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { Child } from '../../store/sqlite/support.js'
@@ -172,7 +172,7 @@ test('any process gives the same page, also from an input that went through stru
   await projectOnce(workspace)
   const script = `
     import { collectMetrics } from ${builtModule('server/metrics/collect-metrics')}
-    import { renderMetrics } from ${builtModule('server/metrics/metrics')}
+    import { renderMetrics } from ${builtModule('server/metrics/render-metrics')}
     import { openDatabaseReadOnly } from ${builtModule('store/sqlite/connection/database')}
     const database = openDatabaseReadOnly(${JSON.stringify(database)})
     const options = ${JSON.stringify({ journal, database: database, schema: 'none' })}

@@ -1,6 +1,6 @@
 import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounter } from '../../../src/queries/sums/counters.js'
-import type { FileFigures, MetricsInput } from '../../../src/server/metrics/metrics.js'
+import type { FileFigures, MetricsInput } from '../../../src/server/metrics/render-metrics.js'
 
 /** A combination with these counts, and zero for all others. */
 export function counter(fields: Partial<RequestCounter> = {}): RequestCounter {

@@ -1,5 +1,5 @@
 import { collectMetrics } from '../../../src/server/metrics/collect-metrics.js'
-import { renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { renderMetrics } from '../../../src/server/metrics/render-metrics.js'
 import { openDatabaseReadOnly } from '../../../src/store/sqlite/connection/database.js'
 import { type Page, parseExposition } from './exposition-parser.js'
 

@@ -212,17 +212,17 @@ describe('a query that nobody waits for any more', () => {
     await withSlowRow(place, STEPS)
     const pool = openPool(place, { processes: 1 })
     const leavers: (() => void)[] = []
-    const whenLeft = (callback: () => void) => leavers.push(callback)
+    const onDisconnect = (callback: () => void) => leavers.push(callback)
     const running = pool.ask(SLOW_QUERY)
     const abandoned = [1, 2, 3].map((page) =>
-      pool.ask({ ...SLOW_QUERY, options: { ...SLOW_QUERY.options, page } }, whenLeft),
+      pool.ask({ ...SLOW_QUERY, options: { ...SLOW_QUERY.options, page } }, onDisconnect),
     )
-    const half = pool.ask(STATS, whenLeft)
+    const half = pool.ask(STATS, onDisconnect)
     const whole = pool.ask(STATS)
     const outcomes = Promise.allSettled(abandoned)
     for (const leave of leavers) leave()
     for (const outcome of await outcomes) {
-      expect(outcome).toMatchObject({ reason: { message: expect.stringContaining('nobody waits for it') } })
+      expect(outcome).toMatchObject({ reason: { message: expect.stringContaining('the client has disconnected') } })
     }
     await running
     expect(await total(whole)).toBe(1)

@@ -71,7 +71,7 @@ export async function askTime() {
 /**
  * Asks `GET /healthz`, whose body says how things stand, whatever its status.
  *
- * @returns {Promise<Partial<import('../../health/health.js').HealthReport>>}
+ * @returns {Promise<Partial<import('../../health/health-report.js').HealthReport>>}
  * @throws {ApiError} unreachable; refused if the answer is that of somebody else, such as a proxy
  */
 export async function askHealth() {

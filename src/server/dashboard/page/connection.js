@@ -143,7 +143,7 @@ export class Connection {
     }
   }
 
-  /** @param {Partial<import('../../health/health.js').HealthReport>} health */
+  /** @param {Partial<import('../../health/health-report.js').HealthReport>} health */
   async #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
     // The first steps say what is missing already.
     if (!byId('welcome', HTMLElement).hidden) return this.#hide('lag')

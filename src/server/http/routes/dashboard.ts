@@ -13,14 +13,14 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** The page is served as it was written, but for comments: nothing is built. */
+/** The page is served as it was written, except for comments: there is no build step. */
 const PAGE_FILE = 'src/server/dashboard/index.html'
 const UPLOT_FILES = ['uPlot.iife.min.js', 'uPlot.min.css']
 
-/** Brotli's best: each file is compressed once. */
+/** Brotli's highest quality: each file is compressed only once. */
 const QUALITY = 11
 
-/** Serves the dashboard: its page at `/`, and what it loads below `/assets/`. */
+/** Serves the dashboard: its page at `/`, and the files that it loads below `/assets/`. */
 export function addDashboardRoutes(app: App): void {
   for (const [path, asset] of loadAssets()) {
     app.get(path, { schema: { hide: true } }, async ({ headers }, reply) => {
@@ -34,7 +34,9 @@ export function addDashboardRoutes(app: App): void {
   }
 }
 
-/** The dashboard's files by the path that they are served at: `/` and `/assets/<room>/<file>`. */
+/**
+ * Loads the dashboard's files, by the path at which they are served: `/`, `/assets/<room>/<file>`.
+ */
 export function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>()
   const add = (path: string, file: string) => {
@@ -47,15 +49,15 @@ export function loadAssets(): Map<string, Asset> {
   for (const name of readdirSync(dashboard, { encoding: 'utf8', recursive: true })) {
     add(name === 'index.html' ? '/' : `/assets/${name.replaceAll(sep, '/')}`, join(dashboard, name))
   }
-  // uPlot's package exports no path to the folder; its main module is beside the files.
+  // uPlot's package doesn't export the folder, but its main module is in the same folder.
   const uplot = dirname(createRequire(requirePackageFile('package.json')).resolve('uplot'))
   for (const name of UPLOT_FILES) add(`/assets/uplot/${name}`, join(uplot, name))
   return assets
 }
 
 /**
- * Takes comments out that have lines of their own, a third of what a browser would be sent. Their
- * line ends stay, so that an error in the browser names the line of the file.
+ * Removes comments that have lines of their own: they are a third of what would be sent. The line
+ * breaks stay, so that an error in the browser names the right line of the file.
  */
 function withoutComments(script: Buffer): Buffer {
   const text = script
@@ -76,12 +78,14 @@ export class Asset {
     this.#hash = createHash('sha256').update(content).digest('base64url').slice(0, 22)
   }
 
-  /** Each encoding has a tag of its own: it is another sequence of bytes. */
+  /**
+   * Returns the tag for an encoding: each is another sequence of bytes, and needs a tag of its own.
+   */
   etag(encoding: Encoding): string {
     return `"${this.#hash}-${encoding}"`
   }
 
-  /** Compressed when it is first asked for. */
+  /** Returns the file in an encoding. It is compressed when that is first asked for. */
   async encoded(encoding: Encoding): Promise<Buffer> {
     return await compress(encoding, this.#content, QUALITY)
   }

@@ -8,8 +8,8 @@ import { NoQuery } from './parameters.js'
 import { ErrorAnswer, EventsAnswer, EventsErrorAnswer } from './responses.js'
 
 /**
- * The content types of a body. None of them is one that a page of another origin may send without
- * asking first, so a browser never posts events for one.
+ * The content types of a body. A page of another origin may send none of them without a preflight
+ * request, which is refused, so a browser never posts events for such a page.
  */
 const FORMS: Readonly<Record<string, BodyForm>> = {
   'application/json': 'json',
@@ -18,7 +18,7 @@ const FORMS: Readonly<Record<string, BodyForm>> = {
   'application/jsonl': 'ndjson',
 }
 
-/** The most bytes of bodies that are being read or written at once. */
+/** How many bytes of bodies may be in memory at once. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
 
 /** An idempotency-key: 1 to 128 visible ASCII characters. */
@@ -34,16 +34,19 @@ export function addEventsRoute(app: App, ingest: Ingest): void {
   const held = new HeldBodies(MAX_HELD_BYTES)
   const schema = {
     summary:
-      'Appends events to the journal of this host, all of them or none; they are durable before the answer',
+      'Appends events to the journal of this host, all of them or none, and answers once they are durable',
     consumes: Object.keys(FORMS),
     headers: Type.Object({
       'idempotency-key': Type.Optional(
-        Type.String({ description: 'Under a key of the last day, the same body is written once.' }),
+        Type.String({
+          description: 'A body that is sent again with the same key, within a day, is written only once.',
+        }),
       ),
     }),
     querystring: NoQuery,
     body: Type.Unknown({
-      description: 'One event, an array of events, or an event a line; event.schema.json describes an event.',
+      description:
+        'One event, an array of events, or one event per line; event.schema.json describes an event.',
     }),
     response: {
       200: EventsAnswer,

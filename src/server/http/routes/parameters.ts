@@ -18,44 +18,50 @@ const filledText = (description: string) => Type.Optional(Type.String({ descript
 const count = (minimum: number, maximum: number, description: string, others: { default?: number } = {}) =>
   Type.Optional(Type.Integer({ minimum, maximum, ...others, description }))
 
-// Texts that the queries themselves check are plain strings here: their errors come after those of
-// the query string, in an order of their own.
+// A parameter that the query functions check themselves is a plain string here. Its errors are
+// reported after those of the query string, in the order that the contract prescribes.
 
 const WINDOW = {
   since: text('Start, inclusive: RFC 3339 with seconds and an offset. Overrides `range`.'),
   range: text(
-    `Start before now: ${Object.keys(RANGES).join(', ')}; or a day or month of \`timezone\`: ${CALENDAR_RANGES.join(', ')}, or one by its date, as 2026-10 or 2026-10-31. The default is last_7d.`,
+    `How long before now the window starts: ${Object.keys(RANGES).join(', ')}; or a day or month of \`timezone\`: ${CALENDAR_RANGES.join(', ')}, or a date such as 2026-10-31, 2026-10 or 2026. The default is last_7d.`,
   ),
   until: text('End, inclusive: RFC 3339 with seconds and an offset. The default is now.'),
   timezone: text(
-    'A zone of the IANA database, such as Europe/Berlin: days, hours and months are those of its clocks. The default is UTC.',
+    'The zone of days, hours and months, by its name in the IANA database, such as Europe/Berlin. The default is UTC.',
   ),
-  before: text('End, exclusive, instead of `until`: windows that follow one another have each request once.'),
+  before: text(
+    'End, exclusive, instead of `until`: consecutive windows then count each request exactly once.',
+  ),
 }
 
 const NAMES = {
-  model: text('The whole name, in any ASCII case. A model that no request ever had is 404.'),
-  provider: text('The whole name, in any ASCII case. A provider that no request ever had is 404.'),
+  model: text('The whole name, in any ASCII case. If no request ever had it, the answer is 404.'),
+  provider: text('The whole name, in any ASCII case. If no request ever had it, the answer is 404.'),
 }
 
 const FILTERS = {
-  policy: filledText('The whole name, exactly.'),
-  without_provider: flag('Only requests that have no provider. Together with `provider` it is 400.'),
-  without_policy: flag('Only requests that have no policy. Together with `policy` it is 400.'),
+  policy: filledText('The whole name, case-sensitive.'),
+  without_provider: flag('Only requests without a provider. Together with `provider`, the answer is 400.'),
+  without_policy: flag('Only requests without a policy. Together with `policy`, the answer is 400.'),
   without_label: filledText(
-    'Only requests without a label of this name. Together with `label:<name>` it is 400.',
+    'Only requests without a label of this name. Together with a filter on the same label, the answer is 400.',
   ),
   journal: filledText(
-    'Only requests of one journal: its id, or the name of its host. An unknown one is 404.',
+    'Only requests of one journal: its id, or the name of its host. If it is unknown, the answer is 404.',
   ),
-  correlation_id: filledText('Exactly.'),
-  success: flag('Only requests that succeeded, or that failed.'),
-  streaming: flag('Only streams, or none.'),
-  open: flag('Only streams of the last hour whose end is not known, or all others.'),
-  unfinished: flag('Only streams from before the last hour whose end is not known, or all others.'),
+  correlation_id: filledText('The whole id, case-sensitive.'),
+  success: flag('true: only requests that succeeded; false: only requests that failed.'),
+  streaming: flag('true: only streams; false: only requests that are not streams.'),
+  open: flag(
+    'true: only streams that began within the last hour and whose end is not known; false: all other requests.',
+  ),
+  unfinished: flag(
+    'true: only streams that began before the last hour and whose end is not known; false: all other requests.',
+  ),
   ...valueParameters(),
   currency: text(
-    'sats or usd: the currency of the answer and of `min_cost`. The default is the one in which the window has known costs; sats if it has both.',
+    'sats or usd: the currency of the answer and of `min_cost`. The default is the one in which the window has known costs; sats if it has costs in both.',
   ),
 }
 
@@ -70,26 +76,24 @@ function valueParameters() {
 /** The parameters of `/healthz`. */
 export const HealthQuery = Type.Object({
   live: text(
-    'Only whether this process serves, whatever journal, database and projector do; `false` is the same as leaving it out.',
+    'Reports only whether this process can answer, whatever the state of journal, database and projector; `false` is the same as leaving it out.',
   ),
 })
 
 const UNKNOWN = {
   unknown: flag(
-    'Adds how many requests have no known cost (and failed), or unknown tokens, are retries or inconsistent, how many streams are open or unfinished, costs in dollars, parts of the tokens, and which currencies the window has costs in.',
+    'Adds the numbers of requests without a known cost (and of those that failed), of requests with unknown tokens, of retries, of inconsistent requests, and of open and unfinished streams; also costs in dollars, parts of the tokens, and the currencies in which the window has costs.',
   ),
 }
 
 const LABELS = { patternProperties: { [`^${LABEL_PREFIX}.`]: Type.String({ minLength: 1 }) } }
 const STRICT = { additionalProperties: false }
 
-/** A query string that may have label filters; parameters are checked in this order. */
+/** A query string that may have label filters. Its parameters are checked in this order. */
 const query = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, { ...LABELS, ...STRICT })
 
-/**
- * The same, with unknown parameters, which are ignored with a warning: the contract wants it so.
- */
+/** The same, but unknown parameters are ignored with a warning, as the contract requires. */
 const lenientQuery = <Properties extends TProperties>(properties: Properties) =>
   Type.Object(properties, LABELS)
 
@@ -98,17 +102,17 @@ export const StatsQuery = lenientQuery({
   ...UNKNOWN,
   ...FILTERS,
   unpriced: text(
-    `true adds the number of requests whose cost is unknown to each counts section; a currency, or both: only requests ${VALUE_FILTERS.unpricedIn.about}.`,
+    `true adds to each counts section how many requests have no known cost; sats, usd or both: only requests ${VALUE_FILTERS.unpricedIn.about}.`,
   ),
   ...WINDOW,
   ...NAMES,
   group_by: text(
-    'Adds a section for each group: model, tier, provider, policy, service_tier, error_status, journal, hour, day, label:<name>.',
+    'Adds a section for each group. Requests can be grouped by model, tier, provider, policy, service_tier, error_status, journal, hour, day or label:<name>.',
   ),
   limit: count(
     1,
     20_000,
-    'The most groups, those with the most requests; the rest is one, `other`. More than 20,000 are refused.',
+    'How many groups to list: those with the most requests. All others are added up as `other`. Without it, an answer with more than 20,000 groups is refused.',
   ),
 })
 
@@ -118,19 +122,21 @@ export const SeriesQuery = query({
   ...WINDOW,
   ...NAMES,
   by: text(
-    'Whose costs are told apart: model, provider, policy, tier, service_tier, error_status, journal or label:<name>. The default is model.',
+    'What costs are grouped by: model, provider, policy, tier, service_tier, error_status, journal or label:<name>. The default is model.',
   ),
   bucket: text('minute, hour or day. The default depends on the length of the window.'),
   limit: count(
     1,
     100,
-    'The most names, those with the most requests; the rest is `other`. The default is the 8 with the largest costs or refunds.',
+    'How many names to list: those with the most requests. All others are added up as `other`. By default, the 8 names with the largest costs or refunds are listed.',
   ),
 })
 
 export const RequestsQuery = lenientQuery({
-  page: count(0, MAX_UINT32, 'From 1; 0 is 1.', { default: 1 }),
-  per_page: count(0, MAX_UINT32, 'Cut to 1..100.', { default: 20 }),
+  page: count(0, MAX_UINT32, 'The number of the page, from 1; 0 counts as 1.', { default: 1 }),
+  per_page: count(0, MAX_UINT32, 'How many requests a page has, 1 to 100; more count as 100, and 0 as 1.', {
+    default: 20,
+  }),
   details: flag('Adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry.'),
   ...FILTERS,
   ...WINDOW,
@@ -138,13 +144,13 @@ export const RequestsQuery = lenientQuery({
   sort: text('timestamp, cost_sats or latency_ms; with `currency` also cost_usd. The default is timestamp.'),
   order: text('asc or desc, in any case. The default is desc.'),
   cursor: filledText(
-    'Pages by key, in constant time: `start`, then the `next_cursor` of each answer. Without `page` and totals.',
+    'Pages by key, in constant time: `start` for the first page, then the `next_cursor` of the previous answer. Such answers have no `page` and no totals.',
   ),
 })
 
 export const NamesQuery = Type.Object(
   {
-    limit: count(1, 100, 'The most names.', { default: 20 }),
+    limit: count(1, 100, 'How many names to list.', { default: 20 }),
     dimension: text('model, provider, policy, journal or label:<name>. The default is model.'),
     prefix: text('The beginning of the names, in any ASCII case.'),
   },
@@ -161,7 +167,7 @@ export const StreamQuery = query({
   ...NAMES,
 })
 
-/** The same over a database that many journals share. */
+/** The same for a database that many journals share. */
 export const SharedStreamQuery = query({
   last_event_id: filledText('Begins after the event with this id; the Last-Event-ID header overrides it.'),
   ...FILTERS,
@@ -173,10 +179,10 @@ export const NoQuery = Type.Object({}, STRICT)
 
 export const RequestParams = Type.Object({ id: Type.String({ description: "The request's id." }) })
 
-/** The filters that the decoded query strings above share. */
+/** The filters that the decoded query strings above have in common. */
 type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>> & { unpriced?: string | undefined }
 
-/** The filter that a query string names, labels included. */
+/** Returns the filter in a decoded query string, labels included. */
 export function filterOf(query: FilterQuery): RequestFilter {
   const { model, provider, policy, journal, correlation_id: correlationId } = query
   const { success, streaming, open, unfinished } = query

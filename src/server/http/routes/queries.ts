@@ -4,7 +4,7 @@ import type { WindowParameters } from '../../../queries/index.js'
 import type { QueryPool } from '../../pool/query-pool.js'
 import type { QueryTask } from '../../pool/query-task.js'
 import type { App } from '../app.js'
-import { HeldAnswers, whenLeft } from '../bounds.js'
+import { HeldAnswers, onDisconnect } from '../bounds.js'
 import { notFound } from '../errors.js'
 import { WARNINGS } from '../query-string.js'
 import {
@@ -30,7 +30,7 @@ const ID = /^[1-9]\d{0,15}$/
 
 const MAX_PER_PAGE = 100
 
-/** The answer to a question for a request that doesn't exist. */
+/** The answer to a question about a request that doesn't exist. */
 const NULL = Buffer.from('null')
 
 /** A route that asks the database one question. */
@@ -43,7 +43,7 @@ interface QueryRoute<Query extends TObject> {
   taskOf(query: Static<Query>): QueryTask
 }
 
-/** The most bytes of answers that clients may be reading at once. */
+/** How many bytes of answers clients may be reading at once. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
 
 /** Adds the routes that answer questions to the database. */
@@ -58,7 +58,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     app.get(path, { schema }, async ({ query: asked }, reply) => {
       const { warnings } = asked as { [WARNINGS]?: string[] }
       const task = { ...taskOf(asked as Static<Query>), warnings }
-      return sendJson(reply, await pool.answer(task, whenLeft(reply)))
+      return sendJson(reply, await pool.answer(task, onDisconnect(reply)))
     })
   }
 
@@ -69,7 +69,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     answer: StatsAnswer,
     taskOf: (query) => {
       const { group_by: groupBy, timezone, limit, percentiles, unpriced: asked, unknown } = query
-      // Here it has asked for counts since before it was a filter too.
+      // In this route, true and false ask for counts. Other values are a filter, as elsewhere.
       const isFilter = asked !== 'true' && asked !== 'false'
       const filter = filterOf({ ...query, unpriced: isFilter ? asked : undefined })
       const options = {
@@ -87,7 +87,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
 
   add({
     path: '/v1/series',
-    summary: 'A window in minutes, hours or days, for charts',
+    summary: 'The requests of each minute, hour or day of a window, for charts',
     query: SeriesQuery,
     answer: SeriesAnswer,
     taskOf: (query) => {
@@ -119,21 +119,22 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
 
   add({
     path: '/v1/names',
-    summary: 'Names that begin with a prefix, those with the most requests first: for a type-ahead',
+    summary:
+      'Names that begin with a prefix, those with the most requests first, for a field that completes names',
     query: NamesQuery,
     answer: NamesAnswer,
     taskOf: ({ dimension, prefix, limit }) => ({ query: 'listNames', options: { dimension, prefix, limit } }),
   })
 
   const schema = {
-    summary: 'One request with all that is known about it, its line in the journal included',
+    summary: 'One request with all that is known about it, including its lines in the journal',
     params: RequestParams,
     querystring: NoQuery,
     response: { 200: RequestAnswer, default: ErrorAnswer },
   }
   app.get('/v1/requests/:id', { schema }, async ({ params: { id } }, reply) => {
     const task: QueryTask = { query: 'getRequest', options: { id: Number(id) } }
-    const json = ID.test(id) ? await pool.answer(task, whenLeft(reply)) : NULL
+    const json = ID.test(id) ? await pool.answer(task, onDisconnect(reply)) : NULL
     if (json.equals(NULL)) throw notFound(`Request '${id}' not found`)
     return sendJson(reply, json)
   })
@@ -143,7 +144,9 @@ function windowOf({ since, range, until, before, timezone }: WindowParameters): 
   return { since, range, until, before, timezone }
 }
 
-/** Takes the two orders in any case; the query refuses anything else as it was written. */
+/**
+ * Converts `asc` and `desc` to lower case. The query refuses anything else, quoting it as written.
+ */
 function orderOf(text: string | undefined): string | undefined {
   return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
 }

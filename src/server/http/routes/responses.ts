@@ -1,7 +1,7 @@
 import { Type } from '../typebox.js'
 
-// The form of the answers, for /openapi.json. These schemas document; the queries' types make the
-// answers.
+// The schemas of the answers, for /openapi.json. They only document: nothing checks answers against
+// them while the server runs.
 
 const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
@@ -55,10 +55,14 @@ const time = Type.String({ format: 'date-time' })
 const WINDOW = { since: time, until: time, before: Type.Optional(time) }
 const currencies = {
   currency: Type.Optional(
-    Type.String({ description: 'The one to show; only with currency=, unknown=true or details=true.' }),
+    Type.String({
+      description: 'The currency to show; only with currency=, unknown=true or details=true.',
+    }),
   ),
   currencies: Type.Optional(
-    Type.Array(Type.String(), { description: 'Those in which the window has known costs, satoshis first.' }),
+    Type.Array(Type.String(), {
+      description: 'The currencies in which the window has known costs, satoshis first.',
+    }),
   ),
 }
 const timezone = Type.Optional(Type.String({ description: 'Only if it was asked for.' }))
@@ -68,7 +72,7 @@ const warnings = Type.Optional(
 )
 
 const unknown_group = Type.Optional(
-  Type.String({ description: 'The name under which requests without a name stand, if there are some.' }),
+  Type.String({ description: 'What the group of requests without a name is called, if there is one.' }),
 )
 
 export const StatsAnswer = Type.Object({
@@ -162,7 +166,7 @@ export const RequestsAnswer = Type.Object({
   data: Type.Array(
     Type.Object(
       { ...ENTRY, ...Type.Partial(Type.Object(DETAILS)).properties },
-      { description: 'The last five only with details=true.' },
+      { description: 'The last five members are present only with details=true.' },
     ),
   ),
   page: Type.Optional(Type.Integer()),
@@ -180,7 +184,9 @@ export const NamesAnswer = Type.Object({
   names: Type.Array(
     Type.Object({
       name: Type.String(),
-      requests: Type.Integer({ description: 'In the newest days; the names are sorted by it.' }),
+      requests: Type.Integer({
+        description: 'How many requests had it on the newest days. Names are sorted by this.',
+      }),
     }),
   ),
   has_more: Type.Boolean(),
@@ -206,12 +212,15 @@ const Price = Type.Object(
     segment: Type.String(),
     byte_offset: Type.Integer(),
   },
-  { description: 'The price that the costs were computed with, and where its event stands.' },
+  { description: 'The price that the costs were computed with, and the place of its event.' },
 )
 
 const CostPart = Type.Object(
   { part: Type.String(), tokens: Type.Integer(), per_million: decimal, cost: decimal },
-  { description: 'Tokens that are priced alike; those without a price of their own count for the whole.' },
+  {
+    description:
+      'Tokens with the same price. Those of a part without a price of its own are counted under the whole.',
+  },
 )
 
 const Rate = Type.Object(
@@ -222,7 +231,7 @@ const Rate = Type.Object(
     segment: Type.String(),
     byte_offset: Type.Integer(),
   },
-  { description: 'The exchange rate that one cost follows from the other by, and where its event stands.' },
+  { description: 'The exchange rate between the two costs, and the place of its event.' },
 )
 
 const Unpriced = Type.Object(
@@ -257,12 +266,18 @@ export const RequestAnswer = Type.Object({
   provider_cost_sats: Nullable(Type.Number()),
   provider_cost_usd: Nullable(Type.Number()),
   cost_source: Nullable(Type.String({ description: 'logged, provider or price_book' })),
-  cost_currency: Nullable(Type.String({ description: 'The currency of the source’s figure; null: both.' })),
+  cost_currency: Nullable(
+    Type.String({
+      description: 'The currency of the source’s figure; null if it has both, or no cost is known.',
+    }),
+  ),
   price: Nullable(Price),
   cost_parts: Nullable(Type.Array(CostPart)),
   exchange_rate: Nullable(Rate),
   unpriced: Nullable(Unpriced),
-  journal: Type.Optional(Type.String({ description: 'Its host, or its id; only over PostgreSQL.' })),
+  journal: Type.Optional(
+    Type.String({ description: 'The name of the journal’s host, or its id; only with PostgreSQL.' }),
+  ),
   place: Place,
   completed_place: Place,
   line: Line,
@@ -273,7 +288,7 @@ export const HealthAnswer = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('failing')]),
   problems: Type.Array(Type.String()),
   away_since: Type.Optional(
-    Type.String({ description: 'Only while PostgreSQL is away: since when, as far as is known here.' }),
+    Type.String({ description: 'Only while PostgreSQL doesn’t answer: when this server first noticed.' }),
   ),
   projector_running: Type.Optional(Nullable(Type.Boolean())),
   lag_seconds: percentile,
@@ -281,9 +296,13 @@ export const HealthAnswer = Type.Object({
   rejected_lines: percentile,
   disk_free_bytes: Type.Optional(Type.Number()),
   journal_disk_free_bytes: percentile,
-  journals: Type.Optional(Type.Integer({ description: 'Only with PostgreSQL, as the next two.' })),
+  journals: Type.Optional(
+    Type.Integer({ description: 'Only with PostgreSQL, like the following two members.' }),
+  ),
   retired_journals: Type.Optional(
-    Type.Integer({ description: 'Those that were not seen for a day: they are not looked at.' }),
+    Type.Integer({
+      description: 'How many journals were not seen for a day. They don’t count as a problem.',
+    }),
   ),
   journal_states: Type.Optional(
     Type.Array(
@@ -312,7 +331,9 @@ const EventFault = Type.Object({ index: Type.Integer(), message: Type.String() }
 
 export const EventsAnswer = Type.Object({
   appended: Type.Integer({ description: 'How many events this request has appended.' }),
-  repeated: Type.Integer({ description: 'How many an earlier one with the same key had appended.' }),
+  repeated: Type.Integer({
+    description: 'How many events were appended by an earlier request with the same key.',
+  }),
   journal_id: Type.String(),
   correlation_ids: Type.Array(Nullable(Type.String()), {
     description: 'One for each event, in order; null for a price or a rate.',
@@ -320,17 +341,19 @@ export const EventsAnswer = Type.Object({
   warnings: Type.Optional(
     Type.Array(EventFault, {
       description:
-        'Members that no event has, such as mistyped ones: each once, with the first event that has it. They are kept and ignored.',
+        'Members that no event has, such as mistyped ones: each is listed once, with the first event that has it. They are kept in the journal, and ignored.',
     }),
   ),
 })
 
 export const EventsErrorAnswer = Type.Object({
   ...ERROR,
-  appended: Type.Optional(Type.Integer({ description: 'How many events, the first ones, were written.' })),
+  appended: Type.Optional(
+    Type.Integer({ description: 'How many events, counted from the first, were written.' }),
+  ),
   errors: Type.Optional(
     Type.Array(EventFault, {
-      description: 'The events that are refused, the first hundred.',
+      description: 'The first hundred of the events that were refused.',
     }),
   ),
 })

@@ -1,13 +1,13 @@
-import { firstSteps, type Started } from '../../first-steps/first-steps.js'
-import { lookForParts } from '../../first-steps/look.js'
-import type { HealthReport } from '../../health/health.js'
+import { findParts } from '../../first-steps/find-parts.js'
+import { firstSteps, type ServerStart } from '../../first-steps/first-steps.js'
+import type { HealthReport } from '../../health/health-report.js'
 import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
 import type { QueryPool } from '../../pool/query-pool.js'
 import type { App } from '../app.js'
 import { HealthQuery, NoQuery } from './parameters.js'
 import { ErrorAnswer, HealthAnswer } from './responses.js'
 
-/** The answer of any process that serves. */
+/** The answer of any process that can answer at all. */
 const LIVE: HealthReport = { status: 'ok', problems: [] }
 
 /** Adds `/healthz`, `/livez`, `/metrics`, `/openapi.json`, and the page's first steps. */
@@ -15,13 +15,13 @@ export function addServiceRoutes(
   app: App,
   pool: QueryPool,
   health: () => Promise<HealthReport>,
-  started: Started,
+  started: ServerStart,
 ): void {
   app.get(
     '/healthz',
     {
       schema: {
-        summary: 'Whether a projector runs and keeps up; asks for no token',
+        summary: 'Whether a projector runs and keeps up; needs no token',
         security: [],
         querystring: HealthQuery,
         response: { 200: HealthAnswer, 503: HealthAnswer, default: ErrorAnswer },
@@ -38,7 +38,8 @@ export function addServiceRoutes(
     '/livez',
     {
       schema: {
-        summary: 'That this process serves, whatever journal, database and projector do; asks for no token',
+        summary:
+          'Whether this process can answer, whatever the state of journal, database and projector; needs no token',
         security: [],
         response: { 200: HealthAnswer, default: ErrorAnswer },
       },
@@ -55,13 +56,13 @@ export function addServiceRoutes(
     },
   )
 
-  // For the page alone: its words and commands may change with any version.
+  // Undocumented, for the page only: its texts and commands may change with any version.
   app.get('/v1/first-steps', { schema: { hide: true, querystring: NoQuery } }, async (_request, reply) => {
     const report = await health()
-    return await reply.send(firstSteps(lookForParts(started.journal, report), started))
+    return await reply.send(firstSteps(findParts(started.journal, report), started))
   })
 
-  // Made when somebody first asks: by then every route has been added.
+  // It is made for the first client that asks: by then every route has been added.
   let openApi: string | null = null
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
     openApi ??= JSON.stringify(app.swagger())

@@ -18,12 +18,13 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
     '/v1/stream',
     {
       schema: {
-        summary: 'Requests as they are projected: server-sent events',
+        summary: 'New requests as they are projected, as server-sent events',
         description:
-          '`request` has an entry as in /v1/requests?details=true, and its id; `completed` has one that a stream_completed ' +
-          'has changed; `lagged` says that requests, or ends of streams, were left out because the client was too slow, or ' +
-          'resumes from too long ago. Over PostgreSQL the id of an event is the position in every journal, not that of a request. A client that reconnects resumes with Last-Event-ID, and is told again about ' +
-          'ends that it may have missed. A stream has no end of its own, but servers are restarted: a client that is no browser has to reconnect by itself, with the last id.',
+          'The event `request` holds an entry as in /v1/requests?details=true, and has its id. `completed` holds an entry that a ' +
+          'stream_completed has changed. `lagged` says that requests, or ends of streams, were left out because the client was too slow, or ' +
+          'resumed from too long ago. With PostgreSQL the id of an event is a position in all journals instead of a request’s id. A client that ' +
+          'reconnects resumes with Last-Event-ID, and gets the ends that it may have missed again. The server doesn’t end a stream by itself, but it ' +
+          'may be restarted: browsers then reconnect, and other clients have to do so themselves, with the last id.',
         produces: ['text/event-stream'],
         querystring: isShared ? SharedStreamQuery : StreamQuery,
         response: { 200: Type.String(), default: ErrorAnswer },
@@ -31,7 +32,7 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
     },
     async (request, reply) => {
       const { query, headers } = request
-      // A browser that reconnects sends the header, with the URL that it first asked for.
+      // A browser that reconnects sends the header, and the URL with which it began.
       const asked = isShared ? positionOf(query.last_event_id as string | undefined) : query.last_event_id
       const lastEventId = idOf(headers['last-event-id']) ?? asked ?? null
       const begin = await hub.start(filterOf(query), lastEventId)
@@ -43,8 +44,8 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
       })
       if (request.method === 'HEAD') return reply.send('')
       reply.hijack()
-      // Headers that are given to writeHead alone can't be read from the response, which would then
-      // be bounded in time as any other answer.
+      // `boundRequests` reads the content type from the response, so that it doesn't end streams.
+      // Headers that are only passed to writeHead can't be read there.
       for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '')
       reply.raw.writeHead(200)
       begin(reply.raw)

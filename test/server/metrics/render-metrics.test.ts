@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounters } from '../../../src/queries/sums/counters.js'
-import { renderMetrics } from '../../../src/server/metrics/metrics.js'
+import { renderMetrics } from '../../../src/server/metrics/render-metrics.js'
 import { parseExposition, seriesKey } from './exposition-parser.js'
 import { counter, metricsInput } from './metrics-input.js'
 import { hasPromtool, promtool } from './promtool.js'

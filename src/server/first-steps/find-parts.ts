@@ -2,28 +2,28 @@ import { JournalError } from '../../journal/errors.js'
 import { isMissing } from '../../journal/file-system.js'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments, plainSize } from '../../journal/segments.js'
-import type { HealthReport } from '../health/health.js'
+import type { HealthReport } from '../health/health-report.js'
 import { NO_DATABASE, NO_TABLES } from '../http/errors.js'
-import type { Found } from './first-steps.js'
+import type { FoundParts } from './first-steps.js'
 
 /**
- * Looks for journal, database and projector.
+ * Finds out whether journal, database and projector exist.
  *
- * @param directory the journal's.
- * @param report what `/healthz` says.
+ * @param directory the directory of the journal.
+ * @param report the report of `/healthz`.
  * @throws JournalError if the journal can't be read.
  */
-export function lookForParts(directory: string, report: HealthReport): Found {
+export function findParts(directory: string, report: HealthReport): FoundParts {
   const hasDatabase = !report.problems.some((problem) => problem === NO_DATABASE || problem === NO_TABLES)
   return {
-    journal: lookForJournal(directory),
+    journal: findJournal(directory),
     hasDatabase,
-    // A projector makes the database first of all.
+    // The first thing that a projector does is to make the database.
     isProjecting: hasDatabase ? (report.projector_running ?? null) : false,
   }
 }
 
-function lookForJournal(directory: string): Found['journal'] {
+function findJournal(directory: string): FoundParts['journal'] {
   try {
     readIdentity(directory)
   } catch (error) {

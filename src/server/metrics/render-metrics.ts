@@ -8,7 +8,7 @@ export interface MetricsInput {
   /** This program's version. */
   version: string
   requests: RequestCounters
-  /** What is kept by the file of a database, or by the journals of one in PostgreSQL. */
+  /** The figures of a database file, or of the journals that share a database in PostgreSQL. */
   projection: FileFigures | SharedFigures
 }
 
@@ -19,14 +19,14 @@ export interface SharedFigures {
   databaseBytes: number
 }
 
-/** What PostgreSQL knows of one journal. */
+/** What PostgreSQL knows about one journal. */
 export interface JournalMetrics extends SharedJournal, JournalCounts {}
 
 /** Figures of a database in a file. */
 export interface FileFigures {
   is: 'file'
   counts: {
-    /** Requests and completions; like the others this falls when segments are pruned. */
+    /** Requests and completions. Like the other counts, it decreases when segments are pruned. */
     events: number
     rejected: number
     late: number
@@ -35,7 +35,7 @@ export interface FileFigures {
   }
   /** Whether a projector, a replay or a prune holds the database. */
   isProjectorUp: boolean
-  /** Null if it can't be read, or isn't the one that was projected. */
+  /** Null if the journal can't be read, or isn't the one that was projected. */
   journal: JournalFigures | null
   databaseBytes: number
   walBytes: number
@@ -56,18 +56,18 @@ export interface JournalFigures {
 
 /** How many characters of a model's, provider's or policy's name are kept. */
 const LABEL_LENGTH = 100
-/** Stands for no provider or policy: to Prometheus an empty value is no label at all. */
+/** The label for no provider or policy: to Prometheus, an empty value is no label at all. */
 const UNKNOWN = 'unknown'
-/** Stands in every dimension for the combinations over the limit. */
+/** The label in every dimension for the combinations beyond the limit. */
 const OTHER = 'other'
 
-const PROJECTED_EVENTS = 'Requests and completions projected, of segments not pruned.'
-const REJECTED_LINES = "Lines that can't be projected, of segments not pruned."
+const PROJECTED_EVENTS = 'Requests and completions projected from segments that were not pruned.'
+const REJECTED_LINES = "Lines that can't be projected, in segments that were not pruned."
 const LATE_LINES = 'Lines added to a segment after a newer one had begun.'
 const UNCHECKED_LINES = 'Lines accepted without a checksum.'
-const HELD_COMPLETIONS = 'Completions whose request has not come.'
+const HELD_COMPLETIONS = 'Completions that wait for their request.'
 
-/** The sums of costs. */
+/** The names of the sums of costs. */
 const IN_BILLIONTHS = /_nano(sats|usd)$/
 
 const MILLI = 3
@@ -79,67 +79,67 @@ const COUNTER_METRICS = {
   failures: ['request_failures_total', 'Requests that failed, at once or when their stream ended.'],
   unpriced: [
     'unpriced_requests_total',
-    'Requests whose cost in satoshis was unknown when they were logged, as that of most streams is, or became unknown later.',
+    'Requests whose cost in satoshis was unknown when they were logged (as for most streams), or became unknown later.',
   ],
   input_tokens: ['input_tokens_total', 'Tokens of prompts.'],
   output_tokens: ['output_tokens_total', 'Tokens of answers.'],
-  cost_nanosats: ['cost_sats_total', 'Cost of requests in satoshis, as far as it is known.'],
+  cost_nanosats: ['cost_sats_total', 'Known cost of requests in satoshis.'],
   unpriced_usd: [
     'unpriced_usd_requests_total',
-    'Requests whose cost in US dollars was unknown when they were logged, as that of most streams is, or became unknown later.',
+    'Requests whose cost in US dollars was unknown when they were logged (as for most streams), or became unknown later.',
   ],
-  cost_nanousd: ['cost_usd_total', 'Cost of requests in US dollars, as far as it is known.'],
+  cost_nanousd: ['cost_usd_total', 'Known cost of requests in US dollars.'],
   cache_read_input_tokens: [
     'cache_read_input_tokens_total',
-    'Tokens of prompts that were read from a cache; input_tokens_total has them too.',
+    'Tokens of prompts that were read from a cache; input_tokens_total includes them.',
   ],
   cache_creation_input_tokens: [
     'cache_creation_input_tokens_total',
-    'Tokens of prompts that were written to a cache; input_tokens_total has them too.',
+    'Tokens of prompts that were written to a cache; input_tokens_total includes them.',
   ],
   reasoning_output_tokens: [
     'reasoning_output_tokens_total',
-    'Tokens of answers that are reasoning; output_tokens_total has them too.',
+    'Tokens of answers that are reasoning; output_tokens_total includes them.',
   ],
   corrected_failures: [
     'corrected_request_failures_total',
-    'Requests that were counted as failures, and became successes when their stream ended.',
+    'Requests that were counted as failures, but whose stream then ended successfully.',
   ],
   corrected_unpriced: [
     'corrected_unpriced_requests_total',
-    'Requests that were counted as unpriced in satoshis, and whose cost became known when their stream ended or by a price.',
+    'Requests that were counted as unpriced in satoshis, but whose cost became known when their stream ended or a price was set.',
   ],
   corrected_input_tokens: [
     'corrected_input_tokens_total',
-    'Tokens of prompts that were counted, and taken back when the stream ended.',
+    'Tokens of prompts that were counted, and subtracted when the stream ended.',
   ],
   corrected_output_tokens: [
     'corrected_output_tokens_total',
-    'Tokens of answers that were counted, and taken back when the stream ended.',
+    'Tokens of answers that were counted, and subtracted when the stream ended.',
   ],
   corrected_cost_nanosats: [
     'corrected_cost_sats_total',
-    'Cost in satoshis that was counted, and taken back when the stream ended or by a price.',
+    'Cost in satoshis that was counted, and subtracted when the stream ended or a price was set.',
   ],
   corrected_unpriced_usd: [
     'corrected_unpriced_usd_requests_total',
-    'Requests that were counted as unpriced in dollars, and whose cost became known when their stream ended or by a price.',
+    'Requests that were counted as unpriced in US dollars, but whose cost became known when their stream ended or a price was set.',
   ],
   corrected_cost_nanousd: [
     'corrected_cost_usd_total',
-    'Cost in US dollars that was counted, and taken back when the stream ended or by a price.',
+    'Cost in US dollars that was counted, and subtracted when the stream ended or a price was set.',
   ],
   corrected_cache_read_input_tokens: [
     'corrected_cache_read_input_tokens_total',
-    'Tokens read from a cache that were counted, and taken back when the stream ended.',
+    'Tokens read from a cache that were counted, and subtracted when the stream ended.',
   ],
   corrected_cache_creation_input_tokens: [
     'corrected_cache_creation_input_tokens_total',
-    'Tokens written to a cache that were counted, and taken back when the stream ended.',
+    'Tokens written to a cache that were counted, and subtracted when the stream ended.',
   ],
   corrected_reasoning_output_tokens: [
     'corrected_reasoning_output_tokens_total',
-    'Tokens of reasoning that were counted, and taken back when the stream ended.',
+    'Tokens of reasoning that were counted, and subtracted when the stream ended.',
   ],
 } satisfies Record<string, [name: string, help: string]>
 
@@ -147,7 +147,7 @@ const COUNTER_METRICS = {
 export function renderMetrics(input: MetricsInput): string {
   const families = [
     ...counterFamilies(mergeSeries(input.requests, ['model', 'provider', 'policy', 'journal'])),
-    // Not by policy: a histogram has 15 samples for each series.
+    // Without the policy: a histogram has 15 samples for each series.
     latencyFamily(mergeSeries(input.requests, ['model', 'provider', 'journal'])),
     ...gaugeFamilies(input),
   ]
@@ -160,14 +160,15 @@ interface Series {
 }
 
 /**
- * Adds up what has the same labels. Names that differ only after the cut, or a model named "other",
- * would otherwise be two samples of one series, and Prometheus would refuse the page.
+ * Adds up the series with the same labels: names that are equal once they are cut, or a model that
+ * is really called "other". Otherwise one series would have two samples, and Prometheus would
+ * refuse the page.
  */
 function mergeSeries(
   { combinations, others }: RequestCounters,
   asked: readonly ('model' | 'provider' | 'policy' | 'journal')[],
 ): Series[] {
-  // Without other journals a label would only make the page longer.
+  // If there is only one journal, a label for it would only make the page longer.
   const hasJournals = combinations.some(({ journal }) => journal !== null)
   const dimensions = hasJournals ? asked : asked.filter((name) => name !== 'journal')
   const merged = new Map<string, Series>()
@@ -250,17 +251,17 @@ function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[
   return [
     ofEach(
       'projection_lag_seconds',
-      'Age of the newest row of a journal that was not at its end with the last commit.',
+      'Age of the newest row of a journal, if the last commit did not reach the end of the journal.',
       ({ lag_seconds }) => lag_seconds,
     ),
     ofEach(
       'journal_last_seen_timestamp_seconds',
-      "When a journal's projector last committed something, or connected.",
+      "When a journal's projector last committed or connected.",
       ({ last_seen }) => (last_seen === null ? null : Date.parse(last_seen) / 1000),
     ),
     ofEach(
       'projector_up',
-      '1: a projector or a replay of the journal is connected.',
+      '1 while a projector or a replay of the journal is connected.',
       ({ projector_running }) => projector_running,
     ),
     ofEach('projected_events', PROJECTED_EVENTS, ({ events }) => events),
@@ -286,8 +287,12 @@ function fileGauges({ journal, ...input }: FileFigures): MetricFamily[] {
   const { events, rejected, late, unchecked, held } = input.counts
   return [
     ...(journal === null ? [] : journalGauges(journal)),
-    gauge('journal_readable', '0: the journal is missing, unreadable or another one.', journal !== null),
-    gauge('projector_up', '1: a projector, a replay or a prune holds the database.', isProjectorUp),
+    gauge(
+      'journal_readable',
+      '0 if the journal is missing, unreadable, or not the one that was projected.',
+      journal !== null,
+    ),
+    gauge('projector_up', '1 while a projector, a replay or a prune holds the database.', isProjectorUp),
     gauge('projected_events', PROJECTED_EVENTS, events),
     gauge('rejected_lines', REJECTED_LINES, rejected),
     gauge('late_lines', LATE_LINES, late),
@@ -300,17 +305,25 @@ function fileGauges({ journal, ...input }: FileFigures): MetricFamily[] {
 
 function journalGauges(journal: JournalFigures): MetricFamily[] {
   return [
-    gauge('projection_lag_seconds', 'How long the first line not projected has waited.', journal.lagSeconds),
+    gauge(
+      'projection_lag_seconds',
+      'How long the first line that is not projected has waited.',
+      journal.lagSeconds,
+    ),
     gauge('projection_lag_bytes', 'Bytes of the journal that are not projected.', journal.lagBytes),
     gauge('journal_bytes', 'Size of all segments, archived ones as they are compressed.', journal.bytes),
     gauge('segments', 'Segments of the journal.', journal.segments),
     gauge(
       'distrusted_segments',
-      'Segments that failed to sync and that nobody has looked into.',
+      'Segments that failed to sync and that nobody has checked since.',
       journal.distrusted,
     ),
-    gauge('journal_problems', 'Segments distrusted, truncated, gone or left by a prune.', journal.problems),
-    gauge('requests_to_reprice', 'Requests whose cost waits to be computed again.', journal.toReprice),
+    gauge(
+      'journal_problems',
+      'Segments that are distrusted, truncated, missing, or left over from a prune.',
+      journal.problems,
+    ),
+    gauge('requests_to_reprice', 'Requests whose cost has to be computed again.', journal.toReprice),
   ]
 }
 
