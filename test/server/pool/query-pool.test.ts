@@ -222,7 +222,9 @@ describe('a query that nobody waits for any more', () => {
     const outcomes = Promise.allSettled(abandoned)
     for (const leave of leavers) leave()
     for (const outcome of await outcomes) {
-      expect(outcome).toMatchObject({ reason: { message: expect.stringContaining('the client has disconnected') } })
+      expect(outcome).toMatchObject({
+        reason: { message: expect.stringContaining('the client has disconnected') },
+      })
     }
     await running
     expect(await total(whole)).toBe(1)
