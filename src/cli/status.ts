@@ -79,7 +79,9 @@ function runningText(isRunning: boolean | null): string {
 function repricing({ to_reprice, projector_running }: DatabaseStatus): string[] {
   if (to_reprice === 0) return []
   const advice = projector_running !== false ? '' : '; start `request-journal project`'
-  return [`repricing ${countText(to_reprice, 'row')} to look at: prices or exchange rates came late${advice}`]
+  return [
+    `repricing ${countText(to_reprice, 'row')} to be repriced: prices or exchange rates came late${advice}`,
+  ]
 }
 
 /** Counts repeated and ambiguous completions, if there are some; doctor says more about them. */

@@ -13,16 +13,16 @@ import { createFile } from '../journal/new-file.js'
 import { openForReading } from '../journal/read/segment-source.js'
 import { archiveFile, leavingFile, type SegmentRef } from '../journal/segments.js'
 
-/** The ending of the file that becomes the archive. */
+/** The ending of the file name under which an archive is written. */
 const TEMPORARY = '.gz.tmp'
 
 /**
- * How often a segment that late writers still add to is archived again before it is left to the
- * next run.
+ * How often a segment is archived again because late writers have added to it, before it is left to
+ * the next run.
  */
 const MAX_ROUNDS = 5
 
-/** How far a segment has come. Tests are told of each step, and end the process there. */
+/** The steps of archiving a segment. Tests get a call at each, and end the process there. */
 export type ArchiveStep = 'written' | 'compared' | 'recorded' | 'named' | 'left' | 'settled' | 'removed'
 
 export interface ArchiverOptions {
@@ -39,8 +39,8 @@ export class AlteredSegmentError extends Error {
 }
 
 /**
- * Takes one segment from plain to archived. At every instant all of its lines are in one file that
- * readers find, and the next run takes up one that was killed:
+ * Turns one plain segment into an archive. At every instant all of its lines are in one file that
+ * readers find, and the next run continues one that was killed:
  *
  * | plain | .gz.tmp | .gz | .gone | killed after | readers use | the next run |
  * |---|---|---|---|---|---|---|
@@ -51,10 +51,10 @@ export class AlteredSegmentError extends Error {
  * | no | no | yes | no | removed | .gz | nothing is left to do |
  *
  * `.gone` is the plain file itself, renamed: a writer that has it open still appends to it, and
- * what it appends is projected from there, with positions that stay valid. Writers look each second
- * whether their path is still theirs. The file goes only when none of them has added anything for
- * longer than that, and the archive holds what was added before. New writers can't come, because
- * they open no segment but the newest, and that one isn't archived.
+ * what it appends is projected from there, with positions that stay valid. Writers check each
+ * second whether their path is still theirs. The file is removed only when none of them has added
+ * anything for longer than that, and the archive holds what was added before. No new writer can
+ * join them, because writers open only the newest segment, and that one isn't archived.
  */
 export class SegmentArchiver {
   readonly #options: ArchiverOptions
@@ -67,7 +67,7 @@ export class SegmentArchiver {
    * Makes the archive and renames the plain file.
    *
    * @param size the size of the plain file, all of it projected.
-   * @throws AlteredSegmentError if the beginning isn't what was sealed; then nothing was done.
+   * @throws AlteredSegmentError if the beginning isn't what was sealed; then nothing was changed.
    */
   async begin(segment: SegmentRef, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
     const { directory, onStep } = this.#options
@@ -83,7 +83,7 @@ export class SegmentArchiver {
    * notice.
    *
    * @param known the manifest's last entry about this segment.
-   * @returns null if writers don't stop adding lines: the next run goes on.
+   * @returns null if writers don't stop adding lines: the next run continues.
    */
   async finish(
     segment: SegmentRef,
@@ -94,7 +94,8 @@ export class SegmentArchiver {
     const file = leavingFile(segment)
     let entry = known
     for (let round = 1; round <= MAX_ROUNDS; round++) {
-      // A writer that moves on does the same. Without it the last line would wait for ever.
+      // Ends an unfinished last line, as a writer that moves on does. Otherwise it would never be
+      // projected.
       endFragmentOf(nodeFileSystem, directory, { ...segment, name: file })
       const { size } = statSync(join(directory, file))
       if (entry !== null && size === entry.bytes && (await this.#isInPlace(segment, entry))) {
@@ -159,7 +160,8 @@ export class SegmentArchiver {
   }
 
   /**
-   * Whether the recorded archive has its name: a kill between the two leaves an older one, or none.
+   * Whether the recorded archive has its name: a kill after it was recorded leaves an older
+   * archive, or none.
    */
   async #isInPlace(segment: SegmentRef, entry: EntryOf<'archived'>): Promise<boolean> {
     const path = join(this.#options.directory, archiveFile(segment))
@@ -204,7 +206,7 @@ async function compress(
   }
 }
 
-/** The digest of what an archive holds, and of the file itself. */
+/** Reads an archive, and returns the digest of the lines that it holds and of the file itself. */
 async function readBack(
   path: string,
 ): Promise<SegmentDigest & { archive_bytes: number; archive_sha256: string }> {

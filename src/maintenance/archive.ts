@@ -29,8 +29,8 @@ export interface ArchiveOptions extends ReadDatabase {
    */
   dryRun?: boolean | undefined
   /**
-   * Where `ship` sends the journal: `s3://bucket/prefix`. A segment that it holds is held elsewhere,
-   * as one is that PostgreSQL holds.
+   * Where `ship` sends the journal: `s3://bucket/prefix`. Like PostgreSQL, it is a copy off this
+   * host: a segment that it holds completely may be archived.
    */
   shippedTo?: string | undefined
   /** Called before each segment. */
@@ -45,7 +45,7 @@ export interface ArchiveOptions extends ReadDatabase {
  * - `not_projected`: the database doesn't have all of it.
  * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
  * - `altered`: its beginning isn't what was sealed; see `verify`.
- * - `still_written`: a writer goes on appending to it; the next run takes it up.
+ * - `still_written`: a writer keeps appending to it; the next run continues.
  */
 export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'not_held' | 'altered' | 'still_written'
 
@@ -63,8 +63,8 @@ export interface ArchiveResult {
 type ArchivePorts = Pick<ArchiverOptions, 'noticeMs' | 'onStep'>
 
 /**
- * Compresses segments that are sealed and fully projected. It may run beside writers and a
- * projector, and can be killed at any instant: the next run takes up what was begun.
+ * Compresses segments that are sealed and fully projected. Writers and a projector may run
+ * meanwhile. It can be killed at any instant: the next run continues what was begun.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID if the manifest was changed; DatabaseError
  *   DATABASE_MISSING, or PROJECTOR_RUNNING while another archive or prune works on this journal;
@@ -74,7 +74,10 @@ export async function archive(options: ArchiveOptions): Promise<ArchiveResult> {
   return await archiveWith(options, { noticeMs: NOTICE_MS, onStep() {} })
 }
 
-/** @internal The same with another time for writers to notice, and tells a test of each step. */
+/**
+ * @internal The same with another time for writers to notice, and with a call at each step, for
+ *   tests.
+ */
 export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts): Promise<ArchiveResult> {
   const run = new ArchiveRun(options, ports)
   if (options.dryRun === true) return await run.plan()
@@ -89,8 +92,8 @@ export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts):
 }
 
 /**
- * The hash of no bytes, which every segment begins with: stands for a segment of which nothing is
- * recorded.
+ * The hash of no bytes, for a segment of which nothing is recorded: every segment begins with
+ * those.
  */
 const EMPTY_SHA256 = createHash('sha256').digest('hex')
 

@@ -8,11 +8,11 @@ import { fileBytes } from './file-bytes.js'
 export interface CsvRow {
   /** The line on which the record begins, from 1; the header is on line 1. */
   line: number
-  /** The value of a column, without spaces around it; empty: nothing was given. */
+  /** The value of a column, without spaces around it; empty if there is none. */
   get(column: string): string
   /** Why the record can't be used; only with `isLenient`. */
   problem: string | null
-  /** The record as it is in the file, its line's end included; empty without `keepsSource`. */
+  /** The text of the record in the file, including its line break; empty without `keepsSource`. */
   source: string
 }
 
@@ -20,26 +20,27 @@ export interface CsvColumns {
   /** The columns that must be there. */
   required: readonly string[]
   /**
-   * The other columns that may be there. Without it any other column may be, and is left alone.
+   * The other columns that may be there. If it isn't given, any other column may be there, and is
+   * ignored.
    */
   optional?: readonly string[] | undefined
-  /** Checks the columns of the header, beside that; its error ends the reading. */
+  /** Checks the header further. If it throws, reading ends with that error. */
   check?: ((header: readonly string[], source: string) => void) | undefined
   /**
-   * Whether a record with another number of fields than the header is given with its problem, so
-   * that the others can be used.
+   * Whether a record that has another number of fields than the header is returned with its
+   * problem, so that the others can be used.
    *
    * @default false: the file is refused
    */
   isLenient?: boolean | undefined
-  /** Whether rows tell how they are in the file. @default false */
+  /** Whether rows have their text in the file. @default false */
   keepsSource?: boolean | undefined
   /** @default 1 Mi: a record is a few numbers and names */
   maxRecordCharacters?: number | undefined
 }
 
 /**
- * Holds against a quote that is never closed, after which the rest of the file would be one field.
+ * A limit for a quote that is never closed, after which the rest of the file would be one field.
  */
 const MAX_RECORD_CHARACTERS = 1 << 20
 
@@ -47,10 +48,10 @@ const MAX_RECORD_CHARACTERS = 1 << 20
 const OTHER_SEPARATORS = { ';': 'semicolons', '\t': 'tabs', '|': 'vertical bars' }
 
 /**
- * Reads a CSV file with a header, one record after the other, so that it may be of any size. Blank
- * lines are skipped, and so is a byte order mark. The file may be compressed with gzip.
+ * Reads a CSV file with a header, one record at a time, so that it may be of any size. Blank lines
+ * are skipped, and so is a byte order mark. The file may be compressed with gzip.
  *
- * @throws InputError FILE_UNREADABLE, INVALID_CSV at the first step that finds it.
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV, when reading reaches the place.
  */
 export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerator<CsvRow, void, undefined> {
   const { parse } = await import('csv-parse')
@@ -88,7 +89,7 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
 interface ParsedRecord {
   record: string[]
   info: { lines: number }
-  /** Only if the parser is asked for it. */
+  /** Only with the parser's option `raw`. */
   raw?: string
 }
 
@@ -156,11 +157,13 @@ function quoted(names: readonly string[]): string {
 function wrongLength(record: readonly string[], expected: number): string {
   const found = `found ${record.length} fields, expected ${expected} as in the header`
   const advice =
-    record.length > expected ? '; a number with commas, or a text with one that has no quotes around it?' : ''
+    record.length > expected
+      ? '; does it have a number with commas, or a text with a comma and no quotes around it?'
+      : ''
   return `${found}${advice}`
 }
 
-/** @param start the line on which the record begins that can't be read. */
+/** @param start the line on which the unreadable record begins. */
 function asInputError(error: unknown, path: string, start: number): unknown {
   if (error instanceof InputError || !(error instanceof Error)) return error
   const { code } = error as NodeJS.ErrnoException
@@ -173,6 +176,6 @@ function asInputError(error: unknown, path: string, start: number): unknown {
   const isOpen = code === 'CSV_MAX_RECORD_SIZE' || code === 'CSV_QUOTE_NOT_CLOSED'
   if (!isOpen)
     return new InputError('INVALID_CSV', path, error.message, { line: lines ?? null, cause: error })
-  const found = 'a quote that is never closed: is the file cut, or a quote in a text not doubled?'
+  const found = 'a quote is never closed: is the file cut off, or is a quote within a text not doubled?'
   return new InputError('INVALID_CSV', path, found, { line: start, cause: error })
 }

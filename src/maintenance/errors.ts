@@ -10,8 +10,8 @@ export const INPUT_ERROR_CODES = [
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
 
 /**
- * Thrown when something that a command reads beside journal and database, such as a list of prices
- * or a bill, can't be used. It is checked whole before anything is written.
+ * Thrown when something that a command reads in addition to journal and database, such as a list of
+ * prices or a bill, can't be used. All of it is checked before anything is written.
  *
  * - `FILE_UNREADABLE`: the file can't be opened or read, or isn't UTF-8.
  * - `INVALID_CSV`: the file isn't CSV with a header and commas; a column is missing, unknown or
@@ -19,9 +19,9 @@ export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
  * - `INVALID_VALUE`: a value isn't what its column or member takes: a price, a date, a currency; or
  *   a file of JSON isn't JSON.
  * - `PACKAGE_MISSING`: an optional package isn't installed.
- * - `IMPORTED_OTHERWISE`: the file was imported with other options, so that its requests would be in
- *   the journal twice.
- * - `ROWS_REJECTED`: more than a tenth of a file's rows can't be imported.
+ * - `IMPORTED_OTHERWISE`: the file was imported with other options, so that its requests would be
+ *   in the journal twice.
+ * - `ROWS_REJECTED`: more than ten of a file's rows, and more than a tenth, can't be imported.
  */
 export class InputError extends Error {
   override readonly name = 'InputError'

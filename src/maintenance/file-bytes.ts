@@ -33,11 +33,14 @@ async function nextOf(chunks: AsyncIterator<Buffer>, path: string, isGzip: boole
   try {
     return await chunks.next()
   } catch (error) {
-    throw unreadableFile(path, error, isGzip ? "the file's gzip is damaged or cut" : "can't be read")
+    throw unreadableFile(path, error, isGzip ? "the file's gzip is damaged or cut off" : "can't be read")
   }
 }
 
-/** The first two bytes of a regular file: a pipe would lack them afterwards. */
+/**
+ * The first two bytes of a regular file; empty for a pipe, from which they would be missing
+ * afterwards.
+ */
 async function beginningOf(path: string): Promise<Buffer> {
   let file: FileHandle | null = null
   try {

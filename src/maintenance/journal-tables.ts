@@ -6,7 +6,7 @@ import { PrunedSegments } from '../store/pruned-segments.js'
 import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 import { acceptedMissing, prunedSegments } from '../store/sqlite/segment-queries.js'
 
-/** What a database knows of a journal's segments. */
+/** What a database knows about a journal's segments. */
 export interface KnownSegments {
   positions: readonly SegmentPosition[]
   pruned: PrunedSegments
@@ -14,7 +14,7 @@ export interface KnownSegments {
   accepted: ReadonlySet<string>
 }
 
-/** Without a database. */
+/** What is known without a database. */
 export const NOTHING_KNOWN: KnownSegments = {
   positions: [],
   pruned: PrunedSegments.NONE,
@@ -34,7 +34,10 @@ export class JournalTables {
   readonly number: number | null
   readonly #journalId: string
 
-  /** @param journalId the journal; a database that doesn't know it has no rows of it. */
+  /**
+   * @param journalId the id of the journal; if the database doesn't know it, there are no rows of
+   *   it.
+   */
   constructor(database: QueryDatabase, journalId: string) {
     this.database = database
     this.#journalId = journalId
@@ -46,12 +49,12 @@ export class JournalTables {
     return this.number !== UNKNOWN
   }
 
-  /** The condition of the journal's rows, where they aren't taken from `from`. */
+  /** The condition that the journal's rows meet, for questions that don't use `from`. */
   get condition(): Condition {
     return all(this.number === null ? [] : dialectOf(this.database).isOfJournal(this.number))
   }
 
-  /** Stands in a FROM for the journal's rows of a table. */
+  /** Returns the SQL for a FROM clause that reads only the journal's rows of a table. */
   from(table: string, alias = table): string {
     return this.number === null
       ? `${table} AS ${alias}`

@@ -24,10 +24,10 @@ export interface Lag {
   lag_bytes: number
   /**
    * How many seconds the first line that isn't projected has waited, to a tenth; 0 if `lag_bytes`
-   * is 0. A line that is the last of its segment came when the file last changed. Others are as old
-   * as the first timestamp from there on says, but came at the earliest when its segment's position
-   * last stood at the end or, if it never did, with the file's birth: an old event that was
-   * appended just now hasn't waited for long.
+   * is 0. If it is the last line of its segment, it was appended when the file last changed.
+   * Otherwise its age is that of the first timestamp from there on, but it was appended at the
+   * earliest when the position was last at the end of the segment or, if it never was, when the
+   * file was created: an old event that was appended just now hasn't waited for long.
    */
   lag_seconds: number
 }
@@ -42,7 +42,7 @@ export async function lagOf(directory: string, segments: readonly SegmentState[]
   }
 }
 
-/** Puts what is known of each segment together: its file, its position, and what is behind. */
+/** Joins what is known about each segment: its file, its position, and how much isn't projected. */
 export function statSegments(
   directory: string,
   listed: readonly Segment[],
@@ -58,8 +58,8 @@ export function statSegments(
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
     const position = positions.get(segment.id)
-    // The manifest doesn't know one that was compressed by hand; once projected, it is as long as
-    // its position.
+    // The manifest doesn't know an archive that was compressed by hand; once projected, its
+    // position says how long it is.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
     const size = segment.state === 'plain' ? stats.size : compressed
     const isPruned = pruned.has(segment.id)
@@ -83,15 +83,15 @@ async function secondsWaited(directory: string, { segment, stats, position }: Se
 }
 
 /**
- * The first timestamp in the first chunk after a position, prices having none; null if there is
- * none, or if the segment ends with the first line.
+ * The first timestamp in the first chunk after a position; null if the chunk has none, since prices
+ * don't, or if its first line is the last of the segment.
  */
 async function firstTimestamp(directory: string, segment: Segment, position: number): Promise<number | null> {
   const reader = new SegmentReader(directory, segment, { position })
   try {
     for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
       const lines = chunk.lines.filter((line) => !isBlank(line))
-      // A line that is longer than any may be has no timestamp to read, however long it is.
+      // A line longer than the limit is rejected, so its timestamp isn't read.
       if (lines.length === 0 && reader.readOffset - reader.position <= MAX_LINE_BYTES) continue
       if (lines.length === 1 && reader.position === Number(reader.stats.size)) return null
       for (const { bytes } of lines) {
@@ -114,7 +114,7 @@ function timestampOf(line: Buffer): number | null {
   return canonical === null ? null : Date.parse(canonical)
 }
 
-/** A lag, and whether somebody works on it. */
+/** A lag, and whether a projector is reducing it. */
 export interface DatabaseLag extends Lag {
   /** Whether a projector or a replay holds the database; null if a replica is asked. */
   projector_running: boolean | null

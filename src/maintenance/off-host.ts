@@ -10,13 +10,15 @@ import { type ShippedFile, ShippedJournal } from './ship/shipped-journal.js'
 
 const decompress = promisify(gunzip)
 
-/** A segment that its host is about to do without. */
+/** A segment that is to be archived or pruned. */
 export interface HeldSegment {
   id: number
   name: string
   /** How many bytes it has, uncompressed. */
   size: number
-  /** What the manifest recorded of it: the SHA-256 of its first bytes, which may be all of them. */
+  /**
+   * What the manifest recorded: how many bytes from the first on, perhaps all, and their SHA-256.
+   */
   recorded: { bytes: number; sha256: string }
 }
 
@@ -29,12 +31,12 @@ export interface OffHostCopy {
 
 /** The copies of a journal that aren't on its host. */
 export class OffHostCopies {
-  /** Null: the journal has only its host, which loses a segment for good. */
+  /** Null: there are no copies, and none are needed. */
   readonly #copies: readonly OffHostCopy[] | null
 
   /**
-   * Opens the copies of a journal. One that is projected into a file, and isn't shipped anywhere,
-   * has none and needs none.
+   * Opens the copies of a journal. A journal that is projected into a file, and isn't shipped
+   * anywhere, has none and needs none.
    *
    * @param shippedTo the `s3://` address that `ship` sends the journal to.
    * @throws PostgresError; ObjectStoreError; InputError PACKAGE_MISSING
@@ -56,7 +58,7 @@ export class OffHostCopies {
     this.#copies = copies
   }
 
-  /** Whether the host may do without a segment. */
+  /** Whether a segment may be archived or pruned: a copy holds all of it, or none is needed. */
   async allow(segment: HeldSegment): Promise<boolean> {
     if (this.#copies === null) return true
     for (const copy of this.#copies) if (await copy.holds(segment)) return true
@@ -94,7 +96,7 @@ class ShippedCopy implements OffHostCopy {
   async holds({ name, size, recorded }: HeldSegment): Promise<boolean> {
     const file = this.#files.get(name)
     if (file === undefined || file.bytes < Math.max(size, recorded.bytes)) return false
-    // The store took each part only with the bytes of which it was told the hash.
+    // The store accepted each part only if its bytes had the hash that was sent along.
     if (file.isWhole && file.bytes === recorded.bytes) return file.sha256 === recorded.sha256
     return await areWhole(this.#journal.read(name), size, recorded)
   }
@@ -135,7 +137,10 @@ interface Stretch {
   bytes: Buffer
 }
 
-/** Whether bytes follow one another without a gap, are enough, and are those that were recorded. */
+/**
+ * Whether the stretches follow one another without a gap, reach the size, and have the recorded
+ * hash.
+ */
 async function areWhole(
   stretches: AsyncIterable<Stretch>,
   size: number,

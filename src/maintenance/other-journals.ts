@@ -4,28 +4,31 @@ import type { QueryDatabase } from '../store/query-database.js'
 /** Another journal of a PostgreSQL database, as far as the database knows it. */
 export interface OtherJournal {
   journal_id: string
-  /** Null: its projector was of a version that didn't tell. */
+  /** Null: its projector was of a version that doesn't record it. */
   host: string | null
   /** When its projector last committed something; null: never. */
   last_seen: string | null
   /**
    * When its projector was last at the end of its newest segment. What its host has appended since
-   * isn't known here, so that only `status` on that host tells its lag. Null: never.
+   * isn't known here, so only `status` on that host shows its lag. Null: never.
    */
   caught_up_at: string | null
-  /** Whether a projector or a replay of it is connected. Null: a replica can't tell. */
+  /**
+   * Whether a projector or a replay of it is connected. Null: a replica is asked, which doesn't
+   * know.
+   */
   projector_running: boolean | null
 }
 
-/** A journal of a PostgreSQL database, with what its readers want to know. */
+/** A journal of a PostgreSQL database, with what metrics and health checks need. */
 export interface SharedJournal extends OtherJournal {
-  /** The version of its projector. Null: it didn't tell. */
+  /** The version of its projector. Null: an older one, which doesn't record it. */
   version: string | null
   /** Lines that can't be projected, of segments not pruned. */
   rejected_lines: number
   /**
-   * How old its newest row is, in seconds, if its projector wasn't at the end of the journal with
-   * its last commit; 0 if it was. Null: it has no rows.
+   * How old its newest row is, in seconds; 0 if the last commit of its projector reached the end of
+   * the journal. Null: it has no rows.
    */
   lag_seconds: number | null
 }
@@ -76,7 +79,7 @@ export interface JournalCounts {
   events: number
   late: number
   unchecked: number
-  /** Completions whose request hasn't come. */
+  /** Completions whose request hasn't been projected. */
   held: number
 }
 

@@ -15,7 +15,9 @@ import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import { JournalTables, type KnownSegments } from './journal-tables.js'
 import type { ReadDatabase } from './read-from.js'
 
-/** How much goes: the rows of segments, and kept bytes of segments up to one. */
+/**
+ * What is removed: the rows of segments, and the bytes that PostgreSQL keeps of segments up to one.
+ */
 export interface PruneExtent extends RowExtent {
   /** 0: what PostgreSQL keeps of the journal's bytes stays. */
   chunksThrough: number
@@ -26,12 +28,17 @@ export interface PruneTarget {
   readonly known: KnownSegments
   /** @throws DatabaseError ROWS_REFERRED_TO */
   checkUnreferred(extent: RowExtent): void
-  /** Whether rows of this imported segment can go although rows of segments before it stay. */
+  /**
+   * Whether rows of this imported segment can be removed although rows of segments before it stay.
+   */
   mayPruneImport(segmentId: number): boolean
-  /** Only of a target that was opened for writing. */
+  /** Only for a target that was opened for writing. */
   pruner(extent: PruneExtent): Promise<RowPruner>
   count(table: string, extent: RowExtent): number
-  /** Keeps the journal's small files, which have changed, where its bytes are kept. */
+  /**
+   * Stores the journal's small files, which a prune changes, next to the bytes that PostgreSQL
+   * keeps.
+   */
   keepFiles(directory: string): Promise<void>
   close(): Promise<void>
 }
@@ -86,7 +93,7 @@ async function openFile(
   }
 }
 
-/** Finishes a repricing first, so that rows go with the costs that the sums have of them. */
+/** Finishes a repricing first, so that rows are removed with the costs that the sums include. */
 async function repriceFile(path: string): Promise<void> {
   const store = new SqliteStore(path, { purpose: 'prune' })
   try {
@@ -111,7 +118,7 @@ async function openShared(
     return {
       known: tables.knownSegments(),
       checkUnreferred: () => {},
-      // Replays there number the rows of a journal without gaps.
+      // A replay into PostgreSQL numbers the rows of a journal without gaps.
       mayPruneImport: () => false,
       pruner: async (extent) => {
         if (store === null) throw new Error('unreachable: a dry run removes nothing')

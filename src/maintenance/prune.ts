@@ -26,8 +26,8 @@ export interface PruneOptions extends ReadDatabase {
   /** The journal's directory. */
   journal: string
   /**
-   * A date such as `2026-11-22`: segments of the UTC days before it go, imported ones by the days of
-   * their requests.
+   * A date such as `2026-11-22`: segments of the UTC days before it are removed, imported ones by
+   * the days of their requests.
    */
   before: string
   /**
@@ -36,14 +36,14 @@ export interface PruneOptions extends ReadDatabase {
    */
   dryRun?: boolean | undefined
   /**
-   * Whether what PostgreSQL keeps of the bytes of those days goes too. Without it a segment goes
-   * only once a copy off the host holds it; with it nothing may be left that could give it back.
+   * Whether the bytes of those days that PostgreSQL keeps are removed too. Without it a segment is
+   * removed only if a copy off the host holds it; with it there may be no copy left.
    * @default false
    */
   chunks?: boolean | undefined
   /**
-   * Where `ship` sends the journal: `s3://bucket/prefix`. A segment that it holds is held elsewhere,
-   * as one is that PostgreSQL holds.
+   * Where `ship` sends the journal: `s3://bucket/prefix`. Like PostgreSQL, it is a copy off this
+   * host: a segment that it holds completely may be removed.
    */
   shippedTo?: string | undefined
 }
@@ -54,36 +54,38 @@ export interface PruneOptions extends ReadDatabase {
  * - `not_archived`: run `archive` first.
  * - `not_projected`: the database doesn't have all of it.
  * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
- * - `behind_another`: an older segment stays. Only the oldest go, without a gap: otherwise a replay
- *   would give other ids to the rows between. An imported one may go by itself from a file, unless a
- *   completion connects it with another segment.
+ * - `behind_another`: an older segment stays. Segments are removed oldest first, without a gap:
+ *   otherwise a replay would give other ids to the rows between. In a file an imported segment may
+ *   be removed by itself, unless a completion connects it with another segment.
  */
 export type LeftReason = 'not_archived' | 'not_projected' | 'not_held' | 'behind_another'
 
 /** What `prune` prints with `--json`. */
 export interface PruneResult extends PrunedRows {
   dry_run: boolean
-  /** The segments whose rows and files went, or would go. */
+  /** The segments whose rows and files were removed, or would be. */
   segments: string[]
   left: { segment: string; reason: LeftReason }[]
-  /** The size of the archives that went. */
+  /** The size of the archives that were removed, or would be. */
   bytes: number
   /** The segment that a replay will begin with; null if none is left. */
   replays_from: string | null
 }
 
-/** The steps after which a kill may come; tests are told of each. */
+/** The steps after which tests kill the process. */
 export type PruneStep = 'marked' | 'batch' | 'rows' | 'recorded' | 'removed'
 
 /**
- * Takes the oldest days out of database and journal: first the rows, in small transactions, then
- * the archives. In PostgreSQL only the rows of this journal go. It can be killed at any instant: until it is run again, segments that are half gone
- * are neither projected nor replayed.
+ * Removes the oldest days from database and journal: first the rows, in small transactions, then
+ * the archives. In PostgreSQL only the rows of this journal are removed. It can be killed at any
+ * instant: until it is run again, segments that are half removed are neither projected nor
+ * replayed.
  *
  * @throws TypeError if `before` isn't a date.
  * @throws DatabaseError PROJECTOR_RUNNING while a projector works on the database, or an archive
  *   run on the journal.
- * @throws DatabaseError ROWS_REFERRED_TO if a table of the user's refers to rows that would go.
+ * @throws DatabaseError ROWS_REFERRED_TO if a table of the user's refers to rows that would be
+ *   removed.
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID if the manifest was changed;
  *   ProjectionError OTHER_JOURNAL.
  * @throws PostgresError PROJECTOR_RUNNING, …
@@ -92,7 +94,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   return await pruneWith(options, () => {})
 }
 
-/** @internal The same, and tells a test of each step. */
+/** @internal The same with a call at each step, for tests. */
 export async function pruneWith(
   options: PruneOptions,
   onStep: (step: PruneStep) => void,
@@ -104,7 +106,7 @@ export async function pruneWith(
   const name = databaseName(options.database)
   const identity = readIdentity(directory)
   const target = await openPruneTarget(options, identity, dryRun)
-  // Without a manifest nothing is archived, and there is nothing to take away.
+  // Without a manifest nothing is archived, and no archive has to be removed.
   const isLocked = !dryRun && existsSync(join(directory, MANIFEST_FILE))
   let lock: { release(): void } | null = null
   let copies: OffHostCopies | null = null
@@ -147,7 +149,7 @@ async function removeRows(pruner: RowPruner, onStep: (step: PruneStep) => void):
   onStep('marked')
   while (await pruner.removeBatch()) {
     onStep('batch')
-    // A daemon's other work, such as a signal, comes in between.
+    // Lets the process do other work in between, such as handling a signal.
     await setImmediate()
   }
   const rows = await pruner.finish()
@@ -162,9 +164,9 @@ function lastIdBefore(date: string, through: number): number {
 
 const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 
-/** One run of prune: chooses what goes and what stays, and takes it away. */
+/** One run of prune: chooses which segments are removed and which stay, and removes their files. */
 class PruneRun {
-  /** What goes, and what went before. */
+  /** What is removed, including what earlier runs removed. */
   extent: { through: number; imports: number[] } = { through: 0, imports: [] }
   readonly #directory: string
   readonly #manifest: ManifestFile
@@ -180,7 +182,7 @@ class PruneRun {
   readonly #left: PruneResult['left'] = []
   #bytes = 0
 
-  /** @param copies null: it doesn't matter whether segments are held elsewhere. */
+  /** @param copies null: segments needn't be held elsewhere. */
   static async choose(
     directory: string,
     before: string,
@@ -207,7 +209,10 @@ class PruneRun {
     this.#positions = new Map(known.positions.map((position) => [position.id, position]))
   }
 
-  /** Records each file before it goes: one that is gone without an entry would count as lost. */
+  /**
+   * Records each file before it is removed: a file that is gone without an entry would count as
+   * lost.
+   */
   removeFiles(onStep: (step: PruneStep) => void): void {
     for (const name of this.#lostNames()) this.#record(name)
     for (const segment of this.#files()) {
@@ -235,7 +240,7 @@ class PruneRun {
 
   /** Chooses the oldest segments, without a gap, and imported ones whose requests are old. */
   async #choose(target: PruneTarget, copies: OffHostCopies | null): Promise<void> {
-    // What an earlier prune, perhaps one that was killed, had chosen.
+    // Begins with what an earlier prune, perhaps one that was killed, had chosen.
     const { pruned } = target.known
     this.extent = { through: pruned.through, imports: [...pruned.imports] }
     const all = new Map<number, string>()
@@ -257,7 +262,7 @@ class PruneRun {
     this.extent.imports = this.extent.imports.filter((id) => id > this.extent.through)
   }
 
-  /** The UTC day after which nothing in a segment was logged. */
+  /** The last UTC day of the lines in a segment. */
   #lastDayOf(name: string): string {
     return this.#importedDayOf(name) ?? name.slice(0, 10)
   }
@@ -285,8 +290,8 @@ class PruneRun {
   }
 
   /**
-   * The archives to remove. Of an earlier prune's segments, only those it hadn't recorded when it
-   * was killed: somebody wanted the others back.
+   * The archives to remove. Among the segments of an earlier prune, only those that it hadn't
+   * recorded when it was killed: the others were brought back by somebody who wants them.
    */
   #files(): Segment[] {
     return this.#segments.filter(({ id, name, state }) => {
@@ -296,8 +301,8 @@ class PruneRun {
   }
 
   /**
-   * Names of segments of those days that were gone already: from now on nobody has to look for
-   * them.
+   * Names of segments of those days that were gone already: once recorded, they no longer count as
+   * missing.
    */
   #lostNames(): string[] {
     const there = new Set(this.#segments.map(({ name }) => name))

@@ -41,9 +41,7 @@ export interface RedateOptions {
 export interface RedateResult {
   dry_run: boolean
   renamed: { segment: string; to: string }[]
-  /**
-   * Segments dated in the future that keep their names, because the manifest knows them by these.
-   */
+  /** Segments dated in the future that keep their names, because the manifest names them. */
   left: string[]
   /**
    * Segments dated in the future that appeared again and again: some writer's clock is still ahead.
@@ -54,11 +52,11 @@ export interface RedateResult {
 }
 
 /**
- * Gives the next names of today to segments dated in the future, which a clock that was ahead has
- * left. Writers stay on the newest segment until its day is over, so without this they would stay
+ * Gives the next names of today to segments dated in the future, which were made while a clock was
+ * ahead. Writers stay on the newest segment until its day is over, so without this they would stay
  * there for days. The order of segments, and so of all lines, doesn't change, and a writer that has
- * such a file open goes on in it under its new name. After a kill, run it again: it takes up what
- * was begun.
+ * such a file open continues in it under its new name. After a kill, run it again: it continues
+ * what was begun.
  *
  * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a
  *   projector is at work, or if the database can't be read; ProjectionError OTHER_JOURNAL. Then

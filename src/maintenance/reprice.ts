@@ -162,7 +162,8 @@ function bookWith({ prices, rates }: StoredPrices, list: PriceList | null): Pric
   if (list === null) return PriceBook.EMPTY.with(prices, rates)
   const isReplaced = new Set(list.prices.flatMap(({ event, isDated }) => (isDated ? [] : [keyOf(event)])))
   const kept = prices.filter(({ event }) => !isReplaced.has(keyOf(event)))
-  // Places after all that are stored: of two prices of an instant the later place counts.
+  // Placed after all stored prices: of two prices with the same instant, the one with the later
+  // place counts.
   const added = list.prices.map(({ event }, byteOffset): PlacedPrice => {
     return { event, segmentId: Number.MAX_SAFE_INTEGER, byteOffset }
   })
@@ -197,7 +198,7 @@ class Group {
   }
 }
 
-/** Sums of costs in billionths; null: of none. */
+/** Sums of costs in billionths; null: no request has a cost. */
 class Sums {
   sats: bigint | null = null
   usd: bigint | null = null

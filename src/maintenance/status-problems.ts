@@ -7,7 +7,7 @@ import { isFarAhead, type Segment } from '../journal/segments.js'
 import type { MissingSegment } from '../projection/segments/missing-segments.js'
 import type { SegmentPosition } from '../store/positions.js'
 
-/** What a status knows of a segment that exists. */
+/** What is known about a segment that exists. */
 export interface SegmentState {
   segment: Segment
   stats: Stats
@@ -17,7 +17,7 @@ export interface SegmentState {
   isPruned: boolean
 }
 
-/** One sentence for each thing that needs a look about a segment that exists. */
+/** Returns one sentence for each problem of a segment that exists. */
 export function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
   const problems: string[] = []
   const { name } = segment
@@ -27,7 +27,7 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
   }
   if (segment.isDistrusted) {
     const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
-    problems.push(`${found}; see ${name}.distrusted, and remove that once you have looked`)
+    problems.push(`${found}; see ${name}.distrusted, and remove that file once you have checked`)
   }
   if (isFarAhead(segment, Date.now())) {
     const found = `${name} is dated in the future, and writers append to it until its day is over`
@@ -46,7 +46,7 @@ export function nearMissProblem(file: string): string {
   return `${file} isn't the name of a segment, so its lines aren't read: rename it (${names}), or move it away`
 }
 
-/** @param databasePath null if nothing waits for the database's disk. */
+/** @param databasePath null if nothing is waiting to be written to the database's disk. */
 export function diskProblems(journal: string, databasePath: string | null): string[] {
   const problems: string[] = []
   const isFull = (directory: string) => (freeBytes(directory) ?? FULL_DISK_BYTES) < FULL_DISK_BYTES

@@ -41,8 +41,8 @@ export interface StatusReport extends Lag {
   /** Null if the file doesn't exist. */
   database: DatabaseStatus | null
   /**
-   * One sentence for each thing that needs a look: a segment that is distrusted, truncated or gone,
-   * a file that isn't read, a full disk.
+   * One sentence for each problem: a segment that is distrusted, truncated or gone, a file that
+   * isn't read, a full disk.
    */
   problems: string[]
 }
@@ -64,7 +64,7 @@ export interface DatabaseStatus {
   /** All rows of the journal, including those from before it. */
   requests: number
   rejected: number
-  /** Completions whose request hasn't come. */
+  /** Completions whose request hasn't been projected. */
   held: number
   /** Completions that overwrote an earlier one of the same row. */
   repeated_completions: number
@@ -76,8 +76,8 @@ export interface DatabaseStatus {
   /** Rows that don't come from a journal. */
   unjournaled: number
   /**
-   * Rows whose costs wait to be computed again, because prices or exchange rates came late; 100,000
-   * if there are more.
+   * Rows whose costs are still to be computed again, because prices or exchange rates came late;
+   * 100,000 if there are more.
    */
   to_reprice: number
   /** Whether a projector or a replay holds the database; null if a replica is asked. */
@@ -89,8 +89,8 @@ export interface DatabaseStatus {
 }
 
 /**
- * Says how journal and database stand. Reads neither lines nor rows, except the first line that
- * isn't projected, so it may be called every second.
+ * Reports the state of journal and database. Reads neither lines nor rows, except the first line
+ * that isn't projected, so it may be called every second.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, SEGMENT_UNREADABLE.
  * @throws ProjectionError OTHER_JOURNAL when the database was projected from another journal.
@@ -163,7 +163,7 @@ function databaseStatus(
 ): DatabaseStatus {
   const path = databaseName(database)
   const counts = sumOfPositions(positions)
-  // A partial index answers this; it is empty if every row came from a journal.
+  // This uses a partial index, which is empty if every row came from a journal.
   const unjournaled = tables.number === null ? tables.count('requests', 'segment_id IS NULL') : 0
   return {
     path,

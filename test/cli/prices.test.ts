@@ -522,7 +522,7 @@ test.each([
   ['a rate of zero', `${AT},0`, /line 3: usd_per_btc: found .*over 0/],
   ['a rate with separators', `${AT},"67,000"`, /line 3: usd_per_btc: found .*67,000/],
   ['a time without an offset', '2026-06-01 12:00:00,67000', /line 3: observed_at: found/],
-  ['an instant twice', '2026-01-01T01:00:00+01:00,67000', /line 3: .*stands on line 2/],
+  ['an instant twice', '2026-01-01T01:00:00+01:00,67000', /line 3: .*is on line 2 already/],
 ])('a file of rates with %s is refused by its line', async (_, line, message) => {
   const { withWorkspace } = await import('../support/workspace.js')
   await withWorkspace(async (workspace) => {

@@ -63,7 +63,7 @@ describe.each([
     /found 4 fields, expected 3.*a number with commas/,
   ],
   ['too few fields', 'day,model,cost\n1,a\n', 2, /found 2 fields, expected 3 as in the header$/],
-  ['a quote that is never closed', 'day,model\n1,"a\n2,b\n', 2, /a quote that is never closed/],
+  ['a quote that is never closed', 'day,model\n1,"a\n2,b\n', 2, /a quote is never closed/],
   ['a quote within a field', 'day,model\n1,a"b\n', 2, /[Qq]uote/],
   ['nothing', '', null, /is empty: expected a header/],
   ['UTF-16', Buffer.from('\u{feff}day,model\n1,a\n', 'utf16le'), null, /isn't UTF-8/],

@@ -8,7 +8,7 @@ import { reasonOf } from '../../journal/file-system.js'
 export type DoctorLevel = 'ok' | 'note' | 'problem'
 
 /**
- * One thing that was looked at. Its texts may hold names that strangers chose: escape them before a
+ * The result of one check. Its texts may contain names that strangers chose: escape them before a
  * terminal shows them.
  */
 export interface DoctorCheck {
@@ -25,7 +25,9 @@ export interface DoctorCheck {
   advice: string | null
 }
 
-/** A check without its word. It has one of its own only if that isn't the word of the look. */
+/**
+ * The result of a check. It has a word only if that isn't the word that the check is listed under.
+ */
 export type Finding = Omit<DoctorCheck, 'check'> & { check?: string }
 
 export function ok(found: string): Finding {
@@ -44,8 +46,8 @@ export function problem(found: string, advice: string | null, items: string[] = 
 export type Look = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
 
 /**
- * Makes one check after the other. One that throws is a finding: the sicker a journal is, the more
- * there is to say.
+ * Runs one check after the other. A check that throws becomes a problem: the more is wrong with a
+ * journal, the more has to be reported.
  */
 export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> {
   const checks: DoctorCheck[] = []
@@ -59,18 +61,18 @@ export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> 
   return checks
 }
 
-/** The finding that a check couldn't be made. Our own errors say what to do. */
+/** A check that failed with an error. This program's own errors say what to do. */
 export function failed(check: string, error: unknown): DoctorCheck {
   return { check, ...problem(reasonOf(error), null) }
 }
 
 /**
- * How many rows of a table are looked at, the newest: doctor must answer within seconds on a
- * database of any size.
+ * How many rows of a table are read, the newest: doctor must answer within seconds on a database of
+ * any size.
  */
 export const NEWEST_ROWS = 200_000
 
-/** What comes before a count of rows when there may be more than were looked at. */
+/** What to write before a count of rows if there may be more than were read. */
 export function atLeast(rows: number): string {
   return rows === NEWEST_ROWS ? 'at least ' : ''
 }

@@ -6,7 +6,7 @@ import { countText } from '../count-text.js'
 import { type JournalTables, sumOfPositions } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 
-/** How many examples of each kind are named. */
+/** How many examples of each kind are listed. */
 const EXAMPLES = 3
 
 interface SupersededRow {
@@ -20,7 +20,7 @@ interface SupersededRow {
 export function checkCompletions(tables: JournalTables, positions: readonly SegmentPosition[]): Finding {
   const { repeated, ambiguous } = sumOfPositions(positions)
   if (repeated === 0 && ambiguous === 0) {
-    return ok('none was repeated, none could have meant another row')
+    return ok('none was repeated, and none could have been meant for another row')
   }
   const found = `${countText(repeated, 'completion')} overwrote an earlier one of the same row, ${ambiguous} named no attempt while several rows with the correlation_id were open`
   const advice =
@@ -62,10 +62,10 @@ export function checkHeld(tables: JournalTables, now: number): Finding {
   if (oldest === undefined) return ok('none waits for its request')
   const held = tables.count('held_completions')
   const found = `${countText(held, 'completion')} came before the request, the oldest in ${oldest}`
-  // The request of one that came today may be in the next line.
+  // The request of a completion from today may be in the next line.
   if (oldest.slice(0, 10) >= utcDay(now)) return ok(found)
   const advice =
-    'Requests that never come were never logged, or under another correlation_id: look at that gateway'
+    'If a request never appears, it was never logged, or under another correlation_id: check that gateway'
   return note(found, advice)
 }
 
@@ -82,6 +82,6 @@ export function checkStreams(tables: JournalTables, now: number): Finding {
   if (n === 0) return ok('every stream older than an hour has ended')
   const found = `${atLeast(n)}${countText(n, 'stream')} began more than an hour ago and never ended, the oldest at ${oldest}`
   const advice =
-    'Their tokens and cost are not final: the gateway died before they ended, or logs no stream_completed'
+    'Their tokens and costs are not final: the gateway died before they ended, or logs no stream_completed'
   return note(found, advice)
 }

@@ -31,7 +31,8 @@ export function checkWal(databasePath: string): Finding {
   const found = `the database's WAL has ${sizeText(size)}`
   if (size < LARGE_WAL_BYTES) return ok(found)
   const advice =
-    'It grows while a reader keeps a transaction open (a dashboard, a forgotten sqlite3 shell) or a replay runs: `lsof` on the -wal file names them. It shrinks once they end'
+    'It grows while a reader keeps a transaction open (a dashboard, a forgotten sqlite3 shell) or a replay ' +
+    'runs: `lsof` on the -wal file shows which. It shrinks once they end'
   return note(found, advice)
 }
 

@@ -5,7 +5,7 @@ import { type Finding, note, ok, problem } from './check.js'
 
 const SCARCE_BYTES = 1024 ** 3
 const SCARCE_SHARE = 0.05
-/** So much is never scarce, however large the disk is. */
+/** This much is never scarce, however large the disk is. */
 const PLENTY_BYTES = 20 * 1024 ** 3
 const FULL_BYTES = 100 * 1024 ** 2
 
@@ -38,7 +38,7 @@ export function checkSpace(what: string, directory: string): Finding {
   const found = `${what}: ${sizeText(free)} free (${(share * 100).toFixed(0)} %)`
   const advice =
     'Make room: `request-journal archive` packs old segments, and a full disk makes gateways keep events in memory only'
-  if (files > 0 && ffree === 0) return problem(`${found}, but no inode is: no file can be made`, advice)
+  if (files > 0 && ffree === 0) return problem(`${found}, but no inodes: no file can be made`, advice)
   if (free < FULL_BYTES) return problem(found, advice)
   const isScarce = free < SCARCE_BYTES || (share < SCARCE_SHARE && free < PLENTY_BYTES)
   return isScarce ? note(found, advice) : ok(found)
@@ -72,8 +72,8 @@ export function checkFileSystem(what: string, type: number): Finding {
   if (network !== undefined) {
     const advice =
       what === 'journal'
-        ? 'Appends of several hosts tear each other there: give each host a journal on a local disk'
-        : "SQLite's WAL needs memory that readers and writer share: put the database on a local disk"
+        ? 'Appends from several hosts damage each other there: give each host a journal on a local disk'
+        : "SQLite's WAL needs memory that readers and the writer share: put the database on a local disk"
     return problem(`${what}: on a network file system (${network})`, advice)
   }
   if (magic === FUSE) {

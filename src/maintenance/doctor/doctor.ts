@@ -47,9 +47,9 @@ export interface DoctorReport {
 }
 
 /**
- * Looks at everything that is known to go wrong, and says what to do. Changes nothing but a probe
- * file in the journal, which it removes. A file that is missing or can't be read is a finding,
- * never an error. Only a bounded part of journal and database is read.
+ * Checks for everything that is known to go wrong, and says what to do. Writes nothing but a probe
+ * file in the journal, which it removes. A file that is missing or can't be read is reported by a
+ * check, never thrown as an error. Only a bounded part of journal and database is read.
  */
 export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const journal = resolve(options.journal)

@@ -18,7 +18,7 @@ export function checkManifest(directory: string): Finding {
 }
 
 /**
- * Whether every segment is there that the manifest names. `checkPositions` looks at those that were
+ * Whether every segment that the manifest names is there. `checkPositions` covers those that were
  * projected.
  *
  * @param known null if no database can be read.
@@ -38,7 +38,7 @@ export function checkMissing(
   if (missing.length > 0) {
     const advice =
       'The projector stops at this. Restore the segments from a backup, or do without them: `request-journal project --once --allow-missing`'
-    const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated: a restore was partial`
+    const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated, perhaps after a partial restore`
     return problem(found, advice, items(missing))
   }
   const all = look(new Set()).filter(({ name }) => accepted.has(name))

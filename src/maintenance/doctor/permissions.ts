@@ -22,7 +22,7 @@ interface Found {
  * Who besides owner and group can reach the journal, whether all its files have one owner, and
  * whether a group that shares the folder may write them.
  *
- * @param databasePath null: it's no file.
+ * @param databasePath null if the database isn't a file.
  */
 export function checkJournalPermissions(
   directory: string,
@@ -57,7 +57,10 @@ export function checkJournalLock(directory: string): Finding {
   }
 }
 
-/** The same for the database and what SQLite keeps beside it. Only `stat` is called on them. */
+/**
+ * The same for the database and the files that SQLite keeps next to it. Only `stat` is called on
+ * them.
+ */
 export function checkDatabasePermissions(databasePath: string): Finding[] {
   const path = realpathSync(databasePath)
   const name = basename(path)
@@ -79,7 +82,7 @@ function checkFiles(
     if (stats?.isFile()) files.push({ name, stats })
   }
   const { uid } = what === 'journal' ? folder : (files[0]?.stats ?? folder)
-  // Users that share the folder as a group each own what they began.
+  // Users that share the folder as a group each own the files that they created.
   const isShared = ({ stats }: Found) =>
     (folder.mode & GROUP_WRITES) !== 0 && stats.gid === folder.gid && (stats.mode & GROUP_READS) !== 0
   const foreign = files.filter((file) => file.stats.uid !== uid && !isShared(file))
@@ -90,7 +93,7 @@ function checkOthers(what: string, directory: string, files: readonly Found[]): 
   const { loose, canEnter } = lookUpwards(realpathSync(directory))
   if (loose !== undefined) {
     const found = `${what}: everybody may put files into ${loose}, and so replace what is in it`
-    return problem(found, `chmod o-w ${loose}, and look whether anything there isn't yours`)
+    return problem(found, `chmod o-w ${loose}, and check whether anything there isn't yours`)
   }
   const reachable = canEnter ? files : []
   const writable = reachable.filter(({ stats }) => (stats.mode & OTHERS_WRITE) !== 0)
@@ -108,14 +111,14 @@ function checkOthers(what: string, directory: string, files: readonly Found[]): 
 }
 
 /**
- * The first folder on the way up that everybody may rename things in, and whether others can reach
- * the directory at all.
+ * The first folder, from the directory upwards, in which everybody may rename files, and whether
+ * others can reach the directory at all.
  */
 function lookUpwards(directory: string): { loose: string | undefined; canEnter: boolean } {
   let canEnter = true
   for (let path = directory; ; path = dirname(path)) {
     const { mode } = statSync(path)
-    // In a sticky directory, as /tmp is, only names that aren't there yet can be taken.
+    // In a sticky directory such as /tmp, others can only create names that don't exist yet.
     if ((mode & OTHERS_WRITE) !== 0 && ((mode & STICKY) === 0 || path === directory))
       return { loose: path, canEnter }
     if ((mode & OTHERS_ENTER) === 0) canEnter = false
@@ -123,19 +126,22 @@ function lookUpwards(directory: string): { loose: string | undefined; canEnter: 
   }
 }
 
-/** A journal of root among what another user owns, as a copy that root has put there. */
+/** A journal that belongs to root, among files of another user: root may have copied it there. */
 function checkIsRoots(directory: string, surroundings: readonly string[]): Finding | null {
   if (statSync(directory).uid !== 0) return null
   for (const path of surroundings) {
     const uid = statSync(path, { throwIfNoEntry: false })?.uid ?? 0
     if (uid === 0) continue
-    const advice = `If root has copied it there: chown -R it to the gateway's user and group (\`cp -a\` would have kept them)`
+    const advice = `If root copied it there: chown -R it to the gateway's user and group (\`cp -a\` would have kept them)`
     return { check: 'owner', ...note(`journal: it belongs to root, but ${path} to uid ${uid}`, advice) }
   }
   return null
 }
 
-/** Files that the group of a shared folder may not write, such as those of a copy under a umask. */
+/**
+ * Files that the group of a shared folder may not write, for example because a umask applied to a
+ * copy.
+ */
 function checkGroup(directory: string, names: readonly string[]): Finding[] {
   const folder = statSync(directory)
   if ((folder.mode & GROUP_WRITES) === 0) return []
@@ -152,8 +158,9 @@ function checkGroup(directory: string, names: readonly string[]): Finding[] {
 function checkOwners(what: string, uid: number, foreign: readonly Found[]): Finding {
   if (foreign.length === 0) return ok(`${what}: everything belongs to uid ${uid}, or to the folder's group`)
   const advice =
-    'Run gateways and projector as one user (or share a group with `mode`), and chown these files: a command that was run once as root leaves such'
-  const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody else than uid ${uid}`
+    'Run gateways and projector as one user (or share a group with `mode`), and chown these files: running ' +
+    'a command once as root leaves such files'
+  const found = `${what}: ${countText(foreign.length, 'file')} owned by somebody other than uid ${uid}`
   const items = foreign.map(({ name, stats }) => `${name}: uid ${stats.uid}`)
   return note(found, advice, items)
 }

@@ -13,11 +13,11 @@ import { countText } from '../count-text.js'
 import type { KnownSegments } from '../journal-tables.js'
 import { type Finding, ok, problem } from './check.js'
 
-/** How many bytes of copied segments are read to compare them; `verify` reads all. */
+/** How many bytes of copied segments are read and compared; `verify` reads all. */
 const COMPARED_BYTES = 64 * 1024 * 1024
 
 /**
- * Whether each segment is still the one that was projected: finds what a projector would stop at,
+ * Whether each segment is still the one that was projected: finds what would stop a projector,
  * without running one.
  */
 export function checkPositions(

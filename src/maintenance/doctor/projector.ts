@@ -5,9 +5,9 @@ import { sumOfPositions } from '../journal-tables.js'
 import type { StatusReport } from '../status.js'
 import { type Finding, note, ok, problem } from './check.js'
 
-/** A projector that is this far behind is stuck or can't keep up. */
+/** A projector that lags by more than this is stuck or can't keep up. */
 const SLOW_SECONDS = 60
-/** Whoever runs a projector only now and then does so more often than this. */
+/** Somebody who runs a projector only from time to time does so more often than this. */
 const FORGOTTEN_SECONDS = 3600
 
 export function checkProjector(databasePath: string): Finding {

@@ -27,7 +27,9 @@ const NEWLINE = 0x0a
 /** A day has 999 numbers. */
 const MANY_NUMBERS = 900
 
-/** Whether each segment can be read and ends with a whole line. No line is read whole. */
+/**
+ * Whether each segment can be read and ends with a whole line. Only the end of a segment is read.
+ */
 export function checkTails(directory: string, segments: readonly Segment[]): Finding[] {
   const fragments: string[] = []
   const unreadable: string[] = []
@@ -43,13 +45,14 @@ export function checkTails(directory: string, segments: readonly Segment[]): Fin
   const findings: Finding[] = []
   if (unreadable.length > 0) {
     const advice =
-      "Correct owner and permissions; what isn't a regular file doesn't belong there: move it away"
+      "Correct owner and permissions. Anything that isn't a regular file doesn't belong there: move it away"
     const found = `${countText(unreadable.length, 'segment')} can't be read`
     findings.push({ check: 'segment_files', ...problem(found, advice, unreadable) })
   }
   if (fragments.length > 0) {
     const advice =
-      "A line that is being written, or that a crash cut off. The next writer ends it, and then it counts as a rejected line; whole events aren't affected"
+      'The line is being written, or a crash cut it off: then the next writer ends it, and it counts as a ' +
+      "rejected line. Whole events aren't affected"
     const found = `${countText(fragments.length, 'segment')} with an unfinished last line`
     findings.push(note(found, advice, fragments))
   }
@@ -59,8 +62,8 @@ export function checkTails(directory: string, segments: readonly Segment[]): Fin
 }
 
 /**
- * The number of bytes after the last newline; anything over 1 MiB counts as one byte more than
- * that. An archive is only opened, since it ends with a whole line.
+ * The number of bytes after the last newline; anything over 1 MiB is returned as 1 MiB and one
+ * byte. An archive is only opened, since it ends with a whole line.
  */
 function fragmentBytes(directory: string, segment: Segment): number {
   const fd = openRegularFile(nodeFileSystem, join(directory, fileOf(segment)), constants.O_RDONLY)
@@ -80,7 +83,8 @@ export function checkDistrusted(directory: string, segments: readonly Segment[])
   const distrusted = segments.filter(({ isDistrusted }) => isDistrusted)
   if (distrusted.length === 0) return ok('no sync has failed')
   const advice =
-    'Look at the disk (dmesg, smartctl), then run `request-journal verify`: it names what is damaged. Once you have looked, remove the marker: the segment stays'
+    'Check the disk (dmesg, smartctl), then run `request-journal verify`: it names what is damaged. Then ' +
+    'remove the marker; the segment stays'
   const items = distrusted.map((segment) => {
     const marker = distrustMarker(segment)
     return `${marker}: ${markerText(join(directory, marker))}`
@@ -89,7 +93,9 @@ export function checkDistrusted(directory: string, segments: readonly Segment[])
   return problem(found, advice, items)
 }
 
-/** When and why the sync failed, as the writer noted it, or whatever else the marker holds. */
+/**
+ * When and why the sync failed, as the writer recorded it, or whatever else the marker contains.
+ */
 function markerText(path: string): string {
   let text: string
   try {
@@ -101,7 +107,7 @@ function markerText(path: string): string {
     const { at, error } = JSON.parse(text)
     if (typeof at === 'string' && typeof error === 'string') return `at ${at}, ${error}`
   } catch {
-    // Shown as it stands.
+    // It isn't a writer's record, so its text is shown as it is.
   }
   return text === '' ? 'empty' : text
 }
@@ -113,7 +119,7 @@ export function checkNames(segments: readonly Segment[], now: number): Finding {
   const crowded = segments.filter(({ number }) => number >= MANY_NUMBERS)
   if (crowded.length > 0) {
     const advice =
-      'Each failed sync takes one, and at 999 writers stop for the day: find out why the disk refuses'
+      'Each failed sync uses one, and after 999 writers stop for the day: find out why the disk refuses'
     return problem('a day has nearly used up its segment numbers', advice, names(crowded.slice(-1)))
   }
   const last = future.at(-1)
@@ -129,11 +135,11 @@ export function checkNames(segments: readonly Segment[], now: number): Finding {
   return problem(found, remedy, names(future))
 }
 
-/** Files whose lines nobody reads, because their name is almost a segment's. */
+/** Files whose lines aren't read, because their name is almost that of a segment. */
 export function checkNearMisses(directory: string): Finding {
   const files = nearMisses(directory)
   if (files.length === 0) return ok('no file is named almost like a segment')
-  const found = `${countText(files.length, 'file')} named almost like a segment, whose lines nobody reads`
+  const found = `${countText(files.length, 'file')} named almost like a segment, whose lines aren't read`
   const advice =
     'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
   return problem(found, advice, files)

@@ -5,7 +5,7 @@ import { countText } from '../count-text.js'
 import type { JournalTables } from '../journal-tables.js'
 import { type Finding, note, ok } from './check.js'
 
-/** How many examples are named. */
+/** How many examples are listed. */
 const EXAMPLES = 5
 
 type UsageRow = { id: number; correlation_id: string } & { [Name in keyof Tokens]-?: number | null }
@@ -21,11 +21,15 @@ export function checkUsage(tables: JournalTables): Finding {
   if (!count) return ok('no part of the tokens is larger than the whole')
   const found = `${countText(count, 'request')} with more tokens in a part than in the whole`
   const advice =
-    'They are kept as they were logged, and no price gives them a cost: look whether the gateway’s input_tokens and output_tokens count all tokens, also those that a provider tells apart, such as cached ones'
+    'They are kept as they were logged, and no price gives them a cost: check whether the gateway’s ' +
+    'input_tokens and output_tokens count all tokens, including those that a provider reports separately, ' +
+    'such as cached ones'
   return note(found, advice, newestExamples(tables).map(describe))
 }
 
-/** Reads examples from the newest hours that have some, so that few other rows are read. */
+/**
+ * Reads examples from the newest hours in which there are some, so that few other rows are read.
+ */
 function newestExamples(tables: JournalTables): UsageRow[] {
   const hours = tables.database
     .prepare<[], string>(

@@ -10,7 +10,7 @@ const PATIENCE_MS = 1000
 
 /**
  * Whether a write in this directory wakes a projector: writes a probe file, waits for the watcher's
- * event, and removes the file. Any event will do, also one that a gateway causes at the same time.
+ * event, and removes the file. Any event counts, even one that a gateway causes at the same time.
  */
 export async function checkWatcher(directory: string): Promise<Finding> {
   const startedAt = performance.now()
@@ -18,18 +18,19 @@ export async function checkWatcher(directory: string): Promise<Finding> {
   let isWritten = false
   try {
     const outcome = await probe(directory, () => {
-      // A file that somebody has prepared under this name, or a link, is refused.
+      // Fails if somebody has prepared a file or a link with this name.
       writeFileSync(path, '\n', { flag: 'wx', mode: 0o600 })
       isWritten = true
     })
     if (outcome === 'event') return ok(`works here (${Math.round(performance.now() - startedAt)} ms)`)
     if (outcome === 'silence') {
       const advice =
-        'Nothing is lost: the projector looks by itself once a second, so rows come up to a second late'
-      return note(`no event within ${PATIENCE_MS} ms: timers carry the projector here`, advice)
+        'Nothing is lost: the projector also checks once a second, so rows appear up to a second late'
+      return note(`no event within ${PATIENCE_MS} ms: the projector relies on its timer here`, advice)
     }
     const advice =
-      'The projector looks once a second instead. With ENOSPC or EMFILE: raise fs.inotify.max_user_watches and max_user_instances'
+      'The projector checks once a second instead. If it is ENOSPC or EMFILE, raise ' +
+      'fs.inotify.max_user_watches and max_user_instances'
     return note(`failed: ${outcome.message}`, advice)
   } catch (error) {
     if (errorCode(error) === 'EROFS') {
@@ -39,7 +40,7 @@ export async function checkWatcher(directory: string): Promise<Finding> {
       return problem(found, advice)
     }
     const advice =
-      'A projector that may only read is fine; run doctor as a user who may write there to test it'
+      'A projector needs only to read; to test its watcher, run doctor as a user who may write there'
     return note(`can't be tested, no probe file can be written: ${reasonOf(error)}`, advice)
   } finally {
     if (isWritten) rmSync(path, { force: true })
@@ -47,7 +48,7 @@ export async function checkWatcher(directory: string): Promise<Finding> {
 }
 
 async function probe(directory: string, write: () => void): Promise<'event' | 'silence' | Error> {
-  // With the projector's own options.
+  // These are the projector's own options.
   const watcher = watch(directory, { ignoreInitial: true, depth: 0, ignored: (path) => path !== directory })
   try {
     return await new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ interface Counted {
   isWorthTelling: () => boolean
 }
 
-/** Counts what is odd in rows that are imported all the same. */
+/** Counts oddities of rows that are imported all the same. */
 export class ImportNotes {
   readonly #counts = new Map<string, Counted>()
   #ofRow: [string, () => boolean][] = []
@@ -11,7 +11,7 @@ export class ImportNotes {
   /**
    * Notes something of the row that is being read.
    *
-   * @param isWorthTelling asked once all rows were read.
+   * @param isWorthTelling called after all rows were read.
    */
   add(note: string, isWorthTelling: () => boolean = () => true): void {
     this.#ofRow.push([note, isWorthTelling])

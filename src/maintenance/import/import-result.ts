@@ -6,18 +6,18 @@ export interface ImportResult {
   dry_run: boolean
   /** Null with `dryRun`. */
   journal_id: string | null
-  /** What was read, and with which options: the same for the same file. */
+  /** A hash of the file and the options: the same for a second run. */
   import_id: string
   /** Whether the file was imported before, so that nothing was added. */
   already_imported: boolean
   /** The ids of imports that were interrupted, and that this run has finished. */
   finished: string[]
-  /** How many rows were read: none if the file was imported before, except for `rejected`. */
+  /** How many rows were read; 0 if the file was imported before, unless rejected rows are kept. */
   rows: number
   requests: number
-  /** How many events that makes: a stream has two. */
+  /** How many events the requests became: a stream has two. */
   event_count: number
-  /** Requests that aren't added again, since other imports have brought them. */
+  /** Requests that aren't added again, since other imports have added them. */
   already_there: number
   /** Requests that aren't added, since the file has them twice. */
   repeated: number
@@ -31,7 +31,7 @@ export interface ImportResult {
   rejections: { line: number; reason: string }[]
   /** Times that the clocks of the zone showed twice: the first instant was taken. */
   ambiguous_times: number
-  /** What is odd in requests that are taken all the same, and how often. */
+  /** Oddities of requests that are imported all the same, and how often. */
   notes: { note: string; count: number }[]
   /** The first and the last timestamp. */
   from: string | null
@@ -39,7 +39,7 @@ export interface ImportResult {
   totals: ImportTotals
   /** The segments that hold the requests. */
   segments: string[]
-  /** How many of these aren't there any more: `prune` has taken them, or somebody else. */
+  /** How many of these are gone: `prune` or somebody else has removed them. */
   segments_gone: number
   /** With `dryRun`, the first ten requests. */
   events: RequestLogged[]

@@ -1,4 +1,6 @@
-/** What can have written a file that is imported. Apart from the readers: `--help` names them too. */
+/**
+ * The kinds of files that can be imported. Apart from their readers, since `--help` lists them too.
+ */
 export const IMPORT_SOURCES = ['litellm', 'langfuse', 'openrouter', 'csv', 'sqlite'] as const
 
 export type ImportSource = (typeof IMPORT_SOURCES)[number]

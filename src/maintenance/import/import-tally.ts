@@ -6,9 +6,9 @@ import type { ImportedLines } from './imported-lines.js'
 export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
 const BILLION = 1_000_000_000n
 
-/** How many refused rows are told one by one. */
+/** How many rejected rows are kept one by one. */
 const NAMED_ROWS = 100
-/** More rejected rows than both of these are too many. */
+/** There are too many rejected rows if they exceed both this number and this share. */
 const TOLERATED_ROWS = 10
 const TOLERATED_SHARE = 0.1
 /** How many requests are shown. */
@@ -18,23 +18,23 @@ const SHOWN_REQUESTS = 10
 export interface ImportTotals {
   input_tokens: number
   output_tokens: number
-  /** Decimal texts with at most nine decimals; null: no request tells this cost. */
+  /** Decimal texts with at most nine decimals; null: no request has this cost. */
   cost_usd: string | null
   provider_cost_usd: string | null
   cost_sats: string | null
   provider_cost_sats: string | null
 }
 
-/** Counts what becomes of rows. */
+/** Counts what rows become. */
 export class ImportTally {
   rows = 0
   requests = 0
   rejected = 0
   leftOut = 0
   events = 0
-  /** Requests that other imports have brought, and those that the file has twice. */
+  /** How many requests are known, by where they were found before. */
   readonly known = { journal: 0, file: 0 }
-  /** The first refused rows. */
+  /** The first rejected rows. */
   readonly rejections: { line: number; reason: string }[] = []
   /** The first requests. */
   readonly shown: RequestLogged[] = []

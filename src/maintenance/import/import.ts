@@ -32,12 +32,12 @@ const NOTICE_MS = 3000
 const REPORTED_ROWS = 1024
 
 /**
- * Takes requests that something else has logged into a journal, once. They keep their timestamps and
- * go into segments of their own, all of them or none: after a kill the next run finishes what was
+ * Imports requests that another program has logged into a journal, once. They keep their timestamps
+ * and get segments of their own, all of them or none: after a kill the next run finishes what was
  * begun, and a second run of the same file adds nothing. Writers and projectors may run meanwhile.
  *
- * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; IMPORTED_OTHERWISE if the file was
- *   imported with other options; ROWS_REJECTED. Then nothing was added.
+ * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE; IMPORTED_OTHERWISE if the file
+ *   was imported with other options; ROWS_REJECTED. Then nothing was added.
  * @throws QueryError INVALID_TIMEZONE; RangeError for an option that doesn't fit, naming it.
  * @throws JournalError JOURNAL_INVALID, JOURNAL_UNWRITABLE, SEGMENTS_EXHAUSTED; DatabaseError
  *   PROJECTOR_RUNNING while another import works on this journal.
@@ -46,7 +46,7 @@ export async function importRequests(options: ImportOptions): Promise<ImportResu
   return await importWith(options, { now: Date.now, noticeMs: NOTICE_MS, maxParts: MAX_PARTS, onStep() {} })
 }
 
-/** @internal The same with another clock, and tells a test of each step. */
+/** @internal The same with another clock, and with a call at each step, for tests. */
 export async function importWith(options: ImportOptions, ports: StagingPorts): Promise<ImportResult> {
   checkImportOptions(options)
   const run = await ImportRun.open(options, ports.now())
@@ -71,7 +71,7 @@ interface Outcome {
   isKnown?: boolean
 }
 
-/** One run of an import: reads a source, and hands its lines on. */
+/** One run of an import: reads a source, and stores its lines. */
 class ImportRun {
   readonly #options: ImportOptions
   readonly #opened: OpenedSource
@@ -109,7 +109,7 @@ class ImportRun {
       let done = 0
       const content = await source.contentHash((bytes) => {
         done += bytes
-        // Of a compressed file, more bytes are read than it has.
+        // The bytes are counted after decompression, so there may be more than the file has.
         onProgress?.({ step: 'hashing', done, total: total === null || done > total ? null : total })
       })
       return new ImportRun(options, { path, source, reader, mtimeNs }, content)
@@ -172,10 +172,10 @@ class ImportRun {
     const then = optionsIn(other.origin.options)
     const now = optionsIn(this.#words)
     const only = (words: readonly string[], others: readonly string[]) =>
-      words.filter((word) => !others.includes(word)).join(' ') || 'none of that'
-    const found = `it is in the journal, imported with other options: ${only(then, now)} then, ${only(now, then)} now; so its requests would be there twice`
+      words.filter((word) => !others.includes(word)).join(' ') || 'none'
+    const found = `it was imported before, with other options (now ${only(now, then)}, then ${only(then, now)}), so its requests would be in the journal twice`
     const undo = `request-journal import --undo ${other.origin.id.slice(0, 8)}`
-    const advice = `if the options of then were wrong, take that import out first (\`${undo}\`; see "How to take an import back" in docs/import.md); the rows that were rejected then can be imported by themselves: --rejected FILE with the options of then writes them to a file`
+    const advice = `if the earlier options were wrong, take that import out first (\`${undo}\`; see "How to take an import back" in docs/import.md); rows that were rejected then can be imported by themselves: --rejected FILE with the earlier options writes them to a file`
     const text = `${found}: ${advice}`
     throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
   }
@@ -217,7 +217,10 @@ class ImportRun {
     this.#checkUnchanged()
   }
 
-  /** Nothing is added, but what was rejected then can still be had. */
+  /**
+   * The result for a file that was imported before. The rows that were rejected then can still be
+   * written.
+   */
   async #knownResult(outcome: Outcome): Promise<ImportResult> {
     if (this.#options.rejected !== undefined) {
       for await (const row of this.#opened.source.rows()) {

@@ -7,19 +7,19 @@ import { redactSecrets } from '../../events/redact.js'
 import { cutErrorMessage } from '../../events/value-kinds.js'
 import { type ImportedRequest, RowProblem } from './imported-row.js'
 
-/** An imported request as it stands in the journal. */
+/** An imported request as it is stored in the journal. */
 export interface ImportedLines {
   request: RequestLogged
-  /** Whether the source has told its id. */
+  /** Whether the source has an id for it. */
   hasOwnId: boolean
-  /** The line of the request and, of a stream, that of its completion. */
+  /** The line of the request and, for a stream, that of its completion. */
   lines: readonly Buffer[]
 }
 
 /**
- * Makes the lines of a request. A stream becomes two, as one that was logged while it ran.
+ * Makes the lines of a request. A stream gets two, like one that was logged while it ran.
  *
- * @param place says where the request is from: without an id of its own it gets one from that.
+ * @param place where the request is from: if it has no id, it gets one that is derived from this.
  * @throws RowProblem if it breaks the schema.
  */
 export function importedLines(given: ImportedRequest, place: () => string): ImportedLines {
@@ -29,12 +29,12 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
   const input = { ...fields, success: fields.success ?? hasSucceeded(fields), streaming: isStreamed }
   const defaults: EventDefaults = {
     correlationId: () => uuidOf(place()),
-    // Every row has a timestamp, or was refused.
+    // Never called: a row without a timestamp was refused.
     timestamp: () => '',
   }
   try {
     const request = safe(normalizeEvent(input, defaults)) as RequestLogged
-    // A copy, since the next line is encoded in the same place.
+    // A copy, since the next line is encoded into the same buffer.
     const lines = [Buffer.from(encodeLine(request, null))]
     if (isStreamed) {
       const { correlation_id, attempt, timestamp } = request
@@ -68,19 +68,21 @@ function hint(field: string, found: string): string {
   return isMissing ? `; --set ${field}=… gives one to all rows that have none` : ''
 }
 
-/** Whether a request has succeeded whose source doesn't tell it. */
+/** Whether a request has succeeded, if its source doesn't say so. */
 export function hasSucceeded({ error_status, error_message }: ImportedRequest): boolean {
   return (error_status ?? 0) < 400 && (error_message ?? null) === null
 }
 
-/** Takes secrets out of what went wrong, as an open journal does. */
+/** Removes secrets from an error message, as an open journal does. */
 function safe(event: JournalEvent): JournalEvent {
   if (event.type !== 'request_logged' && event.type !== 'stream_completed') return event
   if (event.error_message === null) return event
   return { ...event, error_message: cutErrorMessage(redactSecrets(event.error_message, 'error_message')) }
 }
 
-/** Whether an imported request may have got its id from its place: the ids of `uuidOf` look so. */
+/**
+ * Whether an imported request may have got its id from its place: it looks like those of `uuidOf`.
+ */
 export function hasIdOfPlace({ correlation_id }: RequestLogged): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/.test(correlation_id)
 }

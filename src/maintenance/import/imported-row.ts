@@ -3,7 +3,7 @@ import type { ImportNotes } from './import-notes.js'
 
 /** One row of a source: a record of a CSV file, an object of a JSON file, a row of a table. */
 export interface SourceRow {
-  /** The line of the file on which it begins, from 1; of a table, the number of the row. */
+  /** The line of the file on which it begins, from 1; in a table, the number of the row. */
   line: number
   /** A column's value; undefined if the row has no such column. */
   get(column: string): unknown
@@ -13,16 +13,16 @@ export interface SourceRow {
 export interface FoundRow extends SourceRow {
   /** Why it can't be used. */
   problem: string | null
-  /** The row as it is in the file, or as JSON if it is one of a table. */
+  /** The text of the row in the file, or JSON for a row of a table. */
   source(): string
 }
 
 /**
- * A request as a source tells it; what it doesn't tell is left out. It becomes one event, or two if
+ * A request as a source has it; what the source lacks is left out. It becomes one event, or two if
  * it was streamed.
  */
 export type ImportedRequest = { [Field in keyof RequestLog]?: RequestLog[Field] | undefined } & {
-  /** From the first byte to the last, of a stream; null: unknown. */
+  /** The time from the first byte of a stream to the last; null: unknown. */
   stream_duration_ms?: number | null | undefined
 }
 
@@ -34,7 +34,7 @@ export interface LeftOut {
 /** Makes a request of a row. @throws RowProblem */
 export type ReadRow = (row: SourceRow) => ImportedRequest | LeftOut
 
-/** Thrown when a row can't become a request; the others go on. */
+/** Thrown when a row can't become a request; the other rows are still read. */
 export class RowProblem extends Error {
   override readonly name = 'RowProblem'
 }
@@ -104,7 +104,7 @@ export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
     : {}
 }
 
-/** The same of a column; the row is noted if it has a text that isn't such an object. */
+/** The same for a column's value; a text that isn't such an object is noted. */
 export function columnMembers(
   value: unknown,
   column: string,
@@ -136,7 +136,7 @@ export function labelsOf(labels: Readonly<Record<string, unknown>>): Record<stri
   return given.length === 0 ? undefined : Object.fromEntries(given)
 }
 
-/** A count that is a part of another one: 0 says no more than nothing does. */
+/** A count that is a part of another one: 0 counts as not given. */
 export function partOf(value: unknown, column: string): number | null {
   return countOf(value, column) || null
 }

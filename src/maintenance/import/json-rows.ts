@@ -8,14 +8,14 @@ interface JsonRow extends FoundRow {
 }
 
 /**
- * How a text of JSON begins that goes on in the next line, or is an array: printers break lines
- * after an opening bracket or a comma.
+ * Matches the beginning of JSON that continues on the next line, or is an array: formatters break
+ * lines after an opening bracket or a comma.
  */
 const SEVERAL_LINES = /^\s*(\[|.*[[{,][ \t\r]*\n)/
 
 /**
- * Reads the objects of a file, one after the other, so that it may be of any size: an object a line,
- * or an array of objects, or an object whose member `data` is that array, as APIs answer.
+ * Reads the objects of a file, one at a time, so that it may be of any size: one object per line,
+ * an array of objects, or an object whose member `data` is that array, as APIs answer.
  *
  * @param beginning the first characters of the file.
  * @throws InputError FILE_UNREADABLE; INVALID_VALUE for an object that can't be held in memory.
@@ -44,7 +44,7 @@ function* rowsOf({ line, bytes, isCut }: JsonText): Generator<JsonRow> {
   const members = membersOf(value)
   const { data } = members
   const isAnswer = data !== undefined && !('id' in members)
-  // In a file of rejected rows each has a line.
+  // In a file of rejected rows each row has one line.
   const inOneLine = () => (bytes.includes('\n') ? JSON.stringify(value) : source())
   if (!isAnswer) yield rowOf(line, value, inOneLine)
   else
@@ -69,18 +69,18 @@ function unusable(line: number, source: () => string, problem: string): JsonRow 
 function notJson(text: string, error: Error): string {
   const found = `found something that isn't JSON (${error.message})`
   return isDoubled(text)
-    ? `${found}: its backslashes are doubled, as \\copy of psql writes them; psql -At -c 'SELECT row_to_json(…) …' > FILE writes JSON as it is`
+    ? `${found}: its backslashes are doubled, as \\copy of psql writes them; psql -At -c 'SELECT row_to_json(…) …' > FILE doesn't double them`
     : found
 }
 
-/** An object that isn't closed may have taken many others with it. */
+/** An object that isn't closed may contain many lines of others. */
 function cutText(line: number, text: string): string {
   const last = line + text.trimEnd().split('\n').length - 1
   const found = 'the file ends within an object or an array'
-  return last === line ? found : `${found}: nothing was taken from lines ${line} to ${last}`
+  return last === line ? found : `${found}: nothing was imported from lines ${line} to ${last}`
 }
 
-/** Whether it would be JSON if each two backslashes were one. */
+/** Whether the text would be JSON if each pair of backslashes were one. */
 function isDoubled(text: string): boolean {
   if (!text.includes('\\\\')) return false
   try {
@@ -91,7 +91,7 @@ function isDoubled(text: string): boolean {
   }
 }
 
-/** Without the byte order mark. */
+/** Removes a byte order mark. */
 function withoutMark(chunk: Buffer): Buffer {
   return chunk.subarray(0, 3).toString('latin1') === '\u00EF\u00BB\u00BF' ? chunk.subarray(3) : chunk
 }

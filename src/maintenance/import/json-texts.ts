@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js'
 
-/** Holds against a file that isn't JSON; rows with whole conversations are long. */
+/** A limit for files that aren't JSON; rows that contain whole conversations are long. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024
 
 const [TAB, NEWLINE, RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
@@ -52,7 +52,7 @@ class Beginning {
   }
 }
 
-/** Cuts a file of which each line is a text of its own, so that a broken line costs no other one. */
+/** Cuts a file in which each line is a text of its own, so that a broken line affects no other. */
 export class LineCutter implements TextCutter {
   readonly #beginning: Beginning
   #line = 1
@@ -81,8 +81,8 @@ export class LineCutter implements TextCutter {
 }
 
 /**
- * Cuts a text of JSON that goes over many lines, or has many elements in one: an array's elements,
- * or objects that follow each other.
+ * Cuts JSON that extends over many lines, or has many elements on one: an array's elements, or
+ * objects that follow each other.
  */
 export class ElementCutter implements TextCutter {
   readonly #beginning: Beginning
@@ -114,7 +114,7 @@ export class ElementCutter implements TextCutter {
       else if (this.#depth === 0 && isBetween(byte)) {
         if (this.#isOpen) end(at)
         if (byte === OPENING_BRACKET) {
-          // An array in the array is an element of it.
+          // A nested array is an element.
           if (this.#isInArray) {
             start = this.#open(at)
             this.#depth = 1
@@ -155,7 +155,7 @@ export class ElementCutter implements TextCutter {
   }
 }
 
-/** Whether a byte stands between the elements of an array rather than in one. */
+/** Whether a byte is between the elements of an array rather than in one. */
 function isBetween(byte: number): boolean {
   return isSpace(byte) || byte === COMMA || byte === OPENING_BRACKET || byte === CLOSING_BRACKET
 }

@@ -17,14 +17,14 @@ interface Part {
 }
 
 /**
- * Tells which requests the file has twice, and which are in the journal from other imports: those
- * that have the same id, attempt, time, model, latency and tokens. Two requests of a file without
- * ids are always two. One of them is known if another import has brought one without an id that has
- * the same provider and labels instead, and each of those stands for one request only: so two
- * that look alike stay two, whichever file brings them again.
+ * Finds out which requests the file has twice, and which are in the journal from other imports:
+ * those that have the same id, attempt, time, model, latency and tokens. Requests without an id are
+ * never the same within one file. A request without an id is known if another import has added one
+ * without an id, with the same provider and labels in place of the id. Each of those matches only
+ * one request, so two that look alike stay two, whichever file contains them again.
  *
- * Imported segments are read once a request is from their days. What is known is kept in a temporary
- * database, since there may be more of it than memory.
+ * An imported segment is read when the first request from its time span is added. What is known is
+ * kept in a temporary database, since there may be more of it than memory.
  */
 export class KnownRequests {
   readonly #directory: string
@@ -33,7 +33,7 @@ export class KnownRequests {
   readonly #select: SQLite.Statement<[string], KnownFrom>
   readonly #insertWithoutId: SQLite.Statement<[string]>
   readonly #takeWithoutId: SQLite.Statement<[string]>
-  /** The imported segments that haven't been read. */
+  /** The imported segments that haven't been read yet. */
   #unread: Part[]
 
   /** @param directory the journal's; it needn't exist. */
@@ -94,7 +94,8 @@ export class KnownRequests {
       for (let chunk = await source.read(); chunk !== null; chunk = await source.read()) {
         for (const { bytes } of chunk.lines) {
           if (bytes === null || bytes.length === 0) continue
-          // The lines of an import are as they were written, or its archive can't be read.
+          // The lines of an import are parsed without checks: a damaged archive couldn't be read at
+          // all.
           const event = JSON.parse(bytes.toString()) as RequestLogged
           if (event.type !== 'request_logged') continue
           this.#insert.run(keyOf(event), 'journal')
@@ -116,7 +117,10 @@ function keyWithoutId(request: RequestLogged): string {
   return keyOf({ ...request, correlation_id: JSON.stringify([request.provider ?? null, labels]) })
 }
 
-/** It begins with the time, so that rows in the order of their times are added in order. */
+/**
+ * It begins with the time, so that rows in the order of time are inserted in the order of their
+ * keys.
+ */
 function keyOf(request: RequestLogged): string {
   const { timestamp, correlation_id, attempt, model, latency_ms, input_tokens, output_tokens } = request
   return JSON.stringify([

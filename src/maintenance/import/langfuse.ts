@@ -43,13 +43,13 @@ const COLUMNS = {
 /** The columns without which a file can't be Langfuse's, each under all of its names. */
 export const LANGFUSE_COLUMNS = [COLUMNS.id, COLUMNS.start, COLUMNS.model] as const
 
-/** Observations that are calls of models. */
+/** The types of observations that are calls to models. */
 const CALLS = new Set(['GENERATION', 'EMBEDDING'])
 
 /**
- * Reads observations of Langfuse: generations and embeddings become requests, other observations are
- * left out. Its total cost is what the caller told, or what Langfuse computed. Times without an
- * offset are UTC, as the export's description says.
+ * Reads observations of Langfuse: generations and embeddings become requests, other observations
+ * are left out. Its total cost is what the caller reported, or what Langfuse computed. Times
+ * without an offset are UTC, as the export's description says.
  */
 export function langfuseReader(times: ImportTimes, notes: ImportNotes): ReadRow {
   return (row) => {

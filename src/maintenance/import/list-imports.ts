@@ -11,7 +11,7 @@ export interface JournalImport {
   imported_at: string
   /** The name of the file that was read; null: it wasn't recorded. */
   file: string | null
-  /** The options that decided what became of the file. */
+  /** The options that the file was imported with. */
   options: string
   /** The first and the last timestamp. */
   from: string
@@ -21,12 +21,12 @@ export interface JournalImport {
   /** A stream has two. */
   event_count: number
   segments: string[]
-  /** How many of the segments aren't there any more: `prune` has taken them, or somebody else. */
+  /** How many of the segments are gone: `prune` or somebody else has removed them. */
   segments_gone: number
 }
 
 /**
- * Lists what was imported into a journal, in the order of time, as its manifest tells it.
+ * Lists what was imported into a journal, in the order of time, according to its manifest.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, MANIFEST_UNREADABLE, SEGMENT_UNREADABLE
  */

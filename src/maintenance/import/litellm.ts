@@ -18,12 +18,16 @@ import type { ImportTimes } from './times.js'
 /** The columns without which a file can't be LiteLLM's. */
 export const LITELLM_COLUMNS = ['request_id', 'startTime', 'endTime', 'model', 'spend'] as const
 
-/** The members by which the sums of days are told that `/spend/logs` answers for a span of dates. */
+/**
+ * The members by which one recognizes the sums of days that `/spend/logs` returns for a range of
+ * dates.
+ */
 export const LITELLM_DAY_COLUMNS = ['startTime', 'models', 'users'] as const
 
 /**
- * Reads rows of LiteLLM's table `LiteLLM_SpendLogs`, as CSV of the database or JSON of `/spend/logs`
- * have them. `spend` is LiteLLM's own figure. The database keeps times as UTC without an offset.
+ * Reads rows of LiteLLM's table `LiteLLM_SpendLogs`, as CSV from the database or as JSON from
+ * `/spend/logs`. `spend` is LiteLLM's own figure. The database stores times in UTC without an
+ * offset.
  */
 export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
   const team = new NameOrId('team', '--map team_id=labels.team', notes)
@@ -60,7 +64,10 @@ export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
   }
 }
 
-/** Names what has an alias only in some rows, and notes the others if there are such and such. */
+/**
+ * Returns the alias of a team or key, or else its id, and notes rows without an alias if other rows
+ * have one.
+ */
 class NameOrId {
   readonly #note: string
   readonly #notes: ImportNotes
@@ -89,7 +96,7 @@ interface Instants {
   firstByte: number | null
 }
 
-/** LiteLLM gives the end as the start of the completion if nothing was streamed. */
+/** If nothing was streamed, LiteLLM's start of the completion is its end. */
 function timing(
   row: SourceRow,
   { start, end, firstByte }: Instants,
@@ -126,7 +133,7 @@ function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Par
   const input = countOf(row.get('prompt_tokens'), 'prompt_tokens')
   const output = countOf(row.get('completion_tokens'), 'completion_tokens')
   const isFailure = textOf(row.get('status')) === 'failure'
-  // The columns have 0 where nothing was told, which a failure's row can't mean otherwise.
+  // LiteLLM writes 0 if the tokens are unknown. For a failure, 0 of both can't mean anything else.
   if (isFailure && !input && !output) return {}
   const told = membersOf(metadata['usage_object'])
   const ofInput = membersOf(told['prompt_tokens_details'])

@@ -37,10 +37,10 @@ export function isMappable(field: string): boolean {
   return READERS.has(field) || (field.startsWith(LABEL) && field.length > LABEL.length)
 }
 
-/** The field of each column that is read. */
+/** Maps each column that is read to its field. */
 export type ColumnMap = ReadonlyMap<string, string>
 
-/** The columns that are named as fields are, and those that `map` names. */
+/** Maps the columns that have the name of a field, and those that `map` names. */
 export function columnMap(columns: readonly string[], map: Readonly<Record<string, string>>): ColumnMap {
   const taken = new Set(Object.values(map))
   const own = columns.filter((column) => isMappable(column) && !taken.has(column))
@@ -59,7 +59,7 @@ export function mappedFields(row: SourceRow, map: ColumnMap, times: ImportTimes)
   return { ...fields, labels: labelsOf(labels) }
 }
 
-/** What one request is told by several sources, of which later ones count more. */
+/** Joins what several sources have of one request. Later ones take precedence. */
 export function joined(...parts: readonly ImportedRequest[]): ImportedRequest {
   const all: Record<string, unknown> = {}
   for (const part of parts) {
@@ -71,7 +71,7 @@ export function joined(...parts: readonly ImportedRequest[]): ImportedRequest {
   return all
 }
 
-/** The status of an error: sources give that of a success in the same column. */
+/** The status of an error; null for a success, whose status sources have in the same column. */
 function errorStatus(value: unknown, column: string): number | null {
   const status = numberOf(value, column)
   return status !== null && status >= 100 && status < 400 ? null : status

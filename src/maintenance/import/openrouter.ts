@@ -29,7 +29,7 @@ const COLUMNS = {
 /** The columns without which a file can't be OpenRouter's, each under all of its names. */
 export const OPENROUTER_COLUMNS = [COLUMNS.id, COLUMNS.created, COLUMNS.model, COLUMNS.cost] as const
 
-/** The columns by which its export of days is told from that of generations. */
+/** The columns by which one recognizes its export by day rather than by generation. */
 export const OPENROUTER_DAY_COLUMNS = ['Date', 'Slug', 'Usage'] as const
 
 /**
@@ -48,7 +48,7 @@ export function openrouterReader(times: ImportTimes): ReadRow {
       correlation_id: textOf(find('id')) ?? undefined,
       timestamp: new Date(created).toISOString(),
       model: textOf(find('model')) ?? undefined,
-      // As of a request that is logged while it runs.
+      // The same provider as of a request that is logged while it runs.
       provider: 'openrouter',
       ...timing(row),
       input_tokens: countOf(find('input'), 'tokens_prompt'),

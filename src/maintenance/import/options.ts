@@ -10,7 +10,7 @@ import { checkColumns, type NeededColumns } from './source.js'
 export interface ImportOptions {
   /** The journal's directory, created if it doesn't exist. */
   journal: string
-  /** What has written the file. */
+  /** The program or the kind of file that the rows come from. */
   from: ImportSource
   /** The path of the file: CSV or JSON; with `sqlite` a database. */
   file: string
@@ -21,7 +21,7 @@ export interface ImportOptions {
    * `csv` and `sqlite` that are named as fields need none.
    */
   map?: Readonly<Record<string, string>> | undefined
-  /** Fields of those requests whose rows don't give them. */
+  /** The values of fields for requests whose rows have none. */
   set?: Readonly<Record<string, string>> | undefined
   /**
    * The zone of times without an offset, by its name in the IANA database.
@@ -29,11 +29,12 @@ export interface ImportOptions {
    *   are refused
    */
   timezone?: string | undefined
-  /** A new file that takes the rejected rows as they are; not made if there are none. */
+  /** A new file for the rejected rows, unchanged; not created if there are none. */
   rejected?: string | undefined
   /**
-   * Take the other rows, however many are rejected.
-   * @default false: nothing is taken if more than ten rows, and more than a tenth of all, are rejected
+   * Import the other rows, however many are rejected.
+   * @default false: nothing is imported if more than ten rows, and more than a tenth of all, are
+   *   rejected
    */
   allowRejected?: boolean | undefined
   /**
@@ -64,7 +65,7 @@ const NEEDED: Readonly<Record<ImportSource, NeededColumns>> = {
   sqlite: [],
 }
 
-/** What may be wrong with a file that has none of the columns. */
+/** What may be wrong if a file has none of the columns. */
 const HEADER_ADVICE =
   '; does the file lack its header (`CSV HEADER` of psql), or has another program written it?'
 
@@ -72,7 +73,7 @@ function hasAny(columns: readonly string[], needed: NeededColumns): boolean {
   return needed.flat().some((name) => columns.includes(name))
 }
 
-/** Whether the columns of a source say by their names what they are. */
+/** Whether the columns of a source have the names of fields. */
 export function isNamedByFields({ from }: ImportOptions): boolean {
   return from === 'csv' || from === 'sqlite'
 }
@@ -100,7 +101,7 @@ export function checkImportOptions({ from, table, map = {}, set = {}, rejected }
   if (twice !== undefined) throw new RangeError(`map: found two columns for '${twice}', expected one`)
 }
 
-/** The options that decide what becomes of a file, as a command has them. */
+/** The options that decide what a file becomes, as they are written on the command line. */
 export function optionWords({ from, table, map = {}, set = {}, timezone }: ImportOptions): string {
   const words = [`--from ${from}`]
   if (table !== undefined) words.push(`--table ${table}`)
@@ -110,7 +111,7 @@ export function optionWords({ from, table, map = {}, set = {}, timezone }: Impor
   return words.join(' ')
 }
 
-/** The single options of what `optionWords` gives. */
+/** Splits the text of `optionWords` into single options. */
 export function optionsIn(words: string): string[] {
   return words.split(/ (?=--(?:table|map|set|timezone) )/)
 }
@@ -126,7 +127,9 @@ export function checkSourceColumns(path: string, options: ImportOptions, columns
   }
   if (from === 'litellm' && LITELLM_DAY_COLUMNS.every((column) => columns.includes(column))) {
     const found = 'this answer of /spend/logs has sums of days, not requests'
-    throw new InputError('INVALID_CSV', path, `${found}: ask for them with \`summarize=false\``, { line: 1 })
+    throw new InputError('INVALID_CSV', path, `${found}: add \`summarize=false\` to get requests`, {
+      line: 1,
+    })
   }
   checkColumns(path, columns, NEEDED[from], hasAny(columns, NEEDED[from]) ? '' : HEADER_ADVICE)
   checkColumns(path, columns, Object.keys(map))

@@ -19,10 +19,10 @@ import { createFile } from '../../journal/new-file.js'
 
 /** How many bytes of a day are compressed at a time. */
 const PIECE_BYTES = 1024 * 1024
-/** How many bytes wait in memory, of all days together: a file needn't be in any order. */
+/** How many bytes of all days together wait in memory: a file needn't be in any order. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
-/** One segment of an import: all that it has of a UTC day, or of a few if there are many days. */
+/** One segment of an import: everything from a UTC day, or from a few if there are many days. */
 export interface ImportPart {
   /** Its file, compressed. */
   file: string
@@ -48,8 +48,8 @@ interface Day {
 const compressed = promisify(gzip)
 
 /**
- * Sorts lines by the UTC days of their events into compressed files, so that each day can be pruned
- * when its time has come. Within a day, lines stay in the order in which they were added.
+ * Sorts lines into compressed files by the UTC days of their events, so that each day can be pruned
+ * by itself. Within a day, lines stay in the order in which they were added.
  */
 export class PartSpool {
   readonly #directory: string
@@ -86,9 +86,9 @@ export class PartSpool {
   }
 
   /**
-   * Writes what waits, and makes every file durable.
+   * Writes what is waiting, and makes every file durable.
    *
-   * @param maxParts days share parts if there are more of them.
+   * @param maxParts how many parts there may be; if there are more days, they share parts.
    * @returns the parts, in the order of their days.
    */
   async finish(maxParts: number): Promise<ImportPart[]> {
@@ -107,7 +107,7 @@ export class PartSpool {
     for (const day of this.#days.values()) if (day.waitingBytes > 0) await this.#write(day)
   }
 
-  /** Writes a piece of a day. The next one is filled while it is compressed. */
+  /** Writes a piece of a day. While it is compressed, the next one is filled. */
   async #write(day: Day): Promise<void> {
     const { waiting, waitingBytes } = day
     const path = join(this.#directory, day.file)
@@ -122,7 +122,7 @@ export class PartSpool {
     await this.#writing
     // A file of gzip may have any number of members.
     this.#writing = compressed(Buffer.concat(waiting, waitingBytes)).then((piece) => appendFile(path, piece))
-    // It is awaited by the next piece, or by `finish`.
+    // The next piece, or `finish`, awaits it and gets its error.
     this.#writing.catch(() => {})
   }
 

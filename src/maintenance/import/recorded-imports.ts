@@ -1,6 +1,6 @@
 import { type ImportOrigin, lastEntries, type Manifest } from '../../journal/chain/manifest.js'
 
-/** A segment that an import has made, as the manifest tells of it. */
+/** A segment that an import has made, as the manifest has it. */
 export interface RecordedPart {
   segment: string
   origin: ImportOrigin
@@ -13,8 +13,8 @@ export interface RecordedPart {
 }
 
 /**
- * The segments of imports that the manifest has, pruned ones and those that are gone too. Of an
- * import that was taken out and made again, they are the new ones.
+ * The segments of imports in the manifest, including those that were pruned or are gone. If an
+ * import was taken out and made again, they are the new ones.
  */
 export function recordedParts(manifest: Manifest): RecordedPart[] {
   const archived = lastEntries(manifest, 'archived')
@@ -33,8 +33,8 @@ export function recordedParts(manifest: Manifest): RecordedPart[] {
 }
 
 /**
- * Those of the imports that count: of one whose segments were all removed, and not by `prune`,
- * nothing is left, so it can be made again.
+ * The segments of imports that count as made. If all segments of an import were removed, and not by
+ * `prune`, it doesn't count and can be made again.
  *
  * @param there the names of the journal's segments.
  */

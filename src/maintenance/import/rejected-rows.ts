@@ -3,7 +3,7 @@ import type { FoundRow } from './imported-row.js'
 
 /**
  * Keeps rejected rows as they are in their source, so that they can be corrected and imported by
- * themselves. The file is made with the first of them.
+ * themselves. The file is created with the first of them.
  */
 export class RejectedRows {
   readonly #path: string | undefined
@@ -12,7 +12,7 @@ export class RejectedRows {
 
   /**
    * @param path a new file; undefined: nothing is kept.
-   * @param heading tells the line that stands before all rows; empty: there is none.
+   * @param heading returns the line to write before all rows; empty: none.
    */
   constructor(path: string | undefined, heading: () => string) {
     this.#path = path
@@ -23,7 +23,7 @@ export class RejectedRows {
   add(row: FoundRow): void {
     if (this.#path === undefined) return
     if (this.#fd === null) {
-      // It may hold whole conversations.
+      // Only for its owner: it may contain whole conversations.
       this.#fd = openSync(this.#path, 'wx', 0o600)
       this.#write(this.#heading())
     }

@@ -10,7 +10,7 @@ import { openrouterReader } from './openrouter.js'
 import { type ImportOptions, isNamedByFields } from './options.js'
 import { ImportTimes } from './times.js'
 
-/** As a logged call has it whose request doesn't tell a model. */
+/** The same model as of a logged call whose request names none. */
 const UNKNOWN_MODEL = 'unknown'
 
 /** Makes requests of the rows of one source. */
@@ -27,7 +27,7 @@ export class RequestReader {
   ambiguousTimes = 0
 
   /**
-   * @param now after which times are noted.
+   * @param now times after this are noted.
    * @throws QueryError INVALID_TIMEZONE
    */
   constructor(options: ImportOptions, now: number) {
@@ -42,24 +42,24 @@ export class RequestReader {
     this.#map = columnMap([], map)
   }
 
-  /** Counts what was odd in the row that was read last, since its request is imported. */
+  /** Counts the oddities of the row that was read last, since its request is imported. */
   keepNotes(): void {
     this.ambiguousTimes += this.#times.ambiguous
     this.#notes.keepRow()
   }
 
-  /** What was odd in requests that are imported. */
+  /** The oddities of requests that are imported. */
   get notes(): { note: string; count: number }[] {
     return this.#notes.list()
   }
 
-  /** Tells which columns there are. */
+  /** Sets which columns the source has. */
   setColumns(columns: readonly string[]): void {
     this.#map = columnMap(isNamedByFields(this.#options) ? columns : [], this.#options.map ?? {})
   }
 
   /**
-   * @param place says where the row is from.
+   * @param place returns where the row is from.
    * @throws RowProblem; ZoneMissing
    */
   read(row: FoundRow, place: () => string): ImportedLines | LeftOut {
@@ -74,7 +74,7 @@ export class RequestReader {
     if (Date.parse(request.timestamp ?? '') > this.#now) this.#notes.add('its time is in the future')
     if (request.model !== undefined || (request.success ?? hasSucceeded(request)))
       return importedLines(request, place)
-    // What fails before a model is chosen has none, and counts all the same.
+    // A request that fails before a model is chosen has none, and is imported all the same.
     this.#notes.add(`a failure without a model: its model is '${UNKNOWN_MODEL}'`)
     return importedLines({ ...request, model: UNKNOWN_MODEL }, place)
   }

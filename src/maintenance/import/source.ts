@@ -8,28 +8,27 @@ import type { FoundRow } from './imported-row.js'
 import { readJsonRows } from './json-rows.js'
 import { openTable } from './table-rows.js'
 
-/** Rows of LiteLLM and Langfuse may hold whole conversations. */
+/** Rows of LiteLLM and Langfuse may contain whole conversations. */
 const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
 
-/** A file of this name is JSON even if its first line is broken. */
+/** A file with such a name is JSON even if its first line is broken. */
 const JSON_NAME = /\.(json|jsonl|ndjson)(\.gz)?$/i
 
-/** By how much it is decided what a file is. */
+/** How much of a file is read to decide whether it is JSON. */
 const BEGINNING_BYTES = 4096
 
-/** Where rows come from. It can be read again from its beginning. */
+/** A source of rows, which can be read again from its beginning. */
 export interface Source {
   /**
-   * The SHA-256 of all that is read, in hex: the file's bytes, decompressed, or the rows of a table.
+   * The SHA-256 of all that is read, in hex: the file's bytes, decompressed, or the rows of a
+   * table.
    *
-   * @param onBytes called with how many more bytes were read.
+   * @param onBytes called with the number of bytes that were just read.
    */
   contentHash(onBytes: (bytes: number) => void): Promise<string>
-  /**
-   * @throws InputError, at the first step, if the columns aren't there.
-   */
+  /** @throws InputError, with the first row, if columns are missing. */
   rows(): AsyncGenerator<FoundRow>
-  /** What stands before the rows: the first line of a CSV file, once a row was read. */
+  /** What comes before the rows: the first line of a CSV file, once a row was read. */
   heading(): string
   close(): void
 }
@@ -40,8 +39,8 @@ export type NeededColumns = readonly (string | readonly string[])[]
 /**
  * Opens a file, which may be compressed with gzip.
  *
- * @param check throws an error that says why these columns aren't those of the source.
- * @param keepsSource whether rows tell how they are in the file.
+ * @param check throws an error if these can't be the columns of such a source.
+ * @param keepsSource whether rows have their text in the file.
  * @throws InputError FILE_UNREADABLE
  */
 export async function openFile(
@@ -117,7 +116,7 @@ interface Reading {
   keepsSource: boolean
 }
 
-/** @param onHeading told the first line as it is. */
+/** @param onHeading called with the first line as it is. */
 async function* csvRows(
   { path, check, keepsSource }: Reading,
   onHeading: (text: string) => void,

@@ -28,20 +28,20 @@ const PLAN = 'plan.json'
 
 /** Writers keep the rest of a day's 999 numbers. */
 const LAST_NUMBER = 900
-/** Another writer may take a number at the same instant; it won't each time. */
+/** A writer may take a number at the same instant, but won't do so each time. */
 const MAX_ATTEMPTS = 5
 
 /** How many segments an import makes at most, if so many numbers are free. */
 export const MAX_PARTS = 366
 
-/** An instant after which a kill may come; tests are told of each. */
+/** The steps after which tests kill the process. */
 export type ImportStep = 'spooled' | 'staged' | 'linked' | 'noticed' | 'recorded'
 
 export interface StagingPorts {
   now(): number
   /** How long writers get to notice that there is a newer segment. */
   noticeMs: number
-  /** How many segments an import makes at most: those of more days share them. */
+  /** How many segments an import makes at most: if there are more days, they share segments. */
   maxParts: number
   onStep(step: ImportStep): void
 }
@@ -55,22 +55,22 @@ interface Plan {
 }
 
 /**
- * Takes the parts of imports into a journal. Each becomes a segment that is archived from the
- * beginning: writers append to no such segment but move on to the next number, and every reader
- * knows it. They may run meanwhile.
+ * Moves the parts of imports into a journal. Each becomes a segment that is archived from the
+ * beginning: writers never append to such a segment but move on to the next number, and all readers
+ * can read it. Both may run meanwhile.
  *
  * | killed after | what is there | the next run |
  * |---|---|---|
  * | spooled | `.import-ID.tmp`, nothing in the journal | removes it and begins again |
- * | staged | `.import-ID` with every part, durable, and the plan | goes on with it |
+ * | staged | `.import-ID` with every part, durable, and the plan | continues with it |
  * | linked | some parts, or all, as segments too: the same files | links the others, records all |
  * | recorded, of some parts or all | the manifest says so | records the others, removes `.import-ID` |
  *
  * The last part is linked first. From then on writers go to the number after it, so that no number
  * of another part is taken. The number before the first part stays free, since a writer that leaves
- * a segment whose sync has failed takes the next number without looking. Projectors wait with new
- * segments that no entry of the manifest names, so that writers can notice them before lines are
- * read that come after.
+ * a segment whose sync has failed takes the next number without looking. Projectors don't read new
+ * segments before an entry of the manifest names them, so that writers notice these segments before
+ * any line after them is read.
  */
 export class StagedImports {
   readonly #directory: string
@@ -83,7 +83,7 @@ export class StagedImports {
     this.#manifest = new ManifestFile(directory)
   }
 
-  /** The parts of imports that count. */
+  /** The parts of all imports that count as made. */
   recorded(): readonly RecordedPart[] {
     const there = new Set(listSegments(this.#directory).map(({ name }) => name))
     return partsThatCount(recordedParts(this.#manifest.read()), there)
@@ -136,7 +136,7 @@ export class StagedImports {
       plan = { origin, parts }
       writeDurably(join(unfinished, PLAN), JSON.stringify(plan), mode)
       syncDirectory(nodeFileSystem, unfinished)
-      // A journal without room for it must be left as it is.
+      // If the journal has no room for the import, it must stay as it is.
       this.#firstFree(parts.length)
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true })
@@ -165,7 +165,7 @@ export class StagedImports {
       const now = this.#ports.now()
       const entry = { ...origin, part: number, parts: parts.length, first, last, requests }
       this.#manifest.append(() => ({ kind: 'sealed', segment, ...digest, import: entry }), now)
-      // Last, since projectors wait for it.
+      // Recorded last, since projectors wait for this entry.
       const archived = { segment, ...digest, archive_bytes, archive_sha256 }
       this.#manifest.append(() => ({ kind: 'archived', ...archived }), now)
       done.set(number, segment)
@@ -202,7 +202,7 @@ export class StagedImports {
     return files.map((file) => found.get(file) as SegmentRef)
   }
 
-  /** Writers need no time to notice where none has written. */
+  /** Gives writers time to notice the new segments, unless no writer has written anything. */
   async #waitForWriters(first: SegmentRef): Promise<void> {
     const isWritten = listSegments(this.#directory).some(
       ({ id, state }) => id < first.id && state === 'plain',
@@ -211,7 +211,10 @@ export class StagedImports {
     this.#ports.onStep('noticed')
   }
 
-  /** A writer that took the same number would hide the archive: that one gets another number. */
+  /**
+   * If a writer took the number of an archive, its segment would hide the archive, which gets
+   * another number.
+   */
   #dropTaken(found: Map<string, SegmentRef>): void {
     const plain = new Set(
       listSegments(this.#directory)

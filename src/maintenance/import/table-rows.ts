@@ -9,8 +9,8 @@ import type { FoundRow } from './imported-row.js'
 import type { Source } from './source.js'
 
 /**
- * Opens a table, or a view, of an SQLite database, and reads it at one moment, whatever others write
- * to it meanwhile.
+ * Opens a table, or a view, of an SQLite database, and reads it as it is at one moment, whatever
+ * others write to it meanwhile.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_VALUE if there is no such table.
  */
@@ -29,7 +29,7 @@ export function openTable(path: string, table: string): Source & { columns: read
       .pluck()
       .all()
     if (!names.includes(table)) throw noTable(path, table, names)
-    // The order of a table's rows is that of its key, and stays the same while nobody writes.
+    // Rows come in the order of the table's key, which stays the same while nobody writes.
     const statement = database.prepare<[], unknown[]>(`SELECT * FROM "${table.replaceAll('"', '""')}"`)
     const columns = statement.columns().map(({ name }) => name)
     const select = statement.raw().safeIntegers()

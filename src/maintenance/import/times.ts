@@ -4,7 +4,10 @@ import { RowProblem, shown } from './imported-row.js'
 
 const HOUR_MS = 3_600_000
 
-/** Numbers under this are seconds since 1970, others milliseconds: the limit is in the year 5138. */
+/**
+ * Numbers below this are seconds since 1970, others milliseconds. As seconds, it is in the year
+ * 5138.
+ */
 const FIRST_MILLISECONDS = 1e11
 
 const TIME =
@@ -21,7 +24,7 @@ export class ZoneMissing extends Error {
  * twice, the first instant is taken; if they never did, the row is refused.
  */
 export class ImportTimes {
-  /** How many times of the row that is read were shown twice by the zone's clocks. */
+  /** How many times in the current row were shown twice by the zone's clocks. */
   ambiguous = 0
   readonly #zone: TimeZone | null
   /** How far the zone is ahead in each local hour; null: its clocks change there. */
@@ -69,7 +72,7 @@ export class ImportTimes {
     if (zone === null) {
       const found = `${column}: the time '${shown(text)}' has no offset`
       throw new ZoneMissing(
-        `${found}; say of which zone such times are: --timezone UTC, or --timezone Europe/Berlin`,
+        `${found}; say which zone such times are in: --timezone UTC, or --timezone Europe/Berlin`,
       )
     }
     const hour = Math.floor(localMs / HOUR_MS)
@@ -81,7 +84,7 @@ export class ImportTimes {
     if (offset !== null) return localMs - offset
     const first = zone.instantAt(localMs, 'start')
     if (first + zone.offsetAt(first) !== localMs) {
-      const found = `${column}: there was no '${shown(text)}' in ${zone.name}, where clocks were put forward over it`
+      const found = `${column}: there was no '${shown(text)}' in ${zone.name}, where clocks were put forward past it`
       throw new RowProblem(`${found}: is it a time of another zone?`)
     }
     if (zone.instantAt(localMs, 'end') !== first) this.ambiguous++

@@ -7,7 +7,7 @@ import { importsUnderWay, listSegments, stagedImport } from '../../journal/segme
 import { acquireImportLock, acquireJournalLock } from '../../store/sqlite/connection/lock.js'
 import { type JournalImport, listImports } from './list-imports.js'
 
-/** How much of an id is enough. */
+/** How many characters of an id are enough. */
 const MIN_ID_CHARACTERS = 8
 
 export interface UndoImportOptions {
@@ -28,8 +28,8 @@ export interface UndoResult {
   /** The import as it was. */
   undone: JournalImport
   /**
-   * Whether the manifest is as it was before the import. Otherwise it has later entries, and goes on
-   * naming the segments.
+   * Whether the manifest is as it was before the import. Otherwise it has later entries, and still
+   * names the segments.
    */
   is_manifest_restored: boolean
 }
@@ -37,8 +37,8 @@ export interface UndoResult {
 /**
  * Takes an import out of a journal: removes its segments, and its entries too if they are the
  * manifest's last ones. The same file can be imported again then. After a kill, run it again.
- * Nothing else may be at work on the journal; projectors stop at segments that are gone, until
- * `replay` has built their database without them.
+ * Nothing else may be working on the journal. Projectors stop at segments that are gone, until
+ * `replay` has rebuilt their database without them.
  *
  * @throws RangeError if there is no such import, or it can't be taken out.
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, MANIFEST_UNREADABLE; DatabaseError
@@ -75,7 +75,7 @@ function resultOf({ undone, firstOfEnd }: Plan, isDry: boolean): UndoResult {
 function takeOut(directory: string, found: Plan): UndoResult {
   for (const name of found.undone.segments) rmSync(join(directory, `${name}.gz`), { force: true })
   syncDirectory(nodeFileSystem, directory)
-  // Last, so that a second run can go on as long as the manifest names the segments.
+  // Cut last, so that a second run can continue as long as the manifest names the segments.
   if (found.firstOfEnd !== null) cutManifest(join(directory, MANIFEST_FILE), found.firstOfEnd)
   return resultOf(found, false)
 }
@@ -86,7 +86,7 @@ function plan(directory: string, id: string): Plan {
   const { import_id, segments } = undone
   if (importsUnderWay(directory).staged.includes(stagedImport(import_id))) {
     throw new RangeError(
-      `undo: found import ${import_id} unfinished, expected a whole one: import its file again`,
+      `undo: found import ${import_id} unfinished, expected a finished one: import its file again`,
     )
   }
   const own = new Set(segments)
@@ -94,14 +94,16 @@ function plan(directory: string, id: string): Plan {
   if (manifest.problems.length > 0)
     throw new RangeError('undo: found a broken manifest: see `request-journal verify`')
   if ([...lastEntries(manifest, 'pruned').keys()].some((name) => own.has(name))) {
-    throw new RangeError('undo: found that `prune` has taken a part of this import: it may take the rest too')
+    throw new RangeError(
+      'undo: found an import that `prune` has removed a part of, expected a whole one: it may remove the rest too',
+    )
   }
   const isOwn = ({ segment }: { segment: string }) => own.has(segment)
   const first = manifest.entries.findIndex(isOwn)
   if (manifest.entries.slice(first).every(isOwn)) {
     return { undone, firstOfEnd: manifest.entries[first]?.hash ?? null }
   }
-  // A writer would take the number of a segment that the manifest goes on naming.
+  // Otherwise a writer would take the number of a segment that the manifest still names.
   const [newest] = [...segments].sort().reverse()
   if (!listSegments(directory).some(({ name }) => newest !== undefined && name > newest)) {
     throw new RangeError(

@@ -7,7 +7,7 @@ export type ObjectStoreErrorCode = (typeof OBJECT_STORE_ERROR_CODES)[number]
  * overwritten or removed, and those that were created before stay.
  *
  * - `STORE_AWAY`: the store can't be reached, or answers with errors of its own, after eight
- *   attempts. This passes: the same command goes on from what is there.
+ *   attempts. This is temporary: the same command continues later from what is there.
  * - `STORE_REFUSED`: the store doesn't accept the request: credentials, rights, bucket, region, or
  *   it doesn't know conditional writes.
  * - `OBJECT_DIFFERS`: an object is there already, and it doesn't have these bytes.

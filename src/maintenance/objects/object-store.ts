@@ -2,10 +2,10 @@
 export type ObjectMetadata = Readonly<Record<string, string>>
 
 /**
- * A place that keeps objects by their keys, beginning at some prefix. Nothing in it is ever
- * overwritten. Each call tries again by itself while the store is away for a moment.
+ * A place that stores objects under keys, below some prefix. Nothing in it is ever overwritten.
+ * Each call retries by itself while the store is briefly unavailable.
  *
- * @throws ObjectStoreError STORE_AWAY, STORE_REFUSED, each method as a rejection.
+ * Each method rejects with ObjectStoreError STORE_AWAY or STORE_REFUSED.
  */
 export interface ObjectStore {
   /** The address for messages, without a slash at its end: `s3://bucket/prefix`. */
@@ -19,7 +19,7 @@ export interface ObjectStore {
   /**
    * Creates an object, whole or not at all.
    *
-   * @returns false if there is one already, which stays as it is. That may be this very one, if an
+   * @returns false if there is one already, which stays as it is. It may be this very object, if an
    *   answer was lost.
    */
   create(key: string, bytes: Buffer, metadata?: ObjectMetadata): Promise<boolean>

@@ -1,4 +1,4 @@
-/** Where objects stand: a bucket, and how their keys begin. */
+/** Where objects are: a bucket, and how their keys begin. */
 export interface S3Address {
   bucket: string
   /** Empty, or ends with a slash. */
@@ -13,9 +13,9 @@ export function isS3Address(text: string): boolean {
 }
 
 /**
- * Reads `s3://bucket` or `s3://bucket/prefix`.
+ * Parses `s3://bucket` or `s3://bucket/prefix`.
  *
- * @throws Error that says what was expected.
+ * @throws Error whose message says what was expected.
  */
 export function s3Address(text: string): S3Address {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(text) ?? []

@@ -10,16 +10,17 @@ const PACKAGE = '@aws-sdk/client-s3'
 /** How often a request is tried, with growing pauses between. */
 const ATTEMPTS = 8
 const CONNECT_TIMEOUT_MS = 10_000
-/** How long nothing may come from the store. */
+/** How long the store may stay silent. */
 const SILENCE_TIMEOUT_MS = 60_000
 /** The pause after another program was creating the same object, or an answer broke off. */
 const PAUSE_MS = 250
 
 /**
- * Opens the store at an `s3://` address: Amazon's, or any other with its protocol. Credentials,
- * region and endpoint are those of the environment and files that Amazon's own tools use, such as
- * `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, the role of a machine, `AWS_REGION` and `AWS_ENDPOINT_URL`.
- * With an endpoint the bucket stands in the path, unless `AWS_S3_FORCE_PATH_STYLE` is `false`.
+ * Opens the store at an `s3://` address: Amazon's, or any other that speaks its protocol.
+ * Credentials, region and endpoint are those of the environment and files that Amazon's own tools
+ * use, such as `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, the role of a machine, `AWS_REGION` and
+ * `AWS_ENDPOINT_URL`. With an endpoint the bucket is part of the path, unless
+ * `AWS_S3_FORCE_PATH_STYLE` is `false`.
  *
  * @throws InputError PACKAGE_MISSING
  */
@@ -46,7 +47,7 @@ async function loadSdk(): Promise<Sdk> {
     return await import('@aws-sdk/client-s3')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` brings the client for s3:// addresses, which is optional`
+    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs the client for s3:// addresses, which is optional`
     throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
   }
 }
@@ -117,7 +118,7 @@ class S3Store implements ObjectStore {
     return { Bucket: this.#bucket, Key: `${this.#prefix}${key}` }
   }
 
-  /** Asks again what the client itself doesn't, and makes its errors this program's. */
+  /** Retries what the client itself doesn't retry, and turns its errors into ObjectStoreErrors. */
   async #asked<T>(key: string, ask: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -135,7 +136,7 @@ class S3Store implements ObjectStore {
     const address = `s3://${this.#bucket}/${this.#prefix}${key}`
     const { name, message } = error as Error
     const status = statusOf(error)
-    // An answer to HEAD has no text: the client puts the name in its place.
+    // An answer to HEAD has no text: the client repeats the name instead.
     const found = [name === 'Error' || name === message ? '' : name, message, status ?? '']
     const text = found.filter((part) => part !== '' && part !== 'UnknownError').join(', ')
     const refused = (advice: string) =>
@@ -148,11 +149,11 @@ class S3Store implements ObjectStore {
         'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role',
       )
     }
-    if (status === 501) return refused('it must know conditional writes, which If-None-Match asks for')
+    if (status === 501) return refused('it must support conditional writes, which If-None-Match asks for')
     if (status !== undefined && status < 500 && status !== 429 && status !== 408 && status !== 409) {
       return refused('check the bucket, its region, AWS_ENDPOINT_URL and the rights of this user')
     }
-    const advice = `it can't be reached or is busy (${text}): the same command goes on later`
+    const advice = `it can't be reached or is busy (${text}): run the same command again later`
     return new ObjectStoreError('STORE_AWAY', address, advice, { cause: error })
   }
 }

@@ -59,7 +59,8 @@ export const SCHEMA: readonly SchemaElement[] = [
 
 /**
  * The instant of a request in UTC with milliseconds. A row that another program has added may have
- * no offset, as SQLite writes the time, or no timestamp at all: then null.
+ * a time without an offset, as SQLite writes it, which counts as UTC; null if it has no time at
+ * all.
  */
 export function instantOf({ timestamp }: Pick<ExportedRequest, 'timestamp'>): string | null {
   return canonicalTimestamp(String(timestamp)) ?? canonicalTimestamp(`${timestamp}Z`)
@@ -79,7 +80,7 @@ function boolean(name: Name): ParquetColumn {
   return column({ name, type: 'BOOLEAN' }, Boolean)
 }
 
-/** A row that another program has added may hold anything: it counts as it does in sums. */
+/** A row that another program has added may contain anything: the value is the same as in sums. */
 function integer(name: Name, repetition: Repetition = 'OPTIONAL'): ParquetColumn {
   return column(
     { name, type: 'INT64' },
@@ -88,7 +89,7 @@ function integer(name: Name, repetition: Repetition = 'OPTIONAL'): ParquetColumn
   )
 }
 
-/** In microseconds of UTC, since not every engine takes milliseconds. */
+/** A timestamp in microseconds of UTC, since not every engine accepts milliseconds. */
 function timestamp(name: Name): ParquetColumn {
   const element: SchemaElement = {
     ...{ name, type: 'INT64', converted_type: 'TIMESTAMP_MICROS' },
@@ -101,8 +102,8 @@ function timestamp(name: Name): ParquetColumn {
 }
 
 /**
- * Costs are the decimals that sums add up, so that every engine gives exactly the sums of `stats`.
- * Sums of doubles would depend on the order of the rows.
+ * A cost as the exact decimal that sums use, so that every engine gives exactly the sums of
+ * `stats`. Sums of doubles would depend on the order of the rows.
  */
 function cost(name: Name): ParquetColumn {
   const [precision, scale] = [38, 9]
@@ -118,7 +119,7 @@ function cost(name: Name): ParquetColumn {
   })
 }
 
-/** A map of texts, by which every engine finds a label by its name. */
+/** A map of texts, in which every engine finds a label by its name. */
 function labels(name: Name): ParquetColumn {
   const string = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
   const elements: SchemaElement[] = [

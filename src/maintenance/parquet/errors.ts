@@ -5,8 +5,8 @@ export type ExportErrorCode = (typeof EXPORT_ERROR_CODES)[number]
 /**
  * Thrown when requests can't be exported.
  *
- * - `PARTITION_EXISTS`: there are files of a day already. They stay as they are; the days before
- *   were written, this one wasn't.
+ * - `PARTITION_EXISTS`: there are files of a day already. They stay as they are; the days before it
+ *   were written, but this day wasn't.
  */
 export class ExportError extends Error {
   override readonly name = 'ExportError'

@@ -6,7 +6,7 @@ import { instantOf } from './columns.js'
 import { loadParquet, ParquetFile, type ParquetModule } from './parquet-file.js'
 import { openTarget, type PartitionTarget } from './partition-target.js'
 
-/** From this size on a day goes on in another file: enough for engines to share the work. */
+/** From this size on a day continues in another file, so that engines can share the work. */
 const FILE_BYTES = 128 * 1024 * 1024
 
 /** The name that Hive gives to a partition whose value is null. */
@@ -15,7 +15,10 @@ const NO_DAY = '__HIVE_DEFAULT_PARTITION__'
 export interface ParquetExportOptions extends RequestFilter {
   /** The folder that gets a folder for each day, or `s3://bucket/prefix`. */
   to: string
-  /** Ends it early: the day that is being written is removed, or is in an object store in part. */
+  /**
+   * Ends the export early: the day that is being written is removed; an object store keeps the
+   * files that were sent.
+   */
   signal?: AbortSignal | undefined
 }
 
@@ -30,11 +33,11 @@ export interface ParquetExportResult {
 }
 
 /**
- * Writes requests to Parquet files, in a folder for each UTC day (`day=2026-11-22/part-00000.parquet`),
- * which DuckDB, ClickHouse, Spark, Trino and Athena read as one table. Memory is bounded, however
- * many there are. Requests of a day are in the order of time.
+ * Writes requests to Parquet files, in a folder for each UTC day
+ * (`day=2026-11-22/part-00000.parquet`), which DuckDB, ClickHouse, Spark, Trino and Athena read as
+ * one table. Memory is bounded, however many there are. Requests of a day are in the order of time.
  *
- * @returns null if the signal has ended it.
+ * @returns null if the signal ended the export.
  * @throws QueryError as `exportRequests`; ExportError PARTITION_EXISTS; ObjectStoreError;
  *   InputError PACKAGE_MISSING.
  */
@@ -50,7 +53,7 @@ export async function exportParquet(
   try {
     for (; next.done !== true; next = requests.next()) {
       if (!(await writer.add(next.value))) continue
-      // Without this no signal would be handled before the end.
+      // Lets signals be handled before the end.
       await nextTurn()
       if (signal?.aborted) return null
     }
@@ -75,7 +78,7 @@ class DayWriter {
     this.#parquet = parquet
   }
 
-  /** @returns whether something was written: then other work may have its turn. */
+  /** @returns whether something was written: then other work should get its turn. */
   async add(request: ExportedRequest): Promise<boolean> {
     const day = instantOf(request)?.slice(0, 10) ?? NO_DAY
     const isNewDay = day !== this.#day

@@ -20,7 +20,7 @@ export async function loadParquet(): Promise<ParquetModule> {
     return await import('hyparquet-writer')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` brings the writer of Parquet files, which is optional`
+    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs the writer of Parquet files, which is optional`
     throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
   }
 }

@@ -13,18 +13,18 @@ export interface PartitionTarget {
   /** The place, for messages. */
   readonly name: string
   /**
-   * Begins a day, of which no file may be there that this run hasn't made.
+   * Begins a day. There may be no files of it that this run hasn't made.
    *
    * @throws ExportError PARTITION_EXISTS
    */
   begin(folder: string): Promise<void>
   /** The path at which the next file of the day is to be made. */
   pathOf(file: string): string
-  /** Takes a file of the day that is whole. */
+  /** Takes a file of the day, once it is complete. */
   take(file: string): Promise<void>
-  /** Ends the day: all of its files are whole. */
+  /** Ends the day: all of its files are complete. */
   end(): Promise<void>
-  /** Removes what isn't whole. */
+  /** Removes what isn't complete. */
   close(): void
 }
 
@@ -32,7 +32,7 @@ export async function openTarget(to: string): Promise<PartitionTarget> {
   return isS3Address(to) ? new StoreTarget(await openS3(to)) : new FolderTarget(resolve(to))
 }
 
-/** Folders on this host. A day gets its name once it is whole and durable. */
+/** Folders on this host. The folder of a day gets its name once it is complete and durable. */
 class FolderTarget implements PartitionTarget {
   readonly name: string
   readonly #made = new Set<string>()
@@ -64,7 +64,7 @@ class FolderTarget implements PartitionTarget {
     const path = join(this.name, this.#folder)
     syncDirectory(nodeFileSystem, this.#temporary)
     if (this.#made.has(this.#folder)) {
-      // Timestamps of a foreign program need not be in the order of time.
+      // Rows of other programs may not be in the order of time, so that a day is begun twice.
       for (const file of this.#files) renameSync(join(this.#temporary, file), join(path, file))
       syncDirectory(nodeFileSystem, path)
       rmSync(this.#temporary, { recursive: true })
@@ -80,7 +80,7 @@ class FolderTarget implements PartitionTarget {
     if (this.#temporary !== '') rmSync(this.#temporary, { recursive: true, force: true })
   }
 
-  /** A rename takes the place of an empty folder, and of nothing else. */
+  /** A rename replaces an empty folder, and nothing else. */
   #giveName(path: string): void {
     try {
       renameSync(this.#temporary, path)
@@ -91,13 +91,13 @@ class FolderTarget implements PartitionTarget {
   }
 }
 
-/** An object store: each file is sent once it is whole. */
+/** An object store: each file is sent once it is complete. */
 class StoreTarget implements PartitionTarget {
   readonly name: string
   readonly #store: ObjectStore
   readonly #temporary = mkdtempSync(join(tmpdir(), 'request-journal-export-'))
   readonly #made = new Set<string>()
-  /** Tells the objects of this run from those of others. */
+  /** Distinguishes the objects of this run from those of others. */
   readonly #run = randomUUID()
   #folder = ''
 

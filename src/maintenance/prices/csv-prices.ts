@@ -16,8 +16,8 @@ const OPTIONAL = [
 ] as const
 
 /**
- * Reads prices from a CSV file: a line is a price, and its columns are named as the members of
- * `price_set`, with a column for each part of `per_million`. An empty value is one that isn't
+ * Reads prices from a CSV file: each line is a price, and the columns have the names of the members
+ * of `price_set`, with a column for each part of `per_million`. An empty value means that none is
  * given. A line without any price withdraws the price of its key.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE: nothing of the file is used then.
@@ -42,7 +42,7 @@ export async function readCsvPrices(path: string): Promise<PriceList> {
     const key = `${keyOf(price.event)} ${price.isDated ? price.event.valid_from : ''}`
     const before = lines.get(key)
     if (before !== undefined) {
-      throw new InputError('INVALID_VALUE', path, `the same price stands on line ${before}`, { line })
+      throw new InputError('INVALID_VALUE', path, `the same price is on line ${before} already`, { line })
     }
     lines.set(key, line)
     prices.push(price)

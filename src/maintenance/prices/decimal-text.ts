@@ -1,10 +1,11 @@
 /**
  * Writes a number of a price list as a decimal text, with its point moved to the right. It moves
- * the point of the number's shortest text, which is the one that stands in the list: multiplied,
- * 1.1e-06 would become 1.0999999999999999.
+ * the point in the number's shortest text, which is the text in the list: multiplied, 1.1e-06 would
+ * become 1.0999999999999999.
  *
  * @param number finite, and not negative.
- * @param places how far the point is moved: 6 makes a price of a million tokens of one for a token.
+ * @param places how far the point is moved: 6 turns the price of a token into the price of a
+ *   million tokens.
  */
 export function decimalText(number: number, places = 0): string {
   const [decimal = '', exponent = '0'] = String(number).split('e')

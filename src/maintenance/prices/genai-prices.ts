@@ -18,7 +18,8 @@ type Match =
   | { and: Match[] }
 
 /**
- * A price, or one with tiers: `price` counts for a whole request with more than `start` tokens in.
+ * A price, or one with tiers, where `price` applies to all tokens of a request with more than
+ * `start` input tokens.
  */
 type GenaiPrice = number | { base: number; tiers: { start: number; price: number }[] }
 type GenaiPrices = Record<string, GenaiPrice | undefined>
@@ -26,7 +27,7 @@ type GenaiPrices = Record<string, GenaiPrice | undefined>
 interface GenaiModel {
   id: string
   match: Match
-  /** In a list, the last one that holds at a time is in force. */
+  /** In a list, the last entry whose constraint is met is in force. */
   prices: GenaiPrices | { constraint?: { type: string; start_date?: string }; prices: GenaiPrices }[]
 }
 
@@ -50,29 +51,29 @@ const PARTS: Readonly<Record<string, PricePart>> = {
 }
 
 /**
- * Prices of cached tokens of one kind. An event has one number of cached tokens for all kinds, and
- * so it can't have these, unless they are what all cached tokens cost.
+ * Prices of cached tokens of one kind. An event has one price for all kinds of cached tokens, so it
+ * can't express these, unless they are the same as the price of all cached tokens.
  */
 const CACHED_KINDS: Readonly<Record<string, string>> = {
   cache_audio_read_mtok: 'audio',
   cache_image_read_mtok: 'images',
 }
 
-/** Fees for the use of a provider's tools: the price of tokens is the same without them. */
+/** Fees for the use of a provider's tools: they don't change the price of tokens. */
 const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcount$/
 
 /**
- * Reads the prices that the installed package @pydantic/genai-prices brings along.
+ * Reads the prices that the installed package @pydantic/genai-prices contains.
  *
  * @throws InputError PACKAGE_MISSING
  */
 export async function readGenaiPrices(): Promise<PriceList> {
   const { waitForUpdate } = await import('@pydantic/genai-prices').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` brings its price list, which is optional`
+    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs its price list, which is optional`
     throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
   })
-  // Nothing has set other data, and so these are the ones of the package.
+  // Nothing has set other data, so this is the data of the package.
   const providers = (await waitForUpdate()) ?? []
   return genaiPriceList(providers as GenaiProvider[], installedVersion())
 }
@@ -99,8 +100,8 @@ export function genaiPriceList(providers: readonly GenaiProvider[], version: str
 }
 
 /**
- * The names that a provider's models have exactly: their ids, and the other names that are written
- * out. A name that an earlier model takes by another rule belongs to that one, as in the package.
+ * The exact names of a provider's models: their ids, and the other names that their rules spell
+ * out. A name that a rule of an earlier model matches belongs to that model, as in the package.
  */
 function exactIds({ models }: GenaiProvider): Map<string, GenaiModel> {
   const ids = new Map<string, GenaiModel>()
@@ -117,7 +118,7 @@ function writtenOut(match: Match): string[] {
   return 'or' in match ? match.or.flatMap(writtenOut) : []
 }
 
-/** The rule by which a name matches; null if it doesn't. Upper and lower case are the same. */
+/** The rule by which a name matches, in words; null if it doesn't match. Case is ignored. */
 function ruleFor(match: Match, name: string): string | null {
   const text = name.toLowerCase()
   const rule = (words: string, part: string, holds: boolean) => (holds ? `${words} '${part}'` : null)
@@ -156,7 +157,7 @@ function likeness(
   return null
 }
 
-/** The prices of a model, or the reason why they can't be said exactly. */
+/** The prices of a model, or the reason why events can't express them exactly. */
 function pricesOf(
   provider: string,
   id: string,
@@ -175,7 +176,7 @@ function pricesOf(
     const inUse = (inForce ?? entries[0])?.prices ?? {}
     const tiers = tiersOf(inUse) ?? cachedKindsApart(provider, id, inUse)
     if (typeof tiers === 'string') return tiers
-    // A tier that there was before ends.
+    // A tier of an earlier date ends here.
     for (const minInputTokens of known) if (!tiers.has(minInputTokens)) tiers.set(minInputTokens, NOTHING)
     const validFrom = date === null ? null : `${date}T00:00:00Z`
     for (const [minInputTokens, tier] of tiers) {
@@ -205,8 +206,8 @@ interface TierTerms {
 const NOTHING: TierTerms = { per_million: null, per_request: null }
 
 /**
- * The prices for each number of tokens from which they count, or why the list can't be used; null
- * if only prices of cached tokens of one kind are in the way.
+ * The prices by the number of input tokens from which they apply, or the reason why they can't be
+ * used; null if the only reason is prices of cached tokens of one kind.
  */
 function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string | null {
   const given = Object.entries(prices).flatMap(([key, price]) =>
@@ -232,7 +233,7 @@ function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string | 
       else perMillion[part] = decimalText(number)
     }
     const hasParts = Object.keys(perMillion).length > 0
-    // Their tiers count from one token more than they name.
+    // A tier applies from one token more than `start`.
     const minInputTokens = start === null ? null : start + 1
     tiers.set(minInputTokens, { per_million: hasParts ? perMillion : null, per_request: perRequest })
   }
@@ -245,7 +246,10 @@ function priceFrom(price: GenaiPrice, start: number | null): number {
   return reached.toSorted((a, b) => a.start - b.start).at(-1)?.price ?? price.base
 }
 
-/** Whether a key is a price of cached tokens of one kind, and the same as that of all cached tokens. */
+/**
+ * Whether a key is the price of cached tokens of one kind, and equal to the price of all cached
+ * tokens.
+ */
 function isPriceOfAllCached(prices: GenaiPrices, key: string): boolean {
   return key in CACHED_KINDS && JSON.stringify(prices[key]) === JSON.stringify(prices['cache_read_mtok'])
 }

@@ -21,37 +21,44 @@ export type PriceSource =
 export interface PriceImportOptions extends StoredPricesOptions {
   source: PriceSource
   /**
-   * Since when a price that has no date of its own is in force: canonical. Requests before it keep
-   * their cost.
+   * When a price without a date of its own takes effect, as a canonical timestamp. Requests before
+   * it keep their cost.
    *
    * @default now
    */
   validFrom?: string | undefined
   /**
-   * Only these providers of the list, each with the name that requests have it by.
+   * Only these providers of the list, each with the name that requests have for it.
    *
-   * @default all, by the names that the list has
+   * @default all, under the names that the list has
    */
   providers?: Readonly<Record<string, string>> | undefined
   /** Only prices of models that requests name, and of those that have a price. @default false */
   used?: boolean | undefined
-  /** Models of the log that cost what a model of the list costs: its id there, by their names. */
+  /**
+   * The models of the log that get the price of a model of the list: their names, each with its id
+   * in the list.
+   */
   aliases?: Readonly<Record<string, string>> | undefined
-  /** Proposals of an earlier plan that a person has confirmed, each for its provider alone. */
+  /**
+   * Proposals of an earlier plan that a person has confirmed. Each applies only to its provider.
+   */
   confirmed?: readonly Pick<PriceProposal, 'provider' | 'name' | 'model'>[] | undefined
-  /** Whether a public list replaces prices that were set otherwise. @default false */
+  /** Whether a public list replaces prices that were set in another way. @default false */
   overwrite?: boolean | undefined
   /** Whether models that a public list no longer has lose their price. @default false */
   withdrawGone?: boolean | undefined
 }
 
-/** A model without a price that may be one of the list: a person has to say so, by an alias. */
+/** A model without a price that may be one of the list: a person has to decide, by an alias. */
 export interface PriceProposal extends Likeness {
   provider: string | null
   /** The name that requests have, and that an alias would give a price. */
   name: string
   requests: number
-  /** What the model of the list costs now, without conditions; null: only under conditions. */
+  /**
+   * What the model of the list costs now, without conditions; null if its prices have conditions.
+   */
   price: Pick<PriceSet, 'currency' | 'per_million' | 'per_request'> | null
 }
 
@@ -139,7 +146,7 @@ async function readList(source: PriceSource): Promise<PriceList> {
   }
 }
 
-/** Leaves the providers that were asked for, under the names that requests have them by. */
+/** Keeps only the providers that were asked for, under the names that requests have for them. */
 function ofProviders(list: PriceList, providers: PriceImportOptions['providers']): PriceList {
   if (providers === undefined) return list
   const names = new Map(Object.entries(providers))
@@ -179,8 +186,8 @@ function ofSameProviders(
 }
 
 /**
- * Adds the prices of aliases: of those that are given or confirmed, and of those that an earlier
- * import took, which their source tells.
+ * Adds the prices of aliases: of those that are given or confirmed, and of those of an earlier
+ * import, which the sources of stored prices name.
  */
 function withAliases(
   list: PriceList,
@@ -230,7 +237,7 @@ function proposalsOf(list: PriceList, models: readonly UnpricedModel[], now: str
     for (const name of response_model === null ? [model] : [response_model, model]) {
       if (listed.has(nameOf(provider, name)) || listed.has(nameOf(provider, model))) continue
       const found = list.likeness(provider, name)
-      // A model of the list whose price can't be said can't be a price for another one either.
+      // A model of the list whose price can't be expressed can't give another one its price either.
       if (found === null || !listed.has(nameOf(provider, found.model))) continue
       const known = proposals.get(nameOf(provider, name))
       proposals.set(nameOf(provider, name), {

@@ -6,9 +6,9 @@ import { InputError } from '../errors.js'
 import { invalidValue } from './price-list.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 
-/** A rate of a file, and the one that is known for its instant. */
+/** A rate of a file, and the known rate for the same instant. */
 export interface RateChange {
-  /** Null: none is known for this very instant. */
+  /** Null: no rate is known for this instant. */
   old: ExchangeRateObserved | null
   new: ExchangeRateObserved
   line: number
@@ -35,7 +35,7 @@ export async function planRateImport(options: StoredPricesOptions & { file: stri
   const { file } = options
   const source = `csv ${basename(file)}`
   const stored = readStoredPrices(options, (_, found) => found)
-  // The last one of an instant counts: they are sorted by place.
+  // They are sorted by place, and the last one for an instant counts.
   const known = new Map((stored?.rates ?? []).map(({ event }) => [event.observed_at, event]))
   const plan: RateImport = { source, has_database: stored !== null, new: [], changed: [], unchanged: 0 }
   const lines = new Map<string, number>()
@@ -46,9 +46,14 @@ export async function planRateImport(options: StoredPricesOptions & { file: stri
     const rate = checkedRate(file, line, get('observed_at'), get('usd_per_btc'), source)
     const before = lines.get(rate.observed_at)
     if (before !== undefined) {
-      throw new InputError('INVALID_VALUE', file, `a rate for the same instant stands on line ${before}`, {
-        line,
-      })
+      throw new InputError(
+        'INVALID_VALUE',
+        file,
+        `a rate for the same instant is on line ${before} already`,
+        {
+          line,
+        },
+      )
     }
     lines.set(rate.observed_at, line)
     const old = known.get(rate.observed_at) ?? null

@@ -4,7 +4,10 @@ import { InputError } from '../errors.js'
 import { decimalText } from './decimal-text.js'
 import { invalidValue, type Likeness, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
 
-/** The members of a model in LiteLLM's file that are the price of one token, and their parts. */
+/**
+ * The members of a model in LiteLLM's file that are prices of one token, and the parts that they
+ * are for.
+ */
 const PARTS: Readonly<Record<string, PricePart>> = {
   input_cost_per_token: 'input',
   cache_read_input_token_cost: 'cache_read_input',
@@ -26,7 +29,7 @@ const SERVICE_TIERS: Readonly<Record<string, string>> = {
 
 const TOKEN_MODES = ['chat', 'completion', 'responses', 'embedding', 'realtime']
 
-/** Fees for the use of a provider's tools: the price of tokens is the same without them. */
+/** Fees for the use of a provider's tools: they don't change the price of tokens. */
 const TOOL_FEES = /^(search_context|file_search|code_interpreter|computer_use|vector_store)_/
 
 /** An entry that explains the others. */
@@ -39,7 +42,8 @@ type Model = Record<string, unknown>
 
 /**
  * Reads the prices of LiteLLM's model_prices_and_context_window.json. A model whose name begins
- * with its provider, as `azure/gpt-4o`, is listed with and without it, since gateways log either.
+ * with its provider, such as `azure/gpt-4o`, is listed with and without it, since gateways log
+ * either.
  *
  * @throws InputError FILE_UNREADABLE, INVALID_VALUE: nothing of the file is used then.
  */
@@ -94,7 +98,7 @@ function wrong(path: string, line: number | null, found: string): InputError {
   return new InputError('INVALID_VALUE', path, found, { line })
 }
 
-/** The line of each key that begins an object, for errors: JSON.parse doesn't tell. */
+/** The line of each key that begins an object, for errors, since JSON.parse doesn't report it. */
 function linesOfKeys(text: string): Map<string, number> {
   const lines = new Map<string, number>()
   for (const [index, line] of text.split('\n').entries()) {
@@ -111,7 +115,7 @@ function namesOf(id: string, provider: string): string[] {
   return id.startsWith(prefix) && id.length > prefix.length ? [id, id.slice(prefix.length)] : [id]
 }
 
-/** Finds the longest name that another one begins with, before a date or a version. */
+/** Finds the longest of these names that a name begins with, if a date or a version follows. */
 function likeness(names: ReadonlySet<string>, name: string): Likeness | null {
   const text = name.toLowerCase()
   const like = [...names].filter((other) => {
@@ -122,7 +126,7 @@ function likeness(names: ReadonlySet<string>, name: string): Likeness | null {
   return longest === undefined ? null : { model: longest, rule: `begins with '${longest}'` }
 }
 
-/** The prices of a model, or the reason why they can't be said exactly. */
+/** The prices of a model, or the reason why events can't express them exactly. */
 function pricesOf(
   path: string,
   line: number | null,
@@ -149,7 +153,7 @@ function pricesOf(
             valid_from: null,
             per_million: perMillion(tokenPrices, serviceTier, above),
             service_tier: serviceTier,
-            // "Above 200k" begins with one token more.
+            // "Above 200k" applies from one token more.
             min_input_tokens: above === null ? null : above + 1,
           },
           line,
@@ -164,12 +168,12 @@ function pricesOf(
 interface TokenPrice {
   part: PricePart
   serviceTier: string | null
-  /** The number of tokens in that a request must be above; null: any number. */
+  /** The number of input tokens that a request must exceed; null: any number. */
   above: number | null
   perMillion: string
 }
 
-/** All prices of a token that a model has; or the member that no price_set has a word for. */
+/** All prices of a token that a model has, or the reason why they can't be used. */
 function tokenPricesOf(path: string, line: number | null, id: string, model: Model): TokenPrice[] | string {
   const prices: TokenPrice[] = []
   for (const [member, value] of Object.entries(model)) {
@@ -198,8 +202,9 @@ function tokenPricesOf(path: string, line: number | null, id: string, model: Mod
 }
 
 /**
- * The prices of one service tier from a number of tokens on. As in LiteLLM, a price that isn't
- * given there is that of fewer tokens, and then that of the usual tier; a batch knows no others.
+ * The prices of one service tier from a number of tokens on. As in LiteLLM, if a price isn't given
+ * there, the price for fewer tokens applies, and then that of the standard tier; a batch has only
+ * its own prices.
  */
 function perMillion(
   prices: readonly TokenPrice[],

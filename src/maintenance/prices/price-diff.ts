@@ -3,13 +3,13 @@ import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 import { historiesOf, inForceAt, keyOf } from '../../queries/costs/price-history.js'
 import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
 
-/** A price that a list changes, and the one that is in force until then. */
+/** A price that a list changes, and the price that is in force until then. */
 export interface PriceChange {
   /** Null: nothing is in force yet. */
   old: PriceSet | null
   /** The event that would be appended. Without any price it ends the old one. */
   new: PriceSet
-  /** The line of the file on which it stands; null: it stands on none. */
+  /** The line of the file that it is on; null if it isn't from a line. */
   line: number | null
 }
 
@@ -21,24 +21,24 @@ export interface PriceDiff {
   changed: PriceChange[]
   /** Prices in force that earlier imports of such a list set, and whose models it no longer has. */
   gone: PriceSet[]
-  /** Prices in force that were set otherwise: a public list doesn't replace them. */
+  /** Prices in force that were set in another way: a public list doesn't replace them. */
   kept: PriceChange[]
-  /** How many keys have the price that the list says. */
+  /** How many keys have the listed price already. */
   unchanged: number
 }
 
 export interface DiffOptions {
-  /** Canonical: since when a price without a date is in force. */
+  /** When a price without a date takes effect, as a canonical timestamp. */
   validFrom: string
-  /** Canonical. */
+  /** A canonical timestamp. */
   now: string
-  /** Whether a public list replaces prices that were set otherwise. */
+  /** Whether a public list replaces prices that were set in another way. */
   overwrite: boolean
   /** Whether the models that are gone lose their price. */
   withdrawGone: boolean
 }
 
-/** Says what a list changes in the prices that are stored. */
+/** Returns what a list changes in the stored prices. */
 export function diffPrices(
   stored: readonly PlacedPrice[],
   list: Pick<PriceList, 'source' | 'isPublic' | 'prices'>,
@@ -54,7 +54,8 @@ export function diffPrices(
     const isOthers = changes.some(({ old }) => old !== null && kindOf(old.source) !== kindOf(list.source))
     if (changes.length === 0) diff.unchanged++
     else if (list.isPublic && isOthers && !options.overwrite) diff.kept.push(...changes)
-    // A price that only this list changes, on a later date, is new as well.
+    // Changed only if a stored price is replaced: within a list, later prices also follow earlier
+    // ones.
     else diff[changes.some(({ old }) => known.includes(old)) ? 'changed' : 'new'].push(...changes)
   }
   if (list.isPublic) addEnded(diff, histories, listed, kindOf(list.source), options)
@@ -84,10 +85,10 @@ interface Step {
 }
 
 /**
- * When the prices of a key would begin. A public list says what is in force, and so its prices
- * begin with `validFrom`, whatever they were before; where that is in the past, what was recorded
- * of the time until now stays, and the list is held against what is in force now as well. A file of
- * one's own says its dates itself.
+ * Returns when the prices of a key would begin. A public list has what is in force now, so its
+ * prices begin with `validFrom`, whatever they were before. If that is in the past, price changes
+ * recorded since then stay, and the list is also compared with what is in force now. A CSV file of
+ * your own has its dates itself.
  */
 function steps(prices: readonly ListedPrice[], isPublic: boolean, { validFrom, now }: DiffOptions): Step[] {
   const at = ({ event, line }: ListedPrice, instant: string) => ({
@@ -111,17 +112,20 @@ function steps(prices: readonly ListedPrice[], isPublic: boolean, { validFrom, n
   })
 }
 
-/** The change that a step makes, which then is a part of the history; none if it is so already. */
+/**
+ * Returns the change that a step makes, and adds it to the history; none if the price is the same
+ * already.
+ */
 function changeOf(history: { event: PriceSet }[], { event, line }: Step): PriceChange[] {
   const old = inForceAt(history, event.valid_from)?.event ?? null
   if (isSamePrice(old, event)) return []
-  // After those of the same instant: a later place counts.
+  // Added after prices of the same instant, since the one with the later place counts.
   const after = history.findLastIndex((price) => price.event.valid_from <= event.valid_from)
   history.splice(after + 1, 0, { event })
   return [{ old, new: event, line }]
 }
 
-/** Adds the prices of the same kind of list that it no longer has. */
+/** Adds the prices that earlier imports of such a list set, and that it no longer has. */
 function addEnded(
   diff: PriceDiff,
   histories: ReadonlyMap<string, readonly PlacedPrice[]>,
@@ -135,7 +139,7 @@ function addEnded(
   for (const [key, history] of histories) {
     const old = inForceAt(history, from)?.event ?? null
     if (old === null || listed.has(key) || kindOf(old.source) !== kind) continue
-    // A tier that a model no longer has would go on counting beside its new price.
+    // Otherwise a tier that a model no longer has would still apply beside its new price.
     const isTier = models.has(modelOf(old))
     if (!isTier) diff.gone.push(old)
     if (!isTier && !withdrawGone) continue
@@ -155,7 +159,7 @@ function isSamePrice(old: PriceSet | null, price: PriceSet): boolean {
   )
 }
 
-/** A decimal text without zeros that say nothing. */
+/** A decimal text without needless zeros. */
 function plain(text: string | null | undefined): string | null {
   if (text === null || text === undefined) return null
   const [whole = '', fraction = ''] = text.split('.')

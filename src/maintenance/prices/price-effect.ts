@@ -11,27 +11,30 @@ import type { JournalTables } from '../journal-tables.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 import { waitingPrices } from './waiting-prices.js'
 
-/** Requests with tokens and without a cost that a price is for. */
+/** Requests that a price applies to, and that have tokens but no cost. */
 export interface AwaitingPrice {
-  /** Since the price is in force: it gives them a cost. */
+  /** How many are from when the price is in force, so that it gives them a cost. */
   since: number
-  /** From before: they stay unpriced. */
+  /** How many are from before that, so that they stay unpriced. */
   before: number
-  /** The timestamp of the first one from before; null: there is none. */
+  /** The timestamp of the first one from before that; null if there is none. */
   first: string | null
 }
 
-/** What a price that is about to be set changes, as far as journal and database tell. */
+/** What a price that is about to be set changes, as far as journal and database show it. */
 export interface PriceEffect {
   /** The price that follows: the next `valid_from` of the same key; null: there is none. */
   next: PriceSet | null
-  /** Null: the requests take too long to read. */
+  /** Null: reading the requests took too long. */
   requests: RequestEffect | null
 }
 
 export interface RequestEffect {
   unpriced: AwaitingPrice
-  /** Requests whose cost another price gave: those that get one by this one, and those that lose it. */
+  /**
+   * Requests that have a cost from another price: those that get another cost, and those that lose
+   * it.
+   */
   priced: { changed: number; lost: number }
 }
 
@@ -42,8 +45,8 @@ export interface PriceEffectOptions extends StoredPricesOptions {
 }
 
 /**
- * Tells what a price changes once it is appended. It reads every row, and the prices of the part of
- * the journal that isn't projected yet, but not its requests.
+ * Finds out what a price changes once it is appended. It scans all requests, and reads the prices
+ * in the part of the journal that isn't projected yet, but not the requests there.
  *
  * @throws as {@link readStoredPrices} and {@link waitingPrices}.
  */
@@ -92,7 +95,7 @@ function requestsOf(
     if (is_priced === 1) countPriced(effect.priced, old.priceFor(row), book.priceFor(row))
     else if (isWithdrawn(price) || alone.priceFor({ ...row, timestamp: AFTER_ALL_TIMES }) === null) continue
     else if (row.timestamp >= price.valid_from) effect.unpriced.since += Number(book.priceFor(row) !== null)
-    // Another price may be theirs, which isn't projected yet.
+    // Otherwise a price that isn't projected yet applies to it.
     else if (book.priceFor(row) === null) addBefore(effect.unpriced, row)
   }
   return effect
@@ -102,7 +105,7 @@ function nextTimeOf(history: readonly PlacedPrice[], { valid_from }: PriceSet): 
   return history.find(({ event }) => event.valid_from > valid_from)?.event.valid_from
 }
 
-/** Requests of a model whose cost a price of it gives, or would give. */
+/** Reads the requests of a model whose cost comes from a price, or would. */
 function rowsOf(
   model: string,
   tables: JournalTables,

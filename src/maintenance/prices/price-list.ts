@@ -5,43 +5,43 @@ import { InputError } from '../errors.js'
 
 /** A price of a list. */
 export interface ListedPrice {
-  /** Its `valid_from` means nothing if it isn't dated. */
+  /** Its `valid_from` has no meaning if the price isn't dated. */
   event: PriceSet
-  /** Whether the list says since when it is in force. */
+  /** Whether the list says when it takes effect. */
   isDated: boolean
-  /** The line of the file on which it stands; null: the list isn't a file. */
+  /** The line of the file that it is on; null: the list isn't a file. */
   line: number | null
 }
 
-/** A model of a list whose price can't be said exactly by `price_set` events. */
+/** A model of a list whose price can't be expressed exactly by `price_set` events. */
 export interface LeftOutModel {
   provider: string | null
   model: string
   line: number | null
-  /** A sentence's end: `it is priced by audio_hours`. */
+  /** A clause: `it is priced by audio_hours`. */
   reason: string
 }
 
-/** A model of a list that a name may mean: never taken without a person's word. */
+/** A model of a list that a name may mean: never used unless a person confirms it. */
 export interface Likeness {
   /** The model's id in the list. */
   model: string
-  /** Why it may be the one: `begins with 'gpt-4o-2024'`. */
+  /** Why the name may mean it: `begins with 'gpt-4o-2024'`. */
   rule: string
 }
 
-/** Prices from outside, before they become events. */
+/** Prices from a package or a file, before they become events. */
 export interface PriceList {
   /** What `source` is in events: the list's kind, a space, and which one: `genai-prices 0.1.8`. */
   source: string
   /**
-   * Whether it is a list of many models that somebody keeps for everyone. Such a list says what is
-   * in force now, and doesn't replace a price that was set otherwise.
+   * Whether it is a list of many models that is maintained for everyone. Such a list has what is in
+   * force now, and doesn't replace a price that was set in another way.
    */
   isPublic: boolean
   prices: ListedPrice[]
   leftOut: LeftOutModel[]
-  /** Looks for a model that a name may mean which the list doesn't have. */
+  /** Finds a model that a name may mean which isn't in the list itself. */
   likeness(provider: string | null, model: string): Likeness | null
 }
 
@@ -50,11 +50,11 @@ const UNDATED = '0001-01-01T00:00:00.000Z'
 
 const DEFAULTS = { correlationId: () => '', timestamp: () => UNDATED }
 
-/** A price_set as a list has it; its `type` and the date of one without are added. */
+/** The terms of a price as a list has them; `type`, and a date if it has none, are added. */
 export type PriceTerms = Omit<PriceInput, 'type' | 'valid_from'> & { valid_from: string | null }
 
 /**
- * Checks a price by the rules of the event.
+ * Checks a price by the rules of `price_set` events.
  *
  * @throws InvalidEventError
  */
@@ -63,7 +63,9 @@ export function listedPrice({ valid_from, ...terms }: PriceTerms, line: number |
   return { event: normalizeEvent(input, DEFAULTS) as PriceSet, isDated: valid_from !== null, line }
 }
 
-/** An error of {@link listedPrice} as one of the file; any other error as it is. */
+/**
+ * Turns an error of {@link listedPrice} into one about the file; returns any other error as it is.
+ */
 export function invalidValue(error: unknown, path: string, line: number | null): unknown {
   if (!(error instanceof InvalidEventError)) return error
   const problems = error.problems.map(

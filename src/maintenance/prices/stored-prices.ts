@@ -7,7 +7,10 @@ import { JournalTables } from '../journal-tables.js'
 import { type ReadDatabase, readFrom } from '../read-from.js'
 
 export interface StoredPricesOptions extends ReadDatabase {
-  /** A path, where the file needn't exist, or a `postgres://` address: it tells the prices in force. */
+  /**
+   * A path, where the file needn't exist, or a `postgres://` address: the database has the prices
+   * in force.
+   */
   database: string
   /**
    * The directory of the journal that the events are for. Needed with PostgreSQL, where each
@@ -17,7 +20,7 @@ export interface StoredPricesOptions extends ReadDatabase {
 }
 
 /**
- * Reads the prices and rates that a journal has, and what else is asked of its tables.
+ * Reads the prices and rates of a journal, and whatever else `read` takes from its tables.
  *
  * @returns null if the file doesn't exist.
  * @throws TypeError without a journal for PostgreSQL; DatabaseError; PostgresError; JournalError.

@@ -5,14 +5,14 @@ import { listSegments } from '../../journal/segments.js'
 import { timedOut } from '../../queries/window/deadline.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
-/** Only lines with this text can be a price. */
+/** Only lines with this text can be prices. */
 const MARK = Buffer.from('"price_set"')
 
-/** A price has defaults for neither. */
+/** Never called for a price. */
 const DEFAULTS = { correlationId: () => '', timestamp: () => '' }
 
 /**
- * Reads the prices that a journal has after these positions: they aren't projected yet. Archives are
+ * Reads the prices in a journal after these positions, which aren't projected yet. Archives are
  * left out, since only what is projected is archived.
  *
  * @param deadline by the clock of `performance.now()`.

@@ -15,8 +15,8 @@ export type ExactAmount = bigint
 
 /**
  * Reads an amount exactly as it is written: digits, a point, perhaps a sign and an exponent. Null
- * for anything else, so also for separators of thousands and for currency signs, for over 15 digits
- * before the point, and for digits beyond the 30th after it.
+ * for anything else, including thousands separators and currency signs, for over 15 digits before
+ * the point, and for digits beyond the 30th after it.
  */
 export function parseAmount(text: string): ExactAmount | null {
   const [, sign, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? []

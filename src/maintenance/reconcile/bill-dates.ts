@@ -6,13 +6,16 @@ export const DATE_FORMATS = ['dmy', 'mdy', 'ymd'] as const
 /** The order of day, month and year in dates that aren't written as RFC 3339 has them. */
 export type DateFormat = (typeof DATE_FORMATS)[number]
 
-/** What the times of a bill mean. */
+/** How to read the times of a bill. */
 export interface BillTimes {
   /** Undefined: dates and times are those of RFC 3339, `2026-11-22` or `2026-11-22T19:43:00Z`. */
   format: DateFormat | undefined
   /** The time zone by whose days the bill is compared. */
   timezone: TimeZone
-  /** Whether times without an offset are UTC. Otherwise they are of that zone, as dates are. */
+  /**
+   * Whether times without an offset are UTC. Otherwise they are times of that zone, as dates are
+   * days of it.
+   */
   isWrittenInUtc: boolean
 }
 
@@ -25,8 +28,8 @@ const OTHER_DATE = new RegExp(String.raw`^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})${
 /**
  * The day of a bill's line: `2026-11-22`.
  *
- * A date is a day as it stands, and so is a time without an offset, unless it is known to be UTC.
- * Any other time is an instant, whose day depends on the zone.
+ * A date is a day as it is written, and so is a time without an offset, unless it is known to be
+ * UTC. Any other time is an instant, whose day depends on the zone.
  *
  * @returns the day, or else what is wrong with the text.
  */
@@ -82,7 +85,7 @@ function problemOf(text: string, format: DateFormat | undefined): string {
   return `${found}; --date-format dmy, mdy or ymd says whether the day, the month or the year comes first`
 }
 
-/** The day that many days after a day, whatever the zone. */
+/** The day a number of days after another one, whatever the zone. */
 export function addDays(day: string, count: number): string {
   return new Date(Date.parse(`${day}T00:00:00.000Z`) + count * DAY_MS).toISOString().slice(0, 10)
 }

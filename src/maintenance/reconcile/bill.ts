@@ -10,12 +10,12 @@ export interface BillOptions {
   times: BillTimes
   currency: 'usd' | 'sats'
   modelNames: ModelNames
-  /** Names of the log by those that the bill has instead. */
+  /** Names in the log, by the names that the bill has for them. */
   aliases: Readonly<Record<string, string>>
   preset: Preset | undefined
 }
 
-/** What a bill has of a model on one day. */
+/** What a bill has for a model on one day. */
 export interface Billed {
   /** The model's name in the bill; empty if its lines name none. */
   name: string
@@ -30,7 +30,7 @@ export interface Bill {
   days: Map<string, Map<string, Billed>>
   /** Lines with a cost. */
   lines: number
-  /** The digits after the point of the cost that has most of them. */
+  /** The most digits after the point that a cost has. */
   decimals: number
 }
 
@@ -111,7 +111,7 @@ function numberProblem(
   return `${found}, expected ${expected}${hint}`
 }
 
-/** Gives names of the bill the keys of the names that the log has instead. */
+/** Returns keys for names of the bill, for aliased names those of their names in the log. */
 class Aliases {
   readonly #names: ModelNames
   readonly #keys: ReadonlyMap<string, string>

@@ -26,7 +26,7 @@ export interface ReconciledAmounts {
   billed: string | null
   /** Requests without a known cost add nothing. */
   logged: string | null
-  /** Billed less logged; what a side doesn't have counts as nothing. */
+  /** Billed less logged; a side without an amount counts as 0. */
   difference: string
   /** Logged requests. */
   requests: number
@@ -81,7 +81,10 @@ export function compareEntry(
   }
 }
 
-/** How far rounding may take the bill's sum of an entry: a line of nothing may be left out. */
+/**
+ * How much rounding can change the bill's sum of an entry. A bill may leave out a line that is
+ * rounded to 0.
+ */
 export function roundingOf({ billed }: Entry, halfUnit: bigint): bigint {
   return BigInt(billed?.lines ?? 1) * halfUnit
 }

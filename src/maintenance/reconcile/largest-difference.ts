@@ -43,7 +43,7 @@ export interface LargestDifference {
   other_day?: string
 }
 
-/** Finds the largest difference, and what speaks for a reason of it; null if nothing differs. */
+/** Finds the largest difference and the likely reasons for it; null if nothing differs. */
 export function largestDifference(entries: readonly Entry[], halfUnit: bigint): LargestDifference | null {
   const first = entries[0]
   if (first === undefined) return null
@@ -82,7 +82,7 @@ function differenceOf(entry: Entry): bigint {
   return billed - logged
 }
 
-/** A similar name that only the other side has, if only one side has this one. */
+/** A similar name that only the other side has, if only one side has this name. */
 function otherNameOf({ key, billed, logged }: Entry, entries: readonly Entry[]): string | null {
   const keysOf = (side: 'billed' | 'logged') =>
     new Set(entries.filter((entry) => entry[side] !== undefined).map((entry) => entry.key))
@@ -113,7 +113,7 @@ function shareOf(entry: Entry): number | null {
   return billed === 0n || logged === 0n ? null : Number(billed - logged) / Number(billed)
 }
 
-/** A neighbouring day whose difference makes up for at least half of this one. */
+/** A neighbouring day whose difference cancels out at least half of this one. */
 function otherDayOf(largest: Entry, entries: readonly Entry[]): string | null {
   const difference = differenceOf(largest)
   const days = [addDays(largest.day, -1), addDays(largest.day, 1)]

@@ -9,15 +9,16 @@ export type ModelNames = (typeof MODEL_NAMES)[number]
 
 const DATE_OR_LATEST = /-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$/
 
-/** The same for all names that are the same model. */
+/** A key that is the same for all names of the same model. */
 export function modelKey(name: string, names: ModelNames): string {
   const lower = name.toLowerCase()
   return names === 'exact' ? lower : lower.replace(/[ .]+/g, '-').replace(DATE_OR_LATEST, '')
 }
 
 /**
- * Finds the name that is probably meant, among those that the other side has: the one that is the
- * same without date and provider, or the only one that begins like it. Null if none is.
+ * Finds which name of the other side probably means the same model: the only one that is the same
+ * without date and provider, or the only one that begins with this name or is its beginning. Null
+ * if there is none.
  */
 export function likelyName(name: string, others: Iterable<string>): string | null {
   const bare = bareName(name)

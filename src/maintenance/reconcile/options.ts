@@ -28,7 +28,7 @@ export interface ReconcileOptions extends ReadDatabase {
   by?: CostsBy | undefined
   /** @default that of the preset; without one, 'exact' */
   modelNames?: ModelNames | undefined
-  /** Names of the log by those that the bill has instead. @default none */
+  /** Names in the log, by the names that the bill has for them. @default none */
   aliases?: Readonly<Record<string, string>> | undefined
   /** Only requests of this provider: its whole name, in any ASCII case. @default all */
   provider?: string | undefined
@@ -71,7 +71,7 @@ export function resolveOptions(options: ReconcileOptions): ResolvedOptions {
   }
   if (preset?.isByDay && timezone !== 'UTC') {
     const found = `timezone: found ${timezone}, expected UTC, by whose days ${options.preset} bills`
-    throw new RangeError(`${found}; leave it out, and ask stats for the hours that a local month has besides`)
+    throw new RangeError(`${found}; leave it out, and use stats for the hours in which a local month differs`)
   }
   return {
     columns: columnsOf(options),

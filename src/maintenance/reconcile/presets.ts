@@ -9,7 +9,7 @@ export interface BillColumns {
   tokens: readonly string[]
 }
 
-/** What a provider's export is like. Its dates and times are UTC, and its costs US dollars. */
+/** The format of a provider's export. Its dates and times are UTC, and its costs are US dollars. */
 export interface Preset {
   columns: BillColumns
   /** The column with the currency of a cost. */
@@ -25,7 +25,7 @@ export const PRESET_NAMES = ['openai', 'anthropic', 'openrouter', 'openrouter-ac
 
 export type PresetName = (typeof PRESET_NAMES)[number]
 
-/** The exports that are known. docs/pricing.md says where each of them is made. */
+/** The known exports. docs/pricing.md says where to get each of them. */
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   openai: {
     columns: { date: 'start_time_iso', model: 'line_item', cost: 'amount_value', tokens: [] },

@@ -33,7 +33,10 @@ export interface Reconciliation {
   since: string
   until: string
   tolerance: string
-  /** How many lines of the bill are about these days, and about others, which aren't compared. */
+  /**
+   * How many lines of the bill are from these days, and how many from others, which aren't
+   * compared.
+   */
   bill_lines: number
   bill_lines_outside: number
   total: ReconciledAmounts
@@ -46,7 +49,7 @@ export interface Reconciliation {
   over: number
   /** How many of these the bill's rounding explains. */
   over_by_rounding: number
-  /** How far rounding may take the bill's sum for a model and day, at most: `0.005`. */
+  /** The most that rounding can change the bill's sum for a model and day: `0.005`. */
   rounding: string
   /** Models that only one side has, on all days. */
   billed_only: (string | null)[]
@@ -60,7 +63,9 @@ export interface Reconciliation {
   largest: LargestDifference | null
 }
 
-/** Dates with a wrong year would make a comparison of thousands of years. */
+/**
+ * A limit for dates with a wrong year, which would make this a comparison of thousands of years.
+ */
 const MAX_DAYS = 3660
 
 /**
@@ -123,7 +128,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   }
 }
 
-/** No bill is taken to be rounded to more than this: a few lines may all end in zeros. */
+/**
+ * The fewest decimals that a bill is taken to have: the costs of a few lines may all end in zeros.
+ */
 const LEAST_DECIMALS = { usd: 2, sats: 0 }
 
 /** Half a unit of the bill's last digit, in billionths. */

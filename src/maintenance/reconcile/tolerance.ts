@@ -14,8 +14,8 @@ export const TOLERANCE_WORDS = 'a percentage such as 1%, an amount such as 0.05,
 const ONE_PERCENT = parseAmount('100') ?? 0n
 
 /**
- * Reads `1%`, `0.05`, or `1%,0.05`, by which a difference is small enough if it is within either.
- * Null for other words, and for negative numbers.
+ * Parses `1%`, `0.05`, or `1%,0.05`, which allows a difference that is within either. Null for
+ * anything else, and for negative numbers.
  */
 export function parseTolerance(words: string): Tolerance | null {
   const parts = words.split(',').map((part) => part.trim())

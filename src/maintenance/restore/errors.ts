@@ -7,8 +7,8 @@ export type RestoreErrorCode = (typeof RESTORE_ERROR_CODES)[number]
  *
  * - `JOURNAL_UNKNOWN`: the database or the object store has no journal with this id.
  * - `JOURNAL_EXISTS`: there is something in the directory already.
- * - `CHUNKS_MISSING`: none of those that were named has all bytes of a segment that one of them
- *   knows.
+ * - `CHUNKS_MISSING`: neither the database nor the object store has all bytes of a segment that one
+ *   of them knows.
  */
 export class RestoreError extends Error {
   override readonly name = 'RestoreError'

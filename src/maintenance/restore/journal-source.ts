@@ -11,7 +11,9 @@ import { RestoreError } from './errors.js'
 
 const decompress = promisify(gunzip)
 
-/** The bytes of a segment that a source says it has: all up to an offset, with a checksum. */
+/**
+ * The bytes of a segment that a source claims to have: all up to an offset, with their checksum.
+ */
 export interface ClaimedSegment {
   segment: Pick<SegmentRef, 'id' | 'name'>
   bytes: number
@@ -23,12 +25,12 @@ export interface ClaimedSegment {
 export interface JournalSource {
   /** The place, for messages. */
   readonly name: string
-  /** What to do if bytes are missing in it. */
+  /** Why bytes may be missing in it. */
   readonly advice: string
   /** `journal.json` and the manifest. */
   files(): Promise<JournalFile[]>
   segments(): Promise<ClaimedSegment[]>
-  /** The stretches of a segment in order, from the one on that has the byte at an offset. */
+  /** The stretches of a segment in order, beginning with the one that has the byte at an offset. */
   read(
     segment: ClaimedSegment['segment'],
     fromOffset: number,

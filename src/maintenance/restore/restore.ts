@@ -46,7 +46,10 @@ export interface RestoreResult {
   segments: number
   /** How many bytes they have. */
   bytes: number
-  /** The segments that were sealed and not pruned, and from which byte on no source has them. */
+  /**
+   * The segments that were sealed and not pruned, but that no source has completely, and from which
+   * byte on they are missing.
+   */
   missing: { segment: string; from: number }[]
 }
 
@@ -58,7 +61,7 @@ export interface RestoreResult {
  *
  * @throws RestoreError JOURNAL_EXISTS, JOURNAL_UNKNOWN, CHUNKS_MISSING.
  * @throws PostgresError PROJECTOR_RUNNING while a projector writes the journal's rows: then its
- *   host is alive, and two hosts must not go on with one journal. An object store can't tell.
+ *   host is alive, and two hosts must not continue one journal. An object store doesn't know that.
  * @throws ObjectStoreError STORE_AWAY, STORE_REFUSED, OBJECT_DIFFERS; InputError PACKAGE_MISSING.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
@@ -77,7 +80,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
       likeBefore(temporary, directory)
       syncDirectory(nodeFileSystem, temporary)
       checkIsFree(directory)
-      // Takes the place of an empty directory, and of nothing else.
+      // This replaces an empty directory, and nothing else.
       renameSync(temporary, directory)
       syncDirectory(nodeFileSystem, dirname(directory))
       return result
@@ -157,7 +160,10 @@ async function writeJournal(
   return { journal_id: journalId, segments: sizes.size, bytes, missing: lost }
 }
 
-/** The small files of a journal, which only grow: of each the longest one that a source has. */
+/**
+ * The small files of a journal. They only grow, so each is taken from the source that has the
+ * longest one.
+ */
 async function newestFiles(sources: readonly JournalSource[]): Promise<Map<string, JournalFile>> {
   const newest = new Map<string, JournalFile>()
   for (const source of sources) {
@@ -179,11 +185,11 @@ function missing(
   const named = problems.slice(0, MAX_NAMED).join('; ')
   const rest = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : ''
   const places = sources.map(({ name }) => name).join(' nor ')
-  const found = sources.length === 1 ? `in ${places} ${named}` : `neither in ${places} is all of it: ${named}`
+  const found = sources.length === 1 ? `in ${places} ${named}` : `neither ${places} has all of it: ${named}`
   const advice = sources.map(({ advice }) => advice).join(', ')
   const text = `The journal ${journalId} can't be restored: ${found}${rest}; ${advice}`
   return new RestoreError(
     'CHUNKS_MISSING',
-    `${text}. They have to come from another copy: \`ship\` sends segments to an object store, which --from names`,
+    `${text}. They have to be taken from another copy: \`ship\` sends segments to an object store, which --from names`,
   )
 }

@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { ClaimedSegment, JournalSource } from './journal-source.js'
 
-/** A segment, and what each source that has something of it says about it. */
+/** A segment, and what each source that has a part of it says about it. */
 export interface SegmentToRestore {
   segment: ClaimedSegment['segment']
   claims: { source: JournalSource; claim: ClaimedSegment }[]
@@ -25,8 +25,9 @@ export async function segmentsOf(sources: readonly JournalSource[]): Promise<Seg
 }
 
 /**
- * Writes the bytes of a segment: of each stretch those of the first source that has it. Everything
- * is checked against what every source says about the bytes up to the end of its own copy.
+ * Writes the bytes of a segment, each stretch from the first source that has it. The result is
+ * checked against the checksum of every source, which covers the bytes up to the end of its own
+ * copy.
  *
  * @returns how many bytes were written, or what is wrong with them.
  */
@@ -75,7 +76,7 @@ class Checksum {
     else this.#sha256.update(counted)
   }
 
-  /** To be asked once, after all bytes. */
+  /** Call it once, after all bytes. */
   holds(): boolean {
     const { checksum } = this.#claim
     return checksum === (typeof checksum === 'number' ? this.#crc32 : this.#sha256.digest('hex'))

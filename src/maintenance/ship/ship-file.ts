@@ -13,14 +13,14 @@ export interface LocalFile {
   sha256: string
   /** The file's permissions. */
   mode: number
-  /** Gives the bytes from the first on; more of them than `bytes` do no harm. */
+  /** Returns the bytes from the first on, at least as many as `bytes` says. */
   read(): AsyncIterable<Buffer>
 }
 
 /**
  * Creates the parts of a file that the store lacks, in their order, and compares those that are
- * there by their hashes. So a run that was killed is taken up where it ended, and a part that
- * somebody removed comes back. The last part is created only if all before it was what was expected.
+ * there by their hashes. So a run continues where a killed one ended, and a part that somebody
+ * removed is sent again. The last part is created only if all bytes before it were as expected.
  *
  * @param partBytes how many bytes a part has at most.
  * @returns how many bytes were sent.
@@ -39,7 +39,7 @@ export async function shipFile(
   for (let offset = 0, part = 1; offset < end; part++) {
     let there = offsets.includes(offset) ? await copy.part(name, offset) : null
     if (there === null) {
-      // A gap between two parts is filled up to the second one.
+      // A part that fills a gap ends where the next part begins.
       const limit = Math.min(
         partBytes,
         end - offset,
@@ -60,7 +60,7 @@ export async function shipFile(
       // Another program was faster, or the store's answer was lost.
       there = await copy.part(name, offset)
       if (there === null)
-        throw copy.differs(name, offset, 'it was there and is gone: somebody removes objects')
+        throw copy.differs(name, offset, 'it was there and is gone now: somebody is removing objects')
     }
     const bytes = offset + there.length <= end ? await source.peek(there.length) : Buffer.alloc(0)
     if (bytes.length !== there.length || sha256Of(bytes) !== there.partSha256) {
@@ -80,13 +80,16 @@ function changed(name: string): JournalError {
   return new JournalError('SEGMENT_UNREADABLE', name, text)
 }
 
-/** A part that is cut at a newline is NDJSON by itself; a longer line is cut anywhere. */
+/**
+ * Cuts a part at its last newline, so that it is NDJSON by itself; a line longer than a part is cut
+ * anywhere.
+ */
 function cutAtNewline(bytes: Buffer, isCut: boolean): Buffer {
   const lines = isCut ? bytes.lastIndexOf(NEWLINE) + 1 : 0
   return lines === 0 ? bytes : bytes.subarray(0, lines)
 }
 
-/** Bytes that can be looked at before they are passed over. */
+/** A stream of bytes that can be read before they are skipped. */
 class ByteSource {
   readonly #pieces: AsyncIterator<Buffer>
   #bytes = Buffer.alloc(0)
@@ -101,7 +104,7 @@ class ByteSource {
     for (let have = this.#bytes.length; have < length; ) {
       const { done, value } = await this.#pieces.next()
       if (done === true) break
-      // What the iterator gave is valid until its next step.
+      // A copy, since the iterator may reuse its buffer.
       pieces.push(Buffer.from(value))
       have += value.length
     }

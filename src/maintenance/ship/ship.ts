@@ -37,7 +37,7 @@ export type NotShippedReason = 'not_sealed' | 'altered'
 /** What `ship` prints with `--json`. */
 export interface ShipResult {
   journal_id: string
-  /** The address under which the journal's objects stand. */
+  /** The address of the journal's objects. */
   to: string
   /** The segments of which something was sent, and how many bytes before compression. */
   shipped: { segment: string; bytes: number }[]
@@ -49,7 +49,8 @@ export interface ShipResult {
 /**
  * Sends sealed segments, `journal.json` and the manifest to an object store that isn't on this
  * host. What is there is compared, never overwritten, so it can be killed at any instant, and run
- * by two programs at once; the next run sends what lacks. It may run beside writers and projectors.
+ * twice at the same time; the next run sends what is missing. Writers and projectors may run
+ * meanwhile.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, MANIFEST_UNREADABLE, SEGMENT_UNREADABLE;
  *   ObjectStoreError STORE_AWAY, STORE_REFUSED, OBJECT_DIFFERS; InputError PACKAGE_MISSING.
@@ -74,7 +75,7 @@ export async function shipTo(
   const copy = new ShippedJournal(store, journal_id)
   const held = await copy.files()
   const result: ShipResult = { journal_id, to: copy.name, shipped: [], held: 0, skipped: [] }
-  // First of all: without it nobody could give the journal back.
+  // Sent first, since the journal can't be restored without it.
   await sendSmall(IDENTITY_FILE, readFileSync(join(directory, IDENTITY_FILE)))
   const manifest = readManifest(directory)
   const [sealed, archived] = [lastEntries(manifest, 'sealed'), lastEntries(manifest, 'archived')]
@@ -143,7 +144,7 @@ interface Recorded {
   archived: SegmentDigest | undefined
 }
 
-/** The digest that the manifest has of a segment, if it is about all of its bytes. */
+/** The digest of a segment in the manifest, if it covers all of the segment's bytes. */
 function knownDigest(
   directory: string,
   segment: Segment,

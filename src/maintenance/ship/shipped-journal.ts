@@ -7,7 +7,10 @@ import type { ObjectStore } from '../objects/object-store.js'
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 
-/** Offsets are written with as many digits as the greatest has, so that keys sort as they do. */
+/**
+ * Offsets are written with this many digits, enough for the greatest, so that keys sort as offsets
+ * do.
+ */
 const OFFSET_DIGITS = 16
 
 /**
@@ -27,11 +30,11 @@ interface PartMetadata {
 export interface ShippedFile {
   /** How many of its parts are there. */
   parts: number
-  /** How many bytes of the file they are, if none is missing between. */
+  /** How many bytes of the file they are, if no part between is missing. */
   bytes: number
   /** The SHA-256 of these bytes, in hex. */
   sha256: string
-  /** Whether none is missing between. */
+  /** Whether no part between is missing. */
   isWhole: boolean
   /** The permissions of the file. */
   mode: number
@@ -50,8 +53,8 @@ export interface NewPart {
 
 /**
  * The copy of a journal in an object store. A file of a journal only grows, and so does its copy:
- * each object is a part of the file, gzipped, named by the offset of its first byte:
- * `<journal id>/2026-11-22.ndjson/0000000000000000.gz`. The parts one after another are the file.
+ * each object is a part of the file, gzipped, named after the offset of its first byte: `<journal
+ * id>/2026-11-22.ndjson/0000000000000000.gz`. The parts one after another are the file.
  */
 export class ShippedJournal {
   readonly name: string
@@ -64,7 +67,10 @@ export class ShippedJournal {
     this.name = `${store.name}/${this.#folder}`
   }
 
-  /** Finds out what the store holds, by one question for each file beside the list. */
+  /**
+   * Finds out what the store holds: lists the objects, and asks for the metadata of the last part
+   * of each file.
+   */
   async files(): Promise<Map<string, ShippedFile>> {
     const found = new Map<string, { parts: number; offset: number }>()
     for await (const key of this.#store.list(this.#folder)) {
@@ -129,7 +135,10 @@ export class ShippedJournal {
     return await this.#store.create(this.#key(name, offset), await compress(bytes), { ...metadata })
   }
 
-  /** The parts of a file, decompressed and checked, from the one on that has the byte at an offset. */
+  /**
+   * The parts of a file, decompressed and checked, beginning with the one that has the byte at an
+   * offset.
+   */
   async *read(name: string, fromOffset = 0): AsyncGenerator<{ byteOffset: number; bytes: Buffer }> {
     const offsets = await this.offsets(name)
     const first = offsets.findLastIndex((offset) => offset <= fromOffset)
@@ -146,7 +155,7 @@ export class ShippedJournal {
   }
 
   differs(name: string, offset: number, found: string): ObjectStoreError {
-    const advice = 'nothing is overwritten: use another prefix, or look into it and remove this object'
+    const advice = 'nothing is overwritten: use another prefix, or inspect this object and remove it'
     const address = `${this.#store.name}/${this.#key(name, offset)}`
     return new ObjectStoreError('OBJECT_DIFFERS', address, `${found}; ${advice}`)
   }

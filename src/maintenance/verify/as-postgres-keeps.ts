@@ -1,6 +1,6 @@
 import type { Database } from '../../store/sqlite/connection/database.js'
 
-/** Texts that a NUL may be in: names and labels can't have one. */
+/** The texts that may contain a NUL: names and labels can't. */
 const TEXTS = [
   ['requests', 'error_message'],
   ['held_completions', 'error_message'],
@@ -29,10 +29,10 @@ const COSTS = [
 ] as const
 
 /**
- * Changes what the journal gives to what PostgreSQL keeps of it: it has no NUL in texts, no order
- * of labels, no zeros before a decimal, and a sum of costs is one number.
+ * Changes the expected rows to the form in which PostgreSQL stores them: it has no NUL in texts, no
+ * order of labels, no needless zeros before a decimal, and a sum of costs is one number.
  *
- * @param expected the database of SQLite that the journal was folded into.
+ * @param expected the SQLite database that the journal was folded into.
  */
 export function asPostgresKeeps(expected: Database): void {
   expected.function('without_nul', { deterministic: true }, (text) => String(text).replaceAll('\0', '\ufffd'))
@@ -62,7 +62,7 @@ export function asPostgresKeeps(expected: Database): void {
   }
 }
 
-/** Returns labels with their names in one order: PostgreSQL has an order of its own. */
+/** Sorts labels by their names, since PostgreSQL stores them in an order of its own. */
 export function sortedLabels(text: string): string {
   const labels = Object.entries(JSON.parse(text) as Record<string, unknown>)
   const sorted = labels.toSorted(([a], [b]) => (a < b ? -1 : 1))

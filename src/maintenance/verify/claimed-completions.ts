@@ -9,7 +9,7 @@ import {
 } from '../../store/sqlite/stored-row.js'
 import type { CompletionChooser } from './expected-rows.js'
 
-/** The row that says that a completion has changed it. */
+/** A row that was changed by a completion, according to the database. */
 interface Claim {
   id: number
   segment_id: number | null
@@ -18,10 +18,10 @@ interface Claim {
 }
 
 /**
- * Takes the database's word for which request each completion has changed. Where lines came late,
- * completions met the requests that were there then, which only the database knows; where lines are
- * gone, so are requests that had completions. A completion that no row claims must be held, or have
- * been overwritten.
+ * Accepts what the database says about which request each completion has changed. Where lines came
+ * late, completions were applied to the requests that were there at that time, which only the
+ * database knows; where lines are gone, so are requests that had completions. A completion that no
+ * row claims must be held, or must have been overwritten.
  */
 export class ClaimedCompletions implements CompletionChooser {
   /** Completions that a later one of the same request has overwritten. */
@@ -31,7 +31,7 @@ export class ClaimedCompletions implements CompletionChooser {
   readonly #countedThrough: number
   readonly #hasLateLines: (segmentId: number) => boolean
 
-  /** @param hasLateLines whether lines of a segment came after those of a newer one. */
+  /** @param hasLateLines whether lines of a segment were projected after those of a newer one. */
   constructor(reader: Database, expected: Database, hasLateLines: (segmentId: number) => boolean) {
     reader.exec(`
       CREATE TEMP TABLE claims (segment_id, byte_offset, id, PRIMARY KEY (segment_id, byte_offset)) WITHOUT ROWID;
@@ -53,12 +53,13 @@ export class ClaimedCompletions implements CompletionChooser {
       const claim = this.#statements.claim.get(segmentId, byteOffset)
       if (claim === undefined) return this.#isSuperseded(one) ? [] : [one]
       const row = this.#requestOf(claim, one)
-      // Its line is gone, or it never had one: then the row itself is reported.
+      // The request's line is gone, or it never had one: then the row itself is reported.
       if (row === undefined) return this.#isOfAnother(claim, one) ? [one] : []
       requests.set(one.completion.correlation_id, [
         { request: storedRequestOf(row, this.#countedThrough), newer: 0 },
       ])
-      // What a completion leaves out stays as an earlier one said it, which only the row knows.
+      // What a completion leaves out stays as an earlier completion set it, which only the row
+      // knows.
       const success = one.completion.success ?? claim.success !== 0
       return [{ ...one, completion: { ...one.completion, success } }]
     })
@@ -84,8 +85,8 @@ export class ClaimedCompletions implements CompletionChooser {
   }
 
   /**
-   * What a database of an earlier version hasn't kept may have been overwritten by any later
-   * completion, or a late one.
+   * A database of an earlier version didn't keep overwritten completions: there, any later
+   * completion, or a late one, may have overwritten it.
    */
   #hasSuccessor(correlationId: string, place: Place): boolean {
     const kept = this.#statements.superseded.get(place.segmentId, place.byteOffset)

@@ -10,7 +10,7 @@ import type { ProblemList } from './verify-problems.js'
 interface CompareOptions {
   problems: ProblemList
   stretches: Stretches
-  /** Whether the database's word was taken for which row each completion changed. */
+  /** Whether the database was believed about which row each completion changed. */
   isClaimed: boolean
   /** The places of completions of pruned requests that the journal has. */
   prunedCompletions: ReadonlySet<string>
@@ -19,8 +19,7 @@ interface CompareOptions {
 /**
  * Compares the database with what the journal gives, and reports each difference.
  *
- * @returns how many completions wait for their request, and how many were overwritten by another
- *   one.
+ * @returns how many completions wait for their request, and how many were overwritten.
  */
 export function compareWithExpected(
   snapshot: Snapshot,
@@ -37,7 +36,7 @@ export function compareWithExpected(
   places.reportSuperseded()
   places.reportPrunedCompletions(prunedCompletions)
   places.reportPositions()
-  // Rows that don't add up give no sums that could.
+  // If rows are wrong, the sums over them can't be right.
   if (!problems.hasRowProblems) {
     reportRatios(database, problems)
     if (isClaimed) reportImpossibleId(snapshot, stretches, problems)

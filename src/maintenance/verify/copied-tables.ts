@@ -11,7 +11,7 @@ import { createTemporary } from './expected-database.js'
 /** How many rows are read at a time. */
 const PAGE_ROWS = 2000
 
-/** Tables of a journal's own rows, in an order that takes what others refer to first. */
+/** Tables with rows of their own for each journal. Tables that others refer to come first. */
 const TABLES = [
   'journal_segments',
   'requests',
@@ -31,21 +31,21 @@ const TABLES = [
   'rollup_names',
 ]
 
-/** Tables of sums, whose integers may be larger than a double holds. */
+/** Tables of sums, whose integers may be too large for a double. */
 const SUMS = ['token_ratio_sums', 'rollups', 'rollup_totals', 'request_counters', 'latency_counters']
 
-/** Columns that PostgreSQL doesn't have, as SQL. */
+/** SQL for columns that PostgreSQL doesn't have. */
 const COLUMNS: Readonly<Record<string, string>> = {
   journal_id: '(SELECT journal_id FROM journals WHERE number = journal)',
   is_first: 'FALSE',
 }
 
 /**
- * Makes a temporary database of SQLite with the rows that one journal has in PostgreSQL, as they
- * are at this moment.
+ * Makes a temporary SQLite database with the rows that one journal has in PostgreSQL, as they are
+ * at this moment.
  *
- * @returns it, and the journal's number; 0 if PostgreSQL doesn't know the journal, which then has
- *   no rows.
+ * @returns the database, and the journal's number; 0 if PostgreSQL doesn't know the journal, which
+ *   then has no rows.
  */
 export async function copyOfJournal(
   address: string,
@@ -62,7 +62,7 @@ export async function copyOfJournal(
          FROM journals WHERE journal_id = $1`,
         journalId,
       )
-      // The journal is folded into another one of this size.
+      // The journal is folded into another database of this size.
       const database = createTemporary(address, 2 * databaseBytes(found?.bytes ?? 0))
       try {
         await copyTables(connection, found?.number ?? null, database)
@@ -78,22 +78,22 @@ export async function copyOfJournal(
 }
 
 /**
- * Copies the rows of one journal from PostgreSQL into an empty database of SQLite, as that would
- * have them: there they are compared by the same questions as any others. Rows are read page by
- * page, and all of them as they are at one moment.
+ * Copies the rows of one journal from PostgreSQL into an empty SQLite database, in the form that
+ * SQLite has, so that they are compared like those of any other. Rows are read page by page, all as
+ * they are at one moment.
  *
- * @param connection in a transaction that reads the data of one moment.
+ * @param connection must be in a transaction that reads one snapshot.
  * @param journal the journal's number; null: the database doesn't know it, and nothing is copied.
  */
 async function copyTables(connection: Connection, journal: number | null, target: Database): Promise<void> {
-  // A row whose id another one has can't be beside it here.
+  // Rows with an id that another row has can't be stored in the same table here.
   target.exec('CREATE TABLE doubled_ids (id INTEGER, segment_id INTEGER, byte_offset INTEGER)')
   if (journal === null) {
     storeVersions(target)
     return
   }
   target.pragma('foreign_keys = OFF')
-  // Made at the end: correlation ids would go to pages all over an index.
+  // Indexes are made at the end: each inserted correlation id would change another page.
   const indexes = target
     .prepare<[], { name: string; sql: string }>(
       "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'requests' AND sql IS NOT NULL",
@@ -130,7 +130,7 @@ async function copyVersions(connection: Connection, journal: number, target: Dat
   for (const row of await connection.raw(sql, journal)) insert.run(...row)
 }
 
-/** Copies what says where a replay begins. */
+/** Copies the data that determines where a replay begins. */
 async function copyBeginning(connection: Connection, journal: number, target: Database): Promise<void> {
   const row = await connection.one<{
     pruned_through: number
@@ -157,14 +157,17 @@ function columnsOf(database: Database, table: string): { name: string; type: str
 
 function columnSql(table: string, name: string): string {
   const isPrice = table === 'prices' || table === 'exchange_rates'
-  // Decimals of prices are texts, which keep their zeros.
+  // Decimals of prices are read as texts, which keep their zeros.
   if (isPrice && !NOT_DECIMAL.has(name)) return `${name}::text`
   return COLUMNS[name] ?? name
 }
 
 const NOT_DECIMAL = new Set(['segment_id', 'byte_offset', 'valid_from', 'observed_at', 'min_input_tokens'])
 
-/** SQLite reads the text of an integer as one of 64 bits. Costs are whole units and billionths. */
+/**
+ * Reads integers as texts, which SQLite converts to 64 bits. Costs become whole units and
+ * billionths.
+ */
 function sumSql(name: string, type: string): string {
   const [, corrected = '', nano, currency] = /^(corrected_)?cost_(nano)?(sats|usd)$/.exec(name) ?? []
   if (currency === undefined) return type === 'INTEGER' ? `${name}::text` : name

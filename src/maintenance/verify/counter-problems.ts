@@ -11,12 +11,9 @@ const LATENCIES = {
   paired: { column: 'counter_id', by: 'counters' },
 }
 
-/** The counters that nothing can change. */
+/** The counters that only grow with requests. */
 const FIXED = ['requests', 'latency_ms']
-/**
- * The counters that a completion or a price takes something back from, with what it took in
- * `corrected_*`.
- */
+/** The counters that a completion or a price can reduce; `corrected_*` has by how much. */
 const CORRECTABLE = [
   'failures',
   'unpriced',
@@ -31,21 +28,21 @@ const CORRECTABLE = [
 const COSTS = ['cost_nanosats', 'cost_nanousd']
 const NANOS = 1_000_000_000n
 
-/** Whether counters count what isn't in the journal any more, or never was. */
+/** Whether counters include what isn't in the journal any more, or never was. */
 const COUNTS_OTHERS = `SELECT EXISTS (SELECT 1 FROM main.missing_segments)
   OR EXISTS (SELECT 1 FROM main.lost_segments)
   OR EXISTS (SELECT 1 FROM main.requests WHERE segment_id IS NULL)
   OR (SELECT last_id FROM main.unjournaled_requests) > ?`
 
-/** Lines that have replaced others weren't counted, so that counters may be less as well. */
+/** Lines that have replaced others weren't counted, so counters may also be too low. */
 const HAS_REPLACED = 'SELECT 1 FROM main.lost_segments WHERE is_replaced = 1'
 
 /**
- * Reports counters that aren't what was counted. They never fall, and survive prunes and replays:
- * they may be more than what the journal gives where rows have gone for a good reason, and nowhere
- * less. What completions have corrected depends on the order in which they came, and a replay
- * changes the rows but not the counters: so it is compared only where each completion has one
- * request that it can belong to, and each request one completion.
+ * Reports counters that are wrong. They never fall, and survive prunes and replays: they may exceed
+ * what the journal gives if rows were removed for a good reason, but are never less. What
+ * completions have corrected depends on the order in which they were projected, and a replay
+ * changes the rows but not the counters. So corrections are compared only if each completion can
+ * belong to only one request, and each request has only one completion.
  */
 export function reportCounters(snapshot: Snapshot, problems: ProblemList): void {
   const { database } = snapshot
@@ -76,7 +73,7 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
   }
   const latencies = rowsOf(database, LATENCIES)
   for (const key of differingKeys(database, [LATENCIES])) {
-    // The counter that it has no pair of was reported.
+    // A counter without a counterpart was reported already.
     if (Number(key[0]) < 0) continue
     const [expected, found] = [latencies.expected(key), latencies.found(key)]
     const differing = differingColumns(expected ?? NONE, found ?? NONE, ['requests']).filter(isWrong)
@@ -95,8 +92,7 @@ function rowsOf(database: Database, table: typeof COUNTERS) {
 }
 
 /**
- * The counters without what was taken back. A database that was filled from its rows has less of
- * both.
+ * The counters minus their corrections. If counters were first filled from rows, both are smaller.
  */
 function withNets(counter: Row | null): Row {
   const value = (column: string) => BigInt((counter?.[column] ?? 0n) as bigint)
@@ -109,7 +105,7 @@ function withNets(counter: Row | null): Row {
   }
 }
 
-/** Whether another order of lines could have given the requests of a counter other completions. */
+/** Whether the requests of a counter could have got other completions in another order of lines. */
 function isContested(database: Database, counter: Row | null): boolean {
   const statement = database.prepare<unknown[]>(
     `SELECT 1 FROM expected.requests r WHERE model = ? AND provider IS ? AND policy IS ?

@@ -10,7 +10,7 @@ import { createPrivateFile } from '../../store/sqlite/connection/private-file.js
 import { temporaryFolder } from '../../store/sqlite/connection/temporary-folder.js'
 import { migrate } from '../../store/sqlite/schema/migrations.js'
 
-/** What a replay takes over from the database that it rebuilds. */
+/** The tables that a replay keeps from the database that it rebuilds. */
 const KEPT_TABLES = [
   'unjournaled_requests',
   'unjournaled_token_ratios',
@@ -23,18 +23,17 @@ const KEPT_TABLES = [
   'sqlite_sequence',
 ]
 
-/** The condition of rows that came from pruned segments, and stay. */
+/** The condition of rows that came from pruned segments, and are kept. */
 const OF_PRUNED =
   'WHERE segment_id <= (SELECT coalesce(max(through_segment_id), 0) FROM main.pruned_segments)'
 
 /**
- * Makes an empty database for what the journal gives, and attaches it to a reader as `expected`.
- * Its file has no name any more when this returns, so that it is gone with the process however that
- * ends. It has what a replay takes over from the reader's database, and neither a journal nor a
- * transaction that could be rolled back.
+ * Makes an empty database for the rows that the journal gives, and attaches it to a reader as
+ * `expected`. Its file has no name any more when this returns, so that it disappears with the
+ * process however that ends.
  *
- * @param reader in no transaction yet.
- * @returns the connection that writes it; to be closed before `expected` is read.
+ * @param reader must not be in a transaction yet.
+ * @returns the connection that writes to it, which must be closed before `expected` is read.
  * @throws DatabaseError DATABASE_UNWRITABLE if no folder may be written to, or its disk has too
  *   little room.
  */
@@ -54,9 +53,9 @@ export function createExpected(reader: Database, databasePath: string): Database
 /**
  * Makes an empty database whose file has no name any more when this returns.
  *
- * @param database the path or the address of the database that it is made for, for messages.
+ * @param database the path or address of the database to be verified, for messages.
  * @param neededBytes about how large it will be.
- * @param whileNamed called with its path while it has one.
+ * @param whileNamed called with the path of the file while it has one.
  * @throws DatabaseError DATABASE_UNWRITABLE
  */
 export function createTemporary(
@@ -89,7 +88,9 @@ export function createTemporary(
   }
 }
 
-/** Makes sure that a table which is gone isn't read from `expected` in its place. */
+/**
+ * Makes sure that no table is missing in `main`: SQLite would read the one of `expected` instead.
+ */
 function checkTables(reader: Database): void {
   const tables = reader
     .prepare<[], string>(
@@ -101,15 +102,16 @@ function checkTables(reader: Database): void {
 }
 
 /**
- * Copies what a replay takes over: rows that never came from the journal, and what says where it
- * begins.
+ * Copies what a replay keeps: rows that never came from the journal, and the data that determines
+ * where it begins.
  */
 export function seedExpected(reader: Database, writer: Database): void {
   writer.transaction(() => {
     copyRows(reader, writer, 'requests', 'WHERE segment_id IS NULL')
     for (const table of KEPT_TABLES) copyRows(reader, writer, table)
     for (const table of ['prices', 'exchange_rates']) copyRows(reader, writer, table, OF_PRUNED)
-    // Nothing here asks for streams without an end. Repricing goes by the index of timestamps.
+    // Nothing here looks for streams without an end, and repricing needs the index of timestamps
+    // only.
     writer.exec('DROP INDEX IF EXISTS idx_requests_unended')
   })()
 }

@@ -15,9 +15,12 @@ import { SqliteStatements } from '../../store/sqlite/sqlite-transaction.js'
 
 const PAGE_ROWS = 1000
 
-/** Chooses the requests that deferred completions change, where the rules can't tell. */
+/** Chooses the requests that deferred completions change, if the rules alone can't. */
 export interface CompletionChooser {
-  /** Returns those that change a request or are held, and what the fold has to know of them. */
+  /**
+   * Returns the completions that change a request or are held, and what the fold has to know about
+   * them.
+   */
   choose(
     known: Known,
     completions: readonly PlacedCompletion[],
@@ -52,7 +55,7 @@ export class ExpectedRows {
     return rows
   }
 
-  /** Says that the batches to come are of the segment with this position. */
+  /** Begins a segment: the next batches are from the one with this position. */
   async enter({ id, name, journalId, file }: SegmentPosition): Promise<void> {
     this.#position = emptyPosition(id, name, journalId, file)
     await this.#transaction.addSegment(this.#position)
@@ -77,7 +80,7 @@ export class ExpectedRows {
     this.#position = null
   }
 
-  /** Takes over the rows of a segment that is gone for good reason, as the database has them. */
+  /** Copies the rows of a segment that is gone for a good reason from the database. */
   async copySegment(reader: Database, segmentId: number): Promise<void> {
     const rows = reader.prepare<[number], RequestRow>(
       'SELECT * FROM main.requests WHERE segment_id = ? ORDER BY byte_offset, id',
@@ -96,7 +99,7 @@ export class ExpectedRows {
   /**
    * Folds the completions, and makes everything readable by other connections.
    *
-   * @param chooser null: the rules of the journal tell which request each one changes.
+   * @param makeChooser null: the rules alone decide which request each completion changes.
    */
   async finish(makeChooser: ((expected: Database) => CompletionChooser) | null): Promise<void> {
     const transaction = this.#transaction

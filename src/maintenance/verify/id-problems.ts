@@ -17,19 +17,18 @@ export function reportMovedId(
 ): void {
   const [id, expectedId] = [Number(found['id']), Number(expected['id'])]
   const place = { segmentId: Number(found['segment_id']), byteOffset: Number(found['byte_offset']) }
-  const detail = `row ${id} should be row ${expectedId}, by its line's turn; those after it were not looked at`
+  const detail = `row ${id} should be row ${expectedId}, by the order of lines; the ids of later rows were not checked`
   const columns = [{ column: 'id', journal: expectedId, database: id }]
   problems.addAt('altered', place, { detail, row_id: id, columns })
 }
 
 /**
- * Reports the first row whose id can't be: where lines came late, ids aren't in the order of the
+ * Reports the first row whose id is impossible. If lines came late, ids aren't in the order of the
  * journal, but
  *
  * - a segment is read from its beginning to its end, so that its ids ascend;
- * - what came in time is older than every line of a newer segment: lines of an older segment that
- *   come after those of a newer one are counted as late, and they are the last ones of their
- *   segment;
+ * - lines that came in time were projected before every line of a newer segment. The others are
+ *   counted as late, and are the last ones of their segment;
  * - live rows and a replay use the same ids, in another order. After a prune of late lines some are
  *   unused.
  */
@@ -38,11 +37,14 @@ export function reportImpossibleId(snapshot: Snapshot, stretches: Stretches, pro
   if (row === undefined) return
   const { id, segment_id, byte_offset } = row
   const place = { segmentId: segment_id, byteOffset: byte_offset }
-  const detail = `row ${id} has an id that its line can't have got; those after it were not looked at`
+  const detail = `row ${id} has an id that its line can't have got; the ids of later rows were not checked`
   problems.addAt('altered', place, { detail, row_id: id })
 }
 
-/** The newest segment first: what came in time has ids below all that were seen of newer ones. */
+/**
+ * Reads from the newest segment to the oldest: lines that came in time have lower ids than all of
+ * newer segments.
+ */
 function firstOutOfOrder(database: Database, { lateFrom }: Stretches): PlacedId | undefined {
   const rows = database.prepare<[], PlacedId>(
     `SELECT id, segment_id, byte_offset FROM main.requests WHERE segment_id IS NOT NULL

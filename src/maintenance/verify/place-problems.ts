@@ -8,13 +8,16 @@ interface PlaceProblemsOptions {
   snapshot: Snapshot
   stretches: Stretches
   problems: ProblemList
-  /** Whether the database's word was taken for which row each completion changed. */
+  /** Whether the database was believed about which row each completion changed. */
   isClaimed: boolean
 }
 
 const OF_PLACES = { key: ['segment_id', 'byte_offset'] } as const
 
-/** The columns of a position that may differ: the file that was read last, and late lines. */
+/**
+ * The columns of a position that may differ: they are about the file that was read last, and late
+ * lines.
+ */
 const OF_FILES = ['device', 'inode', 'caught_up_at', 'late_lines', 'projected_crc32']
 
 /** Reports rejected lines, completions and positions that aren't what the journal gives. */
@@ -30,17 +33,17 @@ export class PlaceProblems {
     for (const { at, expected, found } of this.#differences({ ...OF_PLACES, name: 'rejected_lines' })) {
       if (expected === null) {
         if (stretches.isExcused(at.segmentId, at.byteOffset)) continue
-        const detail = `a line kept as rejected (${String(found?.['reason'])}) that wasn't rejected`
+        const detail = `a line is kept as rejected (${String(found?.['reason'])}), but isn't rejected`
         problems.addAt('surplus', at, { detail })
       } else if (found !== null) {
         problems.addDifferences('altered', at, differingColumns(expected, found), {
-          detail: 'what was kept of a rejected line is not so',
+          detail: 'what is kept about a rejected line is wrong',
         })
       } else if (stretches.altered.has(at.segmentId)) {
         const detail = `a line that was projected can't be read any more: ${String(expected['detail'])}`
         problems.addAt('damaged', at, { detail })
       } else {
-        const detail = `a rejected line (${String(expected['reason'])}) that was not kept as one`
+        const detail = `a rejected line (${String(expected['reason'])}) is not kept as one`
         problems.addAt('missing', at, { detail })
       }
     }
@@ -59,22 +62,22 @@ export class PlaceProblems {
         } else if (expected !== null) {
           problems.addAt('missing', at, { detail: `the ${what} of this line is not stored` })
         } else if (!stretches.isExcused(at.segmentId, at.byteOffset)) {
-          problems.addAt('surplus', at, { detail: `a stored ${what} that no line has` })
+          problems.addAt('surplus', at, { detail: `the stored ${what} is in no line` })
         }
       }
     }
   }
 
-  /** @returns how many completions wait for their request, and do so in the database. */
+  /** @returns how many completions are held both according to the journal and in the database. */
   reportHeld(): number {
     const { problems, stretches } = this.#options
     let missing = 0
     for (const { at, expected, found } of this.#differences({ ...OF_PLACES, name: 'held_completions' })) {
       if (found === null) {
         missing++
-        // Whoever says that it has completed a row is reported as that.
+        // A row that claims this completion is reported itself.
         if (this.#isClaimed(at)) continue
-        problems.addAt('missing', at, { detail: 'a completion that is neither on a row nor held' })
+        problems.addAt('missing', at, { detail: 'the completion is neither on a row nor held' })
       } else if (expected !== null) {
         problems.addDifferences('altered', at, differingColumns(expected, found), {
           detail: 'the held completion is not what this line says',
@@ -101,7 +104,7 @@ export class PlaceProblems {
     }
   }
 
-  /** The rules tell which completions were overwritten, unless the database had to be asked. */
+  /** Reports overwritten completions, unless the database was believed about them. */
   reportSuperseded(): void {
     const { snapshot, problems, isClaimed } = this.#options
     if (isClaimed) return
@@ -109,27 +112,27 @@ export class PlaceProblems {
     for (const { at, expected, found } of this.#differences(table)) {
       if (expected === null) {
         problems.addAt('surplus', at, {
-          detail: 'a completion kept as overwritten that none has overwritten',
+          detail: 'a completion is kept as overwritten, but no other one has overwritten it',
         })
       } else if (found !== null) {
-        // A row from before the journal has no line that says what its own outcome was.
+        // A row from before the journal has no line with its own outcome.
         const hasLine = this.#isJournaled(found['request_id'])
         const columns = differingColumns(expected, found)
         problems.addDifferences(
           'altered',
           at,
           columns.filter(({ column }) => hasLine || column !== 'success'),
-          { detail: 'what was kept of an overwritten completion is not so' },
+          { detail: 'what is kept about an overwritten completion is wrong' },
         )
       } else if (!snapshot.wasUpgraded) {
-        problems.addAt('missing', at, { detail: 'an overwritten completion that was not kept' })
+        problems.addAt('missing', at, { detail: 'an overwritten completion is not kept' })
       }
     }
   }
 
   /**
-   * Completions whose request was pruned must stand where the database says, or a replay would
-   * leave out others.
+   * Reports places of completions of pruned requests at which the journal has no such completion: a
+   * replay would leave out others there.
    *
    * @param seen the places of those that the journal has, as `placeKey` gives them.
    */
@@ -142,7 +145,7 @@ export class PlaceProblems {
       const at = { segmentId: segment_id, byteOffset: byte_offset }
       if (seen.has(placeKey(at)) || stretches.isExcused(segment_id, byte_offset)) continue
       problems.addAt('surplus', at, {
-        detail: 'a completion kept as one of a pruned request, but no completion stands there',
+        detail: 'a completion of a pruned request is kept, but the journal has no completion here',
       })
     }
   }
@@ -152,13 +155,13 @@ export class PlaceProblems {
     const table = { name: 'journal_segments', key: ['id'], ignored: this.#ignoredOfPositions() }
     for (const { expected, found } of differencesOf(snapshot.database, table)) {
       const id = Number((expected ?? found)?.['id'])
-      // Other bytes have other counts.
+      // If the bytes changed, so do the counts.
       if (expected === null || stretches.altered.has(id) || snapshot.pruned.has(id)) continue
       const columns = differingColumns(expected, found).filter(
         ({ column }) => !table.ignored.includes(column) && !(isClaimed && IRREGULAR.includes(column)),
       )
       problems.addDifferences('counts', { segmentId: id, byteOffset: 0 }, columns, {
-        detail: 'what journal_segments says of the segment is not so',
+        detail: 'what journal_segments has about the segment is wrong',
       })
     }
   }
@@ -180,9 +183,9 @@ export class PlaceProblems {
       const detail = 'the completion is held, although its request is there'
       problems.addAt('missing', at, { detail })
     } else if (!this.#isExpectedOnARow(at)) {
-      problems.addAt('surplus', at, { detail: 'a held completion, where none stands' })
+      problems.addAt('surplus', at, { detail: 'a completion is held, but the journal has none here' })
     }
-    // Otherwise the row that doesn't show it is reported.
+    // Otherwise the row that lacks it is reported.
   }
 
   #isClaimed(at: Place): boolean {

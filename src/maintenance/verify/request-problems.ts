@@ -9,7 +9,7 @@ import { differingColumns, type ProblemList } from './verify-problems.js'
 /** The columns that a completion overwrites. */
 const OUTCOME: readonly string[] = OUTCOME_COLUMNS
 
-/** The columns that say where lines stand; the ids are compared apart. */
+/** The columns with the places of lines, and the id, which is compared separately. */
 const PLACE_COLUMNS = ['id', 'segment_id', 'byte_offset', 'completed_segment_id', 'completed_byte_offset']
 
 interface RequestProblemsOptions {
@@ -61,10 +61,10 @@ export class RequestProblems {
     const { problems, stretches } = this.#options
     const at = placeOf(expected)
     if (at === null || isExcused(stretches, at)) return
-    problems.addAt('missing', at, { detail: 'a request without its row' })
+    problems.addAt('missing', at, { detail: 'the request has no row' })
     const completedAt = completedPlaceOf(expected)
     if (completedAt === null) return
-    const detail = 'a completion that is neither on a row nor held'
+    const detail = 'the completion is neither on a row nor held'
     problems.addAt('missing', completedAt, { detail })
   }
 
@@ -74,10 +74,10 @@ export class RequestProblems {
     const { id } = found
     if (at === null) {
       const { segment_id, byte_offset } = found
-      const detail = `row ${id} has a place that can't exist (${String(segment_id)}, ${String(byte_offset)})`
+      const detail = `row ${id} has an impossible place (${String(segment_id)}, ${String(byte_offset)})`
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: Number(id) })
     } else if (!isExcused(stretches, at)) {
-      const detail = `row ${id} says that it comes from here, where no such line is`
+      const detail = `row ${id} claims to come from here, but there is no such line`
       problems.addAt('surplus', at, { detail, row_id: Number(id) })
     }
   }
@@ -85,7 +85,7 @@ export class RequestProblems {
   #reportDoubled(found: Row, expected: Row): void {
     const at = placeOf(expected)
     if (at === null) return
-    const detail = `row ${found['id']} is of the same line as another one`
+    const detail = `row ${found['id']} comes from the same line as another row`
     this.#options.problems.addAt('doubled', at, { detail, row_id: Number(found['id']) })
   }
 
@@ -120,7 +120,7 @@ export class RequestProblems {
     }
   }
 
-  /** The row was completed by another completion, or by none, or should be. */
+  /** Reports a row with another completion than expected, with none, or with one too many. */
   #reportOtherCompletion(found: Row, expected: Row): void {
     const { problems, stretches } = this.#options
     const id = Number(found['id'])
@@ -128,21 +128,21 @@ export class RequestProblems {
     const isNowhere = found['completed_segment_id'] !== null || found['completed_byte_offset'] !== null
     if (foundAt === null && isNowhere) {
       const place = `${String(found['completed_segment_id'])}, ${String(found['completed_byte_offset'])}`
-      const detail = `row ${id} was completed from a place that can't exist (${place})`
+      const detail = `row ${id} was completed from an impossible place (${place})`
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: id })
       return
     }
     if (foundAt !== null && isExcused(stretches, foundAt)) return
     if (expectedAt !== null) {
-      const detail = `a completion that row ${id} doesn't show`
+      const detail = `the completion is missing on row ${id}`
       problems.addAt('missing', expectedAt, { detail, row_id: id })
     }
     if (foundAt === null || this.#wasOverwritten(foundAt, expected)) return
-    const detail = `row ${id} says that it was completed from here, where no completion of it is`
+    const detail = `row ${id} claims to be completed from here, but there is no completion of it`
     problems.addAt('altered', foundAt, { detail, row_id: id })
   }
 
-  /** Whether the completion did change the row, before another one. */
+  /** Whether the completion changed the row before another one overwrote it. */
   #wasOverwritten({ segmentId, byteOffset }: Place, { id }: Row): boolean {
     const sql = `SELECT 1 FROM expected.superseded_completions
       WHERE segment_id = ? AND byte_offset = ? AND request_id = ?`

@@ -21,13 +21,17 @@ import { copyOfJournal } from './copied-tables.js'
 import { createExpected, seedExpected } from './expected-database.js'
 import type { ProblemList } from './verify-problems.js'
 
-/** A database that was upgraded to keep overwritten completions has none of an earlier time. */
+/**
+ * The migration from which on overwritten completions are kept: an upgraded database has no earlier
+ * ones.
+ */
 const KEEPS_SUPERSEDED = 20261127000000
 const FIRST_WITH_JOURNAL = 20261122000000
 
 /**
- * A database at one moment: everything is read in one transaction, while a projector may go on.
- * What the journal gives is attached as `expected`, and read once its writer is closed.
+ * A database at one moment: everything is read in one transaction, and a projector may run
+ * meanwhile. The rows that the journal gives are attached as `expected`, which is read after its
+ * writer is closed.
  */
 export class Snapshot {
   readonly path: string
@@ -36,26 +40,26 @@ export class Snapshot {
   readonly rows: number
   /** Rows that never came from a journal. */
   readonly unjournaled: number
-  /** Rows that other programs have added after the journal began: no sum has them. */
+  /** Rows that other programs have added after the journal began: no sum includes them. */
   readonly added: number
-  /** Segments whose rows are gone, and whose files may be. */
+  /** Segments whose rows are gone, and whose files may be gone. */
   readonly pruned: PrunedSegments
-  /** The names of missing segments that somebody has accepted. */
+  /** The names of segments that are accepted as missing. */
   readonly accepted: ReadonlySet<string>
-  /** Lines of pruned segments came late, and no replay has put the ids in order since. */
+  /** Whether lines of pruned segments came late, and no replay has put the ids in order since. */
   readonly hasPrunedLateLines: boolean
   /**
    * Whether it was projected in part by a version that didn't keep which completions were
    * overwritten.
    */
   readonly wasUpgraded: boolean
-  /** Whether a completion changed a request that was pruned; null: none did. */
+  /** Tests whether a completion belongs to a pruned request; null if none does. */
   readonly wasPruned: ((correlationId: string, place: Place) => boolean) | null
   /** Rows whose costs aren't final, because they wait to be repriced. */
   readonly toReprice: number
-  /** The columns that aren't compared while there are any. */
+  /** The columns that aren't compared while such rows exist. */
   readonly pendingCosts: PendingCosts
-  /** The id before the first one that a journal may give. */
+  /** The id before the first one that the journal can have. */
   readonly lastIdBefore: number
   readonly #isShared: boolean
   #writer: Database | null
@@ -84,7 +88,7 @@ export class Snapshot {
   }
 
   /**
-   * Opens the snapshot of a file, or gives null if it doesn't exist.
+   * Opens a snapshot of a file; null if it doesn't exist.
    *
    * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError
    *   PROJECTION_OUTDATED.
@@ -109,8 +113,8 @@ export class Snapshot {
   }
 
   /**
-   * Opens the snapshot of one journal's rows in PostgreSQL. They are copied, so that the server
-   * doesn't have to remember this moment for as long as the journal is read.
+   * Opens a snapshot of one journal's rows in PostgreSQL. They are copied, so that the server
+   * doesn't have to keep the snapshot while the journal is read.
    *
    * @throws PostgresError; DatabaseError DATABASE_UNWRITABLE; ProjectionError PROJECTION_OUTDATED.
    */
@@ -127,7 +131,7 @@ export class Snapshot {
     }
   }
 
-  /** Whether ids and completions aren't what a replay gives, because lines came late. */
+  /** Whether ids and completions may differ from those of a replay, because lines came late. */
   get hasLateLines(): boolean {
     return this.hasPrunedLateLines || [...this.positions.values()].some(({ counts }) => counts.late > 0)
   }
@@ -138,14 +142,14 @@ export class Snapshot {
     return this.#writer
   }
 
-  /** Ends the writing of what the journal gives. */
+  /** Closes the writer, after which `expected` can be read. */
   closeWriter(): void {
     if (this.#isShared && this.#writer !== null) asPostgresKeeps(this.#writer)
     this.#writer?.close()
     this.#writer = null
   }
 
-  /** How many rows say that they come from this stretch of a segment. */
+  /** How many rows come from this stretch of a segment, according to their places. */
   countRows(segmentId: number, fromOffset: number, toOffset: number): number {
     return this.#count(
       'SELECT count(*) FROM main.requests WHERE segment_id = ? AND byte_offset >= ? AND byte_offset < ?',
@@ -155,13 +159,16 @@ export class Snapshot {
     )
   }
 
-  /** Whether a line of this place is kept as rejected. */
+  /** Whether the line at this place is kept as rejected. */
   hasRejected(segmentId: number, byteOffset: number): boolean {
     const sql = 'SELECT count(*) FROM main.rejected_lines WHERE segment_id = ? AND byte_offset = ?'
     return this.#count(sql, segmentId, byteOffset) > 0
   }
 
-  /** Reports rows of PostgreSQL with the id of another row, which couldn't be copied beside it. */
+  /**
+   * Reports rows in PostgreSQL with the id of another row, which couldn't be copied into the same
+   * table.
+   */
   reportDoubledIds(problems: ProblemList): void {
     if (!this.#isShared) return
     const rows = this.database.prepare<[], { id: number; segment_id: number; byte_offset: number }>(
@@ -189,7 +196,7 @@ export class Snapshot {
   }
 }
 
-/** Minutes apart: each migration of a new database is made at once. */
+/** Applied minutes apart: in a new database all migrations are applied at once. */
 const WAS_UPGRADED = `SELECT EXISTS (
   SELECT 1 FROM main._sqlx_migrations first JOIN main._sqlx_migrations later
   WHERE first.version = ${FIRST_WITH_JOURNAL} AND later.version = ${KEEPS_SUPERSEDED}

@@ -4,8 +4,8 @@ import type { Chunk, SegmentSource } from '../../journal/read/segment-source.js'
 import type { SegmentRef } from '../../journal/segments.js'
 
 /**
- * A segment that is read as another source reads it, except that no chunk has lines from both
- * before and after a border. A line across the border is after it.
+ * Wraps the source of a segment so that no chunk has lines from both before and after a border. A
+ * line that crosses the border counts as after it.
  */
 export class SplitSource implements SegmentSource {
   /** The lines of the last chunk, valid until the next one is read. */
@@ -23,7 +23,7 @@ export class SplitSource implements SegmentSource {
     this.#onBytes = onBytes
   }
 
-  /** Whether lines after the border are left of the bytes that were read. */
+  /** Whether lines after the border have been read, but not returned yet. */
   get isAtBorder(): boolean {
     return this.#rest !== null
   }

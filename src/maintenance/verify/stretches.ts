@@ -1,21 +1,23 @@
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 
-/** Keeps which stretches of the journal can't be compared like others. */
+/**
+ * Keeps which stretches of the journal can't be compared, and what else is special about segments.
+ */
 export class Stretches {
-  /** Segments whose bytes are not all those that were projected. */
+  /** Segments of which some projected bytes are missing or changed. */
   readonly altered = new Set<number>()
-  /** By segment: where the first line begins that was projected after lines of a newer segment. */
+  /** By segment: the offset of the first line that was projected after lines of a newer segment. */
   readonly lateFrom = new Map<number, number>()
   readonly #excused: { segmentId: number; from: number; to: number }[] = []
   readonly #pruned: PrunedSegments
 
-  /** @param pruned nothing is asked of these segments. */
+  /** @param pruned segments that aren't compared at all. */
   constructor(pruned: PrunedSegments) {
     this.#pruned = pruned
   }
 
   /**
-   * Says that the lines of a stretch are gone, or can't be read any more: what came from them isn't
+   * Excludes a stretch whose lines are gone, or can't be read any more: rows from there aren't
    * compared.
    */
   excuse(segmentId: number, from: number, to = Number.MAX_SAFE_INTEGER): void {

@@ -53,8 +53,8 @@ function nameOfSum(column: string): string {
 }
 
 /**
- * Reports roll-ups that aren't the sums of their requests. Sums are integers, so a difference of
- * any size is one.
+ * Reports roll-ups that aren't the sums of their requests. Sums are integers, so any difference
+ * counts.
  */
 export function reportRollups({ database, pendingCosts }: Snapshot, problems: ProblemList): void {
   const ignored = pendingCosts.ofSums
@@ -78,7 +78,7 @@ export function reportRollups({ database, pendingCosts }: Snapshot, problems: Pr
     },
   })
   for (const { expected, found } of differencesOf(database, { name: 'rollup_names', key: ['key'] })) {
-    // A name that no total has any more does no harm.
+    // A name that no total uses any more does no harm.
     if (expected === null) continue
     addProblem(problems, `no roll-up is of the long name ${shortened(expected['name'])}`)
     if (found !== null)
@@ -95,7 +95,8 @@ function reportDimensions(database: Database, problems: ProblemList): void {
   for (const dimension of missing.iterate()) {
     addProblem(problems, `no dimension of the roll-ups is ${JSON.stringify(dimension)}`)
   }
-  // Those that have roll-ups are reported with them. Names that no request has would be known ones.
+  // Dimensions that have roll-ups are reported with those. The others would make names look known
+  // that no request has.
   const unused = database.prepare<[], number>(
     `SELECT id FROM main.rollup_dimensions WHERE id NOT IN (SELECT found_id FROM temp.dimensions)
        AND id NOT IN (SELECT dimension_id FROM main.rollups) ORDER BY id`,
@@ -121,7 +122,7 @@ function reportSums(
   const none: Row = Object.fromEntries(sumColumns.map((column) => [column, 0]))
   const noLatencies: Row = { buckets: Buffer.alloc(0) }
   for (const key of differingKeys(database, [sums, latencies])) {
-    // The dimension that it has no pair of was reported.
+    // A dimension without a counterpart was reported already.
     if (sums.paired !== undefined && Number(key.at(-1)) < 0) continue
     const [ofSums, ofLatencies] = rows
     const columns = [
@@ -130,7 +131,7 @@ function reportSums(
         'buckets',
       ]).map((one) => ({ ...one, column: 'latencies' })),
     ]
-    // A row of nothing counts as no row.
+    // A row of zeros counts as no row.
     if (columns.length > 0) {
       addProblem(problems, `the roll-up of ${describe(key)} isn't the sum of its requests`, columns)
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
-/** Checksums over the beginning of a segment, computed as its bytes pass by. */
+/** Computes checksums over the beginning of a segment while its bytes are read. */
 export class PassingBytes {
   /** CRC-32 of the first `crcBytes` bytes. */
   crc32 = 0
@@ -12,7 +12,7 @@ export class PassingBytes {
   readonly #hash = createHash('sha256')
   #passed = 0
 
-  /** @param hashLengths how many bytes are to be hashed: of each its own digest. */
+  /** @param hashLengths the lengths whose digests are wanted. */
   constructor(crcBytes: number, hashLengths: readonly number[]) {
     this.#crcBytes = crcBytes
     this.#hashLengths = [...new Set(hashLengths)].sort((a, b) => a - b)
@@ -33,7 +33,7 @@ export class PassingBytes {
     this.#passed += bytes.length
   }
 
-  /** Undefined while fewer bytes have passed. */
+  /** The SHA-256 of the first bytes; undefined until so many bytes were added. */
   sha256(length: number): string | undefined {
     return this.#digests.get(length)
   }

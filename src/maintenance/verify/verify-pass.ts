@@ -23,14 +23,20 @@ import { Stretches } from './stretches.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
 
-/** How many bytes are read at a time. Nothing else needs the event loop here. */
+/**
+ * How many bytes are read at a time. Chunks may be large, since nothing else needs the event loop
+ * here.
+ */
 const CHUNK_BYTES = 256 * 1024
 
-/** How far a verification is. */
+/** How far a verification has got. */
 export interface VerifyProgress {
   /** Read so far. */
   bytes: number
-  /** In the journal when it began; archived segments uncompressed, where that is known. */
+  /**
+   * The size of the journal when it began, with the uncompressed size of archives, where it is
+   * known.
+   */
   total_bytes: number
   /** Read so far. */
   events: number
@@ -45,8 +51,7 @@ interface JournalPassOptions {
 }
 
 /**
- * The one pass over the journal: its bytes are checked, and what they give is folded into the
- * expected database.
+ * The one pass over the journal: checks its bytes, and folds its events into the expected database.
  */
 export class JournalPass {
   readonly problems = new ProblemList()
@@ -72,8 +77,8 @@ export class JournalPass {
   /** The places of completions whose request was pruned. */
   readonly #prunedCompletions = new Set<string>()
   /**
-   * Whether rows stand in the database whose lines are gone, so that completions may have met other
-   * rows.
+   * Whether the database has rows whose lines are gone, so that completions may have been applied
+   * to other rows.
    */
   #isPartial = false
 
@@ -203,8 +208,8 @@ export class JournalPass {
   }
 
   /**
-   * Excludes a line that can't be read and isn't kept as rejected: its rows come from the line as
-   * it was.
+   * Excludes a line that can't be read and isn't kept as rejected: its row comes from the line as
+   * it was before.
    */
   #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
     if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
@@ -246,8 +251,8 @@ export class JournalPass {
   }
 
   /**
-   * Passes a segment that was projected and isn't there. That is right if it was pruned, by this
-   * database or another one.
+   * Handles a segment that was projected and is missing. That is right if it was pruned, through
+   * this database or another one.
    */
   async #passMissing(id: number): Promise<void> {
     const position = this.#snapshot?.positions.get(id)
@@ -265,7 +270,7 @@ export class JournalPass {
     )
   }
 
-  /** Excludes a segment from this offset on. @returns how many rows that concerns. */
+  /** Excludes a segment from this offset on. @returns how many rows come from there. */
   #excuse(segmentId: number, from: number): number {
     this.#stretches.excuse(segmentId, from)
     this.#stretches.altered.add(segmentId)
@@ -274,8 +279,8 @@ export class JournalPass {
   }
 
   /**
-   * Reports sealed segments that neither the directory nor the database knows. If somebody has
-   * accepted that they are missing, the database has no rows of them, and nothing is wrong with it.
+   * Reports sealed segments that neither the directory nor the database has. If they are accepted
+   * as missing, the database has no rows of them, and nothing is wrong.
    */
   #reportUnknownGone(): void {
     const known = new Set([...this.#segments.values()].map(({ name }) => name))
@@ -301,7 +306,7 @@ export class JournalPass {
     return this.#snapshot?.pruned.has(id) === true
   }
 
-  /** The segment's size for the progress; of an archive, how many bytes were archived. */
+  /** The segment's size, for the progress; for an archive, its uncompressed size. */
   #sizeOf(segment: Segment): number {
     if (segment.state !== 'plain') return this.#entries.get(segment.name)?.at(-1)?.bytes ?? 0
     return lstatSync(join(this.#options.directory, segment.name), { throwIfNoEntry: false })?.size ?? 0

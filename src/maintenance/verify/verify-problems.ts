@@ -5,17 +5,16 @@ import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/t
 /**
  * The kinds of problems that `verify` finds.
  *
- * - `missing`: a line without what it should have become: a row, a changed row, a kept rejected
- *   line.
- * - `doubled`: a second row of one place.
- * - `altered`: a row says something else than its line.
- * - `surplus`: a row whose place has no such line.
+ * - `missing`: the result of a line is missing: a row, a change of a row, or a rejected line that
+ *   is kept.
+ * - `doubled`: a second row with the same place or the same id.
+ * - `altered`: a row differs from its line.
+ * - `surplus`: a row for which there is no line at its place.
  * - `damaged`: a line can't be read any more, or never could and fails its checksum.
  * - `gone`, `truncated`, `swapped`, `unreadable`: a segment that is not what was projected.
  * - `tampered`: a segment is not what was sealed; `chain`: the manifest itself is damaged.
- * - `unpruned`: the database says that a segment was pruned, and its file is still there.
- * - `counts`: what the database says of a segment isn't so. `ratio`: a token ratio isn't what its
- *   rows give.
+ * - `unpruned`: a segment was pruned, according to the database, but its file is still there.
+ * - `counts`: what the database has about a segment is wrong. `ratio`: so is a token ratio.
  * - `rollup`: a roll-up isn't the sum of its rows. `counter`: a counter isn't what was counted.
  */
 export type ProblemKind =
@@ -38,12 +37,12 @@ export type ProblemKind =
 
 export interface VerifyProblem {
   kind: ProblemKind
-  /** Null: it is about no segment. */
+  /** Null: the problem isn't about a segment. */
   segment: string | null
   byte_offset: number | null
   /** One sentence for people. */
   detail: string
-  /** Of the row in `requests` that it is about. */
+  /** The id of the row in `requests` that it is about. */
   row_id?: number
   /** What differs: the journal's value and the database's. */
   columns?: DifferingColumn[]
@@ -58,7 +57,7 @@ export interface DifferingColumn {
 /** A problem without its kind and place. */
 export type ProblemDetails = Omit<VerifyProblem, 'kind' | 'segment' | 'byte_offset'>
 
-/** Each of these causes many others, so they are listed first and kept apart. */
+/** Each of these causes many others, so they are kept separately and listed first. */
 const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'gone',
   'truncated',
@@ -69,7 +68,7 @@ const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'unpruned',
 ])
 
-/** After any of these the rows aren't what they should be, and sums over them can't be either. */
+/** If there are any of these, rows are wrong, and so sums over them are wrong too. */
 const OF_ROWS = new Set<ProblemKind>([
   'missing',
   'doubled',
@@ -111,7 +110,7 @@ export class ProblemList {
     if (columns.length > 0) this.addAt(kind, place, { ...what, columns: [...columns] })
   }
 
-  /** Counts problems that nobody keeps. */
+  /** Counts problems without keeping them. */
   addUnkept(kind: ProblemKind, count: number): void {
     this.#counts.set(kind, this.count(kind) + count)
   }
@@ -154,7 +153,7 @@ function byPlace(a: VerifyProblem, b: VerifyProblem): number {
   return (a.byte_offset ?? 0) - (b.byte_offset ?? 0)
 }
 
-/** Names a segment, even if somebody made up its id. */
+/** Names a segment, even if its id is impossible. */
 function nameOfSegment(id: number): string {
   return segmentOfId(id)?.name ?? `segment ${id}`
 }

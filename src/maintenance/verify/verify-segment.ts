@@ -19,7 +19,10 @@ export interface SegmentPassOptions {
   position: SegmentPosition | null
   /** What the manifest says of its bytes. */
   seals: readonly ManifestEntry[]
-  /** Whether there is no database, which could tell a rejected line from a damaged one. */
+  /**
+   * Whether there is no database, which would show whether a line that can't be read was rejected
+   * from the beginning.
+   */
   isAlone: boolean
   problems: ProblemList
 }
@@ -31,7 +34,7 @@ export class SegmentPass {
   pending = emptyCounts()
   /** The last line before the position. */
   lastLine: LastLine | null = null
-  /** Where the first line begins that was projected after lines of a newer segment. */
+  /** The offset of the first line that was projected after lines of a newer segment. */
   lateFrom = Number.POSITIVE_INFINITY
   readonly #options: SegmentPassOptions
   readonly #projectedBytes: number
@@ -53,7 +56,7 @@ export class SegmentPass {
       seals.map((seal) => seal.bytes),
     )
     this.#source = new SplitSource(source, this.#projectedBytes, (bytes) => this.#bytes.add(bytes))
-    // Not beyond what is there now: a writer may be faster than this.
+    // Reads only what is there now: a writer may append faster than this reads.
     this.#limit = source.isArchive ? Number.POSITIVE_INFINITY : Number(source.stats.size)
     this.#decoder = new SegmentDecoder(this.#source, { journalId })
   }
@@ -77,9 +80,7 @@ export class SegmentPass {
     return this.readBytes >= this.#projectedBytes
   }
 
-  /**
-   * @returns the next batch, which is before the position or after it as a whole; null at the end.
-   */
+  /** @returns the next batch, all of it either before the position or after it; null at the end. */
   async read(): Promise<(Batch & { isProjected: boolean }) | null> {
     if (!this.#source.isAtBorder && this.readBytes >= this.#limit) return null
     const batch = await this.#decoder.read()
@@ -125,8 +126,8 @@ export class SegmentPass {
   }
 
   /**
-   * Without a database nobody knows whether a line was ever good: its own checksum says that it was
-   * written whole.
+   * Reports a line whose checksum fails, if there is no database: that it has a checksum shows that
+   * it was once written whole.
    */
   #rejectPending({ byteOffset, length, detail }: RejectedLine): void {
     if (!this.#options.isAlone) return
@@ -136,7 +137,7 @@ export class SegmentPass {
     const parsed = parseLine(line.bytes.subarray(start, start + length))
     if (!('reason' in parsed)) return
     if (parsed.reason !== 'checksum_mismatch' && parsed.reason !== 'damaged_checksum') return
-    this.#report('damaged', byteOffset, `a line that is not what was written: ${detail}`)
+    this.#report('damaged', byteOffset, `the line is not what was written: ${detail}`)
   }
 
   #checkSeals(): void {
@@ -151,8 +152,8 @@ export class SegmentPass {
   }
 
   /**
-   * Whether an archive holds what was archived, although its file isn't the recorded one. Call it
-   * after `end`.
+   * Whether the file of an archive isn't the recorded one, although it holds what was archived.
+   * Call it after `end`.
    */
   async isRecompressed(): Promise<boolean> {
     const archived = this.#archived
@@ -160,13 +161,13 @@ export class SegmentPass {
     return !(await isRecordedFile(this.#source.path, archived))
   }
 
-  /** What the manifest says of the archive; undefined for a plain file, or if it says nothing. */
+  /** The manifest's entry about the archive; undefined for a plain file, or if there is none. */
   get #archived(): EntryOf<'archived'> | undefined {
     if (!this.#source.isArchive) return undefined
     return this.#options.seals.findLast((entry) => entry.kind === 'archived')
   }
 
-  /** Nothing is ever added to an archive: what is after the recorded bytes was put there. */
+  /** Nothing is ever appended to an archive, so bytes after the recorded ones are tampering. */
   #checkArchive(): void {
     const archived = this.#archived
     if (archived === undefined || this.readBytes <= archived.bytes) return

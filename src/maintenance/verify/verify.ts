@@ -42,21 +42,21 @@ export interface VerifyReport {
    */
   recompressed: number
   /**
-   * Sealed segments that are gone, as somebody has accepted with `--allow-missing`, and of which
-   * the database has no rows. That isn't wrong.
+   * Sealed segments that are gone, which was accepted with `--allow-missing`, and of which the
+   * database has no rows. That isn't wrong.
    */
   accepted_missing: number
   /** Whole lines read, blank ones not counted. */
   lines: number
   /** Rows of the journal in the database, and those that never came from a journal. */
   rows: number
-  /** Lines without what they should have become: a row, or a change of one. */
+  /** Lines whose result is missing: a row, or a change of one. */
   missing: number
-  /** Rows too many of one line. */
+  /** Additional rows of one line. */
   doubled: number
-  /** Rows that say something else than their lines. */
+  /** Rows that differ from their lines. */
   altered: number
-  /** Rows that say they came from where no such line is. */
+  /** Rows that claim to come from a place where there is no such line. */
   surplus: number
   /**
    * Lines that were good once and fail their checksum now; without a database every line that does.
@@ -69,8 +69,8 @@ export interface VerifyReport {
   /** Rows that never came from a journal. */
   unjournaled: number
   /**
-   * Those of them that other programs have added after the journal began: they are listed, but in
-   * no sum.
+   * How many of these other programs have added after the journal began: they are listed, but in no
+   * sum.
    */
   added: number
   /** Lines that are not projected yet. */
@@ -100,8 +100,7 @@ export interface VerifyReport {
 
 /**
  * Reads every line of the journal, checks it, and compares it with its row, and every row with its
- * line: in one pass with bounded memory, as things stand at one moment. A projector may go on
- * while it runs.
+ * line: in one pass with bounded memory, as they are at one moment. A projector may run meanwhile.
  *
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID; SEGMENT_UNREADABLE when the directory
  *   can't be listed.

@@ -94,7 +94,7 @@ describe('JSON', () => {
       {
         line: 5,
         reason: expect.stringContaining(
-          'the file ends within an object or an array: nothing was taken from lines 5 to 6',
+          'the file ends within an object or an array: nothing was imported from lines 5 to 6',
         ),
       },
     ])

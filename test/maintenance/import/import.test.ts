@@ -84,7 +84,7 @@ test('a second run of the same file adds nothing, and one with other options is 
   ).rejects.toMatchObject({
     code: 'IMPORTED_OTHERWISE',
     message: expect.stringContaining(
-      `none of that then, --timezone Europe/Berlin now; so its requests would be there twice: if the options of then were wrong, take that import out first (\`request-journal import --undo ${first.import_id.slice(0, 8)}\``,
+      `with other options (now --timezone Europe/Berlin, then none), so its requests would be in the journal twice: if the earlier options were wrong, take that import out first (\`request-journal import --undo ${first.import_id.slice(0, 8)}\``,
     ),
   })
   await projectOnce({ journal, database })

@@ -149,7 +149,7 @@ describe('LiteLLM', () => {
     [
       'the sums of days that /spend/logs answers',
       '[{"startTime": "2026-10-01", "spend": 1, "users": {}, "models": {}}]',
-      'has sums of days, not requests: ask for them with `summarize=false`',
+      'has sums of days, not requests: add `summarize=false` to get requests',
     ],
   ] as const)('%s is refused with what helps', async ([, text, message], { workspace }) => {
     const file = join(workspace.directory, 'spend')
@@ -402,7 +402,7 @@ describe('a CSV file of one’s own', () => {
     await expect(importHere({ ...CALLS, journal, timezone: undefined })).rejects.toMatchObject({
       code: 'INVALID_VALUE',
       message: expect.stringContaining(
-        "line 2: when: the time '2026-10-25 01:59:59' has no offset; say of which zone such times are: --timezone UTC",
+        "line 2: when: the time '2026-10-25 01:59:59' has no offset; say which zone such times are in: --timezone UTC",
       ),
     })
     expect(() => workspace.segments()).toThrow('ENOENT')

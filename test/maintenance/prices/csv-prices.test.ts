@@ -66,7 +66,7 @@ describe.each([
   ['a date in another order', 'm,usd,1,22/11/2026,', /valid_from: found .*22\/11\/2026/],
   ['a day that does not exist', 'm,usd,1,2026-02-30T00:00:00Z,', /valid_from/],
   ['a number of tokens with separators', 'm,usd,1,,200_001', /min_input_tokens: found '200_001'/],
-  ['the same price twice', 'good,usd,1,,', /the same price stands on line 2/],
+  ['the same price twice', 'good,usd,1,,', /the same price is on line 2 already/],
 ])('a line with %s', (_, line, message) => {
   test('is refused by its number, with what was found and what was expected', async ({ workspace }) => {
     const content = `model,currency,input,valid_from,min_input_tokens\ngood,usd,1,,\n${line}\n`

@@ -159,7 +159,7 @@ describe.skipIf(noPostgres !== null)(
       server.objects.delete(second)
       const neither = restore({ ...both, journal: `${journal}.again` })
       await expect(neither).rejects.toThrow(
-        `neither in ${address} nor ${from} is all of it: ${FIRST} lacks the bytes from`,
+        `neither ${address} nor ${from} has all of it: ${FIRST} lacks the bytes from`,
       )
       await expect(neither).rejects.toMatchObject({ code: 'CHUNKS_MISSING' })
       expect(existsSync(`${journal}.again`)).toBe(false)

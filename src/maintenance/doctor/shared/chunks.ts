@@ -11,7 +11,7 @@ interface HeldSegment {
 
 /**
  * Whether PostgreSQL keeps the bytes of every projected segment, so that this host's journal could
- * be restored. Only their lengths are looked at; `archive`, `prune` and `restore` compare the bytes.
+ * be restored. Only their lengths are compared; `archive`, `prune` and `restore` compare the bytes.
  */
 export function checkChunks(tables: JournalTables): Finding {
   const segments = tables.database
@@ -34,7 +34,8 @@ export function checkChunks(tables: JournalTables): Finding {
       ? 'no bytes of the journal are kept: it is projected with --no-chunks'
       : `bytes of ${countText(lacking.length, 'segment')} aren't kept`
   const advice =
-    'If this host loses its disk they are lost, unless `ship` has sent them to an object store: `request-journal replay` without --no-chunks keeps those that the host still has'
+    'If this host loses its disk, they are lost, unless `ship` has sent them to an object store. ' +
+    '`request-journal replay` without --no-chunks stores those that the host still has'
   return note(
     found,
     advice,

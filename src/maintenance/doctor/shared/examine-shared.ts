@@ -16,7 +16,7 @@ import { checkPartitions } from './partitions.js'
 import { checkRights } from './rights.js'
 import { checkClock, checkSchema, checkServer } from './server.js'
 
-/** Looks at a journal's part of PostgreSQL, and at the server. */
+/** Checks a journal's part of a PostgreSQL database, and the server. */
 export async function examineShared(
   { database: address, schema = DEFAULT_SCHEMA }: ReadDatabase,
   journal: string,
@@ -59,7 +59,7 @@ function journalIdOf(journal: string): string {
   }
 }
 
-/** What a projector that waits says; null if none does. */
+/** What a waiting projector has noted in the journal's directory; null if none is waiting. */
 function checkWaiting(address: string, journal: string, now: number): Finding | null {
   const waiting = readWaitingNote(journal, address)
   if (waiting === null) return null

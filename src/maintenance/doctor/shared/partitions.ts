@@ -5,7 +5,9 @@ import { atLeast, type Finding, NEWEST_ROWS, note, ok } from '../check.js'
 /** How many months from this one on should have a partition already. */
 const MONTHS_AHEAD = 2
 
-/** Whether the coming months have partitions, and no rows are outside of those of their months. */
+/**
+ * Whether the coming months have partitions, and all rows are in the partitions of their months.
+ */
 export function checkPartitions(database: QueryDatabase, now: number): Finding {
   const names = database
     .prepare<[], string>(
@@ -16,7 +18,7 @@ export function checkPartitions(database: QueryDatabase, now: number): Finding {
     .all()
   const advice =
     'Run `request-journal migrate` as the owner: it makes partitions ahead, and moves rows into theirs'
-  // Months that nobody makes a partition of may well be there.
+  // Rows of months outside these years are there rightly: they get no partition.
   const outside = database
     .prepare<[], number>(
       `SELECT count(*) FROM (SELECT 1 FROM requests_other

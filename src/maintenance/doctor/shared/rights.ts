@@ -37,13 +37,13 @@ export function checkRights(database: QueryDatabase, schema: string): Finding {
     .all(schema)
   const unreadable = tables.filter(({ may_read }) => !may_read)
   const unwritable = tables.filter(({ may_write }) => !may_write)
-  const advice = 'Grant it, as docs/fleet.md has it for each role'
+  const advice = 'Grant it: docs/fleet.md has the statements for each role'
   if (unreadable.length > 0) {
     const found = `${role} may not read ${countText(unreadable.length, 'table')}`
     return problem(found, advice, namesOf(unreadable))
   }
   if (unwritable.length === tables.length) {
-    return note(`${role} may only read`, 'Run doctor as the role of the projector to look at its rights')
+    return note(`${role} may only read`, 'Run doctor as the role of the projector to check its rights')
   }
   if (unwritable.length > 0) {
     const found = `${role} may not write to ${countText(unwritable.length, 'table')}`

@@ -2,7 +2,9 @@ import type { QueryDatabase } from '../../../store/query-database.js'
 import { countText } from '../../count-text.js'
 import { type Finding, note, ok, problem } from '../check.js'
 
-/** The oldest version that the tests know; older ones get no corrections any more. */
+/**
+ * The oldest version that request-journal supports; older ones get no more fixes from PostgreSQL.
+ */
 const LEAST_VERSION = 14
 
 /** How far the clocks may differ. */
@@ -23,19 +25,20 @@ export function checkServer(database: QueryDatabase): Finding {
   }
   if (encoding !== 'UTF8') {
     const advice =
-      'Make a database with ENCODING UTF8: this one refuses names and messages with other characters'
+      'Make a database with ENCODING UTF8: this one refuses names and messages with characters that its ' +
+      'encoding lacks'
     return problem(`${found}, whose database has the encoding ${encoding}`, advice)
   }
   if (number < LEAST_VERSION * 10_000) {
     return note(
       found,
-      `Upgrade the server: nobody tries request-journal with versions before ${LEAST_VERSION}`,
+      `Upgrade the server: request-journal isn't tested with versions before ${LEAST_VERSION}`,
     )
   }
   return ok(`${found}, takes writes`)
 }
 
-/** Whether the server's clock and this host's tell the same time. */
+/** Whether the server's clock and this host's show the same time. */
 export function checkClock(database: QueryDatabase): Finding {
   const statement = database
     .prepare<[], number>('SELECT extract(epoch FROM clock_timestamp())::double precision * 1000')
@@ -55,7 +58,7 @@ export function checkClock(database: QueryDatabase): Finding {
   return note(found, advice)
 }
 
-/** The connection was refused if the schema isn't that of this program. */
+/** Reports the schema. If it weren't this version's, connecting would have failed. */
 export function checkSchema(database: QueryDatabase, schema: string): Finding {
   const { n, last } = database
     .prepare<[], { n: number; last: string }>(
