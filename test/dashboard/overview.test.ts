@@ -41,7 +41,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     const read = async (name: string) => (await dashboard.tile(name).innerText()).replace(/\s+/g, ' ')
     await dashboard.tile('Requests').locator('.delta span').first().waitFor()
     expect(await read('Requests')).toMatch(
-      /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % against the hour before$/,
+      /^Requests 3 1 streams ▲ 200 % from 1 ?Up 200 % from the hour before$/,
     )
     expect(await read('Cost')).toMatch(/^Cost 26\.2 ?sats 13\.1 each, 1 unpriced \(1 failed\) ▲ 100 %/)
     expect(await read('Tokens')).toMatch(/^Tokens 2,400 2,000 in, 400 out, unknown for 1 ▲ 100 %/)
@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await dashboard.projected(3)
     await dashboard.open('?range=1h')
     expect(await dashboard.tile('Cost').innerText()).toMatch(/–\s+2 unpriced/)
-    expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown of all 2/)
+    expect(await dashboard.tile('Tokens').innerText()).toMatch(/–\s+unknown for all 2/)
     await dashboard.open()
     const legend = (model: string) => dashboard.page.locator('#chart-cost .legend li', { hasText: model })
     await eventually(() => legend('gpt-4o').innerText()).toMatch(/^gpt-4o\s+–\s+2 unpriced$/)
@@ -330,7 +330,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await page.keyboard.press('3')
     await eventually(() => page.url()).toMatch(/range=7d/)
     await page.locator('#help-button').click()
-    await page.getByRole('checkbox', { name: 'Single keys work' }).uncheck()
+    await page.getByRole('checkbox', { name: 'Enable the shortcuts of a single key' }).uncheck()
     await page.keyboard.press('Escape')
     await page.keyboard.press('1')
     await page.keyboard.press('?')

@@ -53,7 +53,7 @@ describe('the URL keeps the state of the page', () => {
     const { notUnderstood, ...rest } = parseState(
       '?modle=gpt-4o&group_by=provider&by=model&request=x&label:=1',
     )
-    expect(notUnderstood).toEqual(['modle=gpt-4o', 'by=model, which is there twice', 'request=x', 'label:=1'])
+    expect(notUnderstood).toEqual(['modle=gpt-4o', 'by=model, which is given twice', 'request=x', 'label:=1'])
     expect(rest).toEqual({ ...DEFAULTS, by: 'provider', notUnderstood: undefined })
   })
 })
@@ -101,7 +101,7 @@ describe('windows', () => {
 
   test.for([
     [{ range: 'garbage' }, /^Invalid range 'garbage'\. Expected 1h, 24h, 7d, 30d, or a length such as 90m/],
-    [{ until: '2026-11-24T10:00:00Z' }, /'until' without the beginning.*add 'since'/],
+    [{ until: '2026-11-24T10:00:00Z' }, /'until' without 'since'.*add the beginning/],
   ] as const)('%j has none, and the reason is said', ([window, reason]) => {
     expect(() => resolveWindow({ ...NO_WINDOW, ...window }, NOW)).toThrow(reason)
   })

@@ -68,9 +68,9 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await menu.locator('summary').click()
     for (const [field, value, chip, found, search] of [
       ['Error status', '4xx', 'Status 4xx', ['failed'], '?error_status=4xx'],
-      ['Error text', '50%', 'Error with “50%”', ['failed'], '?error_message=50%25'],
-      ['Latency from', '5000', 'At least 5000 ms', ['slow'], '?min_latency=5000'],
-      ['Cost from', '7', 'At least 7 sats', ['quick'], '?min_cost=7'],
+      ['Error text', '50%', 'Error contains “50%”', ['failed'], '?error_message=50%25'],
+      ['Minimum latency', '5000', 'At least 5000 ms', ['slow'], '?min_latency=5000'],
+      ['Minimum cost', '7', 'At least 7 sats', ['quick'], '?min_cost=7'],
       ['Attempt', '1', 'Attempt 1', ['slow'], '?attempt=1'],
       ['Service tier', 'flex', 'Service tier flex', [], '?service_tier=flex'],
     ] as const) {
@@ -94,10 +94,10 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     await eventually(() => dashboard.search()).toBe('?without_policy=true&unpriced=sats')
     expect(await page.locator('.chip').allTextContents()).toEqual(['No policy×', 'No known cost in sats×'])
     // A value that can't be one is told where it is typed, and asks for nothing.
-    await menu.getByLabel('Cost from').fill('7eur')
-    await menu.getByLabel('Cost from').press('Enter')
+    await menu.getByLabel('Minimum cost').fill('7eur')
+    await menu.getByLabel('Minimum cost').press('Enter')
     expect(
-      await menu.getByLabel('Cost from').evaluate((field: HTMLInputElement) => field.validity.valid),
+      await menu.getByLabel('Minimum cost').evaluate((field: HTMLInputElement) => field.validity.valid),
     ).toBe(false)
     expect(dashboard.search()).toBe('?without_policy=true&unpriced=sats')
     await page.keyboard.press('Escape')

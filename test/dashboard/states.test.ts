@@ -111,7 +111,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
       }),
     )
     await page.goto(dashboard.service.url)
-    await page.locator('.banner', { hasText: 'asks for its token' }).waitFor()
+    await page.locator('.banner', { hasText: 'requires its token' }).waitFor()
     await page.unroute('**/v1/stats*')
     await page.route('**/healthz', (route) => route.fulfill({ status: 403, body: 'Forbidden' }))
     await page.goto(dashboard.service.url)
@@ -129,7 +129,7 @@ describe.skipIf(!hasBrowser)('when things are not as usual', () => {
       ],
       [
         failing({ projector_running: false, lag_seconds: 0, lag_bytes: 0 }),
-        /No projector runs.*request-journal project/s,
+        /No projector is running.*request-journal project/s,
       ],
     ] as const) {
       await page.route('**/healthz', (route) => route.fulfill(answer))

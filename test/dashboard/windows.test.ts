@@ -22,7 +22,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     for (const end of ['2026-11-24T23:59:59', '2026-11-25T00:00:00']) {
       await page.locator('input[name="since"]').fill('2026-11-24T00:00:00')
       await page.locator('input[name="until"]').fill(end)
-      expect(await page.locator('#custom-end').innerText()).toBe('UTC, all before Nov 25 00:00:00')
+      expect(await page.locator('#custom-end').innerText()).toBe('UTC, everything before Nov 25 00:00:00')
       await page.getByRole('button', { name: 'Apply' }).click()
       await page.waitForURL(/since=2026-11-24T00:00:00.000Z&before=2026-11-25T00:00:00.000Z/)
       await eventually(() => figure(dashboard)).toBe('2')
@@ -34,7 +34,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     // A day or month that an address names is shown as its bounds.
     await dashboard.goTo('?range=2026-11-24')
     await eventually(() => figure(dashboard)).toBe('2')
-    expect(await page.locator('#custom-end').innerText()).toBe('UTC, all before Nov 25 00:00:00')
+    expect(await page.locator('#custom-end').innerText()).toBe('UTC, everything before Nov 25 00:00:00')
   })
 
   test('is the same when it is applied again, whatever its end', async ({ shared: dashboard }) => {
@@ -49,12 +49,12 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       await page.getByRole('button', { name: 'Apply' }).click()
       await page.waitForURL(/before=2026-11-24T12:00:06.000Z/)
       expect(await end()).toBe('2026-11-24T12:00:05')
-      expect(await said()).toBe('UTC, all before Nov 24 12:00:06')
+      expect(await said()).toBe('UTC, everything before Nov 24 12:00:06')
     }
     // The API's end is an instant, which can't be typed.
     await dashboard.goTo('?since=2026-11-24&until=2026-11-24T23:59:59Z')
     expect(await end()).toBe('2026-11-24T23:59:59')
-    expect(await said()).toBe('UTC, all before Nov 24 23:59:59.001')
+    expect(await said()).toBe('UTC, everything before Nov 24 23:59:59.001')
   })
 
   test('follows the clocks of the browser if it is asked to, and remembers that', async ({
@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     expect(await page.locator('#columns').innerText()).toMatch(/^Time \(Tokyo\)/)
     expect(await rows.locator('.time').innerText()).toBe('Nov 24 00:00:00')
     expect(await page.locator('input[name="since"]').inputValue()).toBe('2026-11-24T00:00')
-    expect(await page.locator('#zone-note').innerText()).toBe('All times are those of Asia/Tokyo.')
+    expect(await page.locator('#zone-note').innerText()).toBe('All times are in Asia/Tokyo.')
 
     await dashboard.load('?since=2026-11-24&until=2026-11-24')
     await eventually(() => rows.count()).toBe(1)
@@ -99,7 +99,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await page.waitForURL(/range=yesterday/)
     await eventually(() => rows.count()).toBe(1)
     await page.locator('#live-state[data-state="off"]').waitFor()
-    await eventually(() => page.locator('#window-before').innerText()).toBe(', against the day before')
+    await eventually(() => page.locator('#window-before').innerText()).toBe(', compared with the day before')
     expect(await page.locator('input[name="range"]:checked').count()).toBe(0)
     await calendar.selectOption('Today')
     await eventually(() => rows.count()).toBe(0)
@@ -146,7 +146,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       ['?since=2026-11-24T10:00:00+02:00', "Invalid 'since' timestamp: '2026-11-24T10:00:00 02:00'"],
       ['?since=2026-02-30', "Invalid 'since' timestamp: '2026-02-30'"],
       ['?range=soon', "Invalid range 'soon'. Expected 1h, 24h, 7d, 30d, or a length such as 90m"],
-      ['?until=2026-11-24T10:00:00Z', "Found 'until' without the beginning of a window"],
+      ['?until=2026-11-24T10:00:00Z', "Found 'until' without 'since'"],
       ['?sort=model', "Invalid sort field 'model'"],
       ['?success=perhaps', 'Invalid request'],
     ] as const) {
@@ -156,7 +156,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
       expect(await rows.count(), search).toBe(0)
     }
     await dashboard.open('?modle=gpt-4o&range=90m')
-    await page.locator('.banner', { hasText: 'It has modle=gpt-4o' }).waitFor()
+    await page.locator('.banner', { hasText: 'The page ignores modle=gpt-4o' }).waitFor()
     expect(await rows.count()).toBe(1)
   })
 

@@ -2,8 +2,8 @@ import type UPlot from 'uplot'
 
 declare global {
   /**
-   * Made by `/assets/uplot/uPlot.iife.min.js`, a script beside the modules: of its builds the only
-   * small one.
+   * Defined by the script `/assets/uplot/uPlot.iife.min.js`. It isn't a module, but it is the only
+   * minified build of uPlot.
    */
   var uPlot: typeof UPlot
 }

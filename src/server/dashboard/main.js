@@ -1,5 +1,4 @@
-// The first questions go out while the modules that show the answers, and uPlot, are still on their
-// way.
+// Sends the first questions while the modules that show the answers, and uPlot, are still loading.
 import { askAhead, askTime } from './api/api.js'
 import { shownMoment, takeMoment } from './api/clock.js'
 import { pageQuery, seriesQuery, statsQuery } from './api/questions.js'
@@ -15,6 +14,6 @@ try {
   askAhead('v1/series', seriesQuery(state, shownMoment()))
   askAhead('v1/requests', pageQuery(state, shownMoment(), 'start'))
 } catch {
-  // The window makes no sense: asking again says so on the page.
+  // The window is invalid: when page.js asks, the page says so.
 }
 await import('./page.js')

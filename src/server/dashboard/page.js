@@ -14,9 +14,9 @@ import { Detail } from './requests/detail.js'
 import { Download } from './requests/download.js'
 import { RequestsSection } from './requests/requests-section.js'
 
-/** How soon the figures follow requests that have come … */
+/** How soon the figures are updated after new requests … */
 const NEWS_MS = 2000
-/** … unless asking for them takes more than this part of the time. */
+/** … unless asking for them would take more than this share of the time. */
 const MOST_LOAD = 1 / 20
 
 const store = new PageStore()
@@ -62,7 +62,7 @@ const detail = new Detail({
 })
 
 const share = new ShareMenu(store, (text) =>
-  connection.showNote('share', 'This browser lets no page without https copy. It is:', text),
+  connection.showNote('share', 'Browsers only let pages with https copy. Copy this yourself:', text),
 )
 startKeyboard({
   '/': () => byId('model', HTMLInputElement).focus(),
@@ -82,15 +82,15 @@ startKeyboard({
 new Download({
   store,
   onFailure: (error) => connection.failed('requests', error),
-  onCut: (text) => connection.showNote('download', 'Not all are in the file.', text),
+  onCut: (text) => connection.showNote('download', 'The file doesn’t have all requests.', text),
 })
 
 let refreshedAt = 0
 let tookMs = 0
 let loadsUnderWay = 0
-/** Whether requests have come that aren't in the figures yet. */
+/** Whether there are new requests that aren't in the figures yet. */
 let hasNews = false
-/** Whether there is no database to ask yet. */
+/** Whether there is no database yet. */
 let isWaiting = false
 
 startTheme(() => overview.repaint())
@@ -111,7 +111,7 @@ document.addEventListener('visibilitychange', refreshWhenDue)
 setInterval(refreshWhenDue, 1000)
 detail.show(store.state.request, null)
 connection.showAddress(store.state.notUnderstood)
-// These show the moment at which main.js asked the first questions.
+// The first load shows the moment at which main.js asked the first questions.
 void loadOverview({ isOther: true })
 void report('requests', requests.load(store.state))
 
@@ -122,7 +122,7 @@ function loadAll() {
 }
 
 /**
- * Presses a button, if it is there.
+ * Presses a button, unless it is hidden.
  *
  * @param {string} id
  */
@@ -147,7 +147,9 @@ async function loadOverview(options) {
   void connection.checkHealth()
 }
 
-/** Asks again for all that is shown, as of one moment, but only while somebody can see it. */
+/**
+ * Asks again for everything that is shown, as of one moment, but only while the page is visible.
+ */
 function refreshWhenDue() {
   const isEmpty = isWaiting || !byId('welcome', HTMLElement).hidden
   const usual = isEmpty ? NEWS_MS : refreshEveryMs(store.state, shownMoment())

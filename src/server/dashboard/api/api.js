@@ -1,11 +1,10 @@
 import { learnTime } from './clock.js'
 
-/** A question to the server that has no answer. */
+/** The error of a question that the server didn't answer, or refused. */
 export class ApiError extends Error {
   /**
    * @param {'unreachable' | 'unauthorized' | 'refused' | 'waits' | 'failed'} kind refused: the
-   *   question is wrong (400, 404); waits: there is no database yet; failed: it is the server's
-   *   fault
+   *   question is wrong (400, 404); waits: there is no database yet; failed: an error of the server
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
@@ -16,19 +15,19 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {Map<string, Promise<Response>>} answers that were asked for ahead, by URL */
+/** @type {Map<string, Promise<Response>>} the answers to questions that were sent ahead, by URL */
 const ahead = new Map()
 
 /**
- * Sends a question before the module that needs its answer has been loaded. The first to ask it
- * gets this answer.
+ * Sends a question before the module that needs its answer has loaded. The first call of `ask` with
+ * the same question gets this answer.
  *
  * @param {string} path
  * @param {URLSearchParams} query
  */
 export function askAhead(path, query) {
   const answer = reach(urlOf(path, query))
-  // Whoever asks later is told about its failure.
+  // If it fails, the later call of `ask` throws.
   answer.catch(() => {})
   ahead.set(urlOf(path, query), answer)
 }
@@ -58,21 +57,21 @@ export async function ask(path, query, signal) {
   throw new ApiError(response.status >= 500 || response.ok ? 'failed' : 'refused', message)
 }
 
-/** Asks for nothing but the time, which the head of every answer has. */
+/** Asks only for the time, which is in a header of every answer. */
 export async function askTime() {
   const askedMs = Date.now()
   try {
     learnTime(await fetch(urlOf(''), { method: 'HEAD' }), askedMs)
   } catch {
-    // The questions that follow will say so.
+    // The questions that follow will fail too, and are handled.
   }
 }
 
 /**
- * Asks `GET /healthz`, whose body says how things stand, whatever its status.
+ * Asks `GET /healthz`. Its body is a report, whether its status is 200 or 503.
  *
  * @returns {Promise<Partial<import('../../health/health-report.js').HealthReport>>}
- * @throws {ApiError} unreachable; refused if the answer is that of somebody else, such as a proxy
+ * @throws {ApiError} unreachable; refused if something else answers, such as a proxy
  */
 export async function askHealth() {
   const response = await reach(urlOf('healthz'))
@@ -98,10 +97,10 @@ async function reach(url, signal) {
 }
 
 /**
- * The URL of a path below the folder that the page itself is in, since a proxy may serve it at
- * `/journal/`. It is made from the parts of the page's address that never have a user and a
- * password: `fetch` refuses a URL with those, and a relative one would take them over from the
- * address that somebody typed.
+ * Returns the URL of a path in the page's own folder, since a proxy may serve the page at
+ * `/journal/`. It is made from those parts of the page's address that never have a user and a
+ * password: `fetch` refuses a URL with those, and a relative URL would inherit them from the
+ * address that the user typed.
  *
  * @param {string} path relative: `v1/stats`
  * @param {URLSearchParams} [query]

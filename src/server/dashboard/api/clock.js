@@ -1,11 +1,11 @@
 /**
- * The server's clock. The page resolves windows that end now, so that all that it shows of one
- * moment has the same bounds. But "now" is the server's: the timestamps were written there, or near
- * it.
+ * The server's clock. The page itself resolves windows that end now, so that everything that it
+ * shows has the same bounds. But "now" must be the server's time: the timestamps were written on
+ * its host, or near it.
  */
 
 /**
- * How far the server's clock is ahead of ours, in milliseconds; null: not known yet.
+ * How far the server's clock is ahead of ours, in milliseconds; null if it isn't known yet.
  * @type {number | null}
  */
 let aheadMs = null
@@ -25,7 +25,9 @@ export function learnTime({ headers }, askedMs) {
   aheadMs = Math.min(most, Math.max(least, aheadMs ?? most))
 }
 
-/** The server's time, at most a second too late; our own clock's until an answer has told it. */
+/**
+ * Returns the server's time, at most a second late; our own clock's time before the first answer.
+ */
 export function serverNow() {
   return Date.now() + (aheadMs ?? 0)
 }
@@ -35,7 +37,7 @@ export function takeMoment() {
   shownMs = serverNow()
 }
 
-/** The moment that figures, charts and list show, in milliseconds since 1970. */
+/** Returns the moment that figures, charts and list show, in milliseconds since 1970. */
 export function shownMoment() {
   return shownMs
 }

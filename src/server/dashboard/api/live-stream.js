@@ -3,11 +3,11 @@ import { filterQuery } from './questions.js'
 
 /** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
 
-/** A closed stream is opened again after this, then twice that: browsers retry few faults. */
+/** A closed stream is opened again after this time, which then doubles: browsers rarely retry. */
 const FIRST_REOPEN_MS = 2000
 const LAST_REOPEN_MS = 60_000
 
-/** Receives requests as they come, through `GET /v1/stream`. */
+/** Receives new requests, through `GET /v1/stream`. */
 export class LiveStream {
   /** @type {EventSource | null} */
   #source = null
@@ -17,7 +17,7 @@ export class LiveStream {
 
   /**
    * @param {object} hooks
-   * @param {() => void} hooks.onOpen from now on nothing is missed; what came before must be asked
+   * @param {() => void} hooks.onOpen from now on nothing is missed; older requests must be asked
    *   for
    * @param {() => void} hooks.onGap requests were left out
    * @param {() => void} hooks.onLost
@@ -29,7 +29,7 @@ export class LiveStream {
   }
 
   /**
-   * Follows the requests of the page's filters, and no longer those of earlier ones.
+   * Follows the requests that match the page's filters, instead of those of earlier filters.
    *
    * @param {import('../page/page-state.js').PageState} state
    */

@@ -7,11 +7,11 @@ import { ApiError } from './api.js'
 const PER_PAGE = 50
 
 /**
- * The window at a moment, the zone and the filters of the page.
+ * Returns the window at a moment, the zone and the filters of the page.
  *
  * @param {PageState} state
  * @param {number} momentMs
- * @throws {ApiError} if the window makes no sense
+ * @throws {ApiError} if the window is invalid
  */
 function scopeQuery(state, momentMs) {
   const query = new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
@@ -20,11 +20,11 @@ function scopeQuery(state, momentMs) {
 }
 
 /**
- * The window at a moment.
+ * Returns the window at a moment.
  *
  * @param {PageState} state
  * @param {number} momentMs
- * @throws {ApiError} if it makes no sense
+ * @throws {ApiError} if it is invalid
  */
 function windowQuery(state, momentMs) {
   try {
@@ -35,7 +35,7 @@ function windowQuery(state, momentMs) {
 }
 
 /**
- * The filters of the page, which the stream takes too. It has no window.
+ * Returns the filters of the page. The stream takes these, but no window.
  *
  * @param {PageState} state
  */
@@ -43,7 +43,7 @@ export function filterQuery(state) {
   const query = new URLSearchParams()
   if (state.currency !== '') query.set('currency', state.currency)
   for (const name of FILTERS) if (state[name] !== '') query.set(name, state[name])
-  // Alone it would only ask the statistics for counts.
+  // In the question for statistics, `true` isn't a filter: it only asks for counts.
   if (state.unpriced === 'true') query.set('unpriced', 'both')
   for (const [name, value] of Object.entries(state.labels)) query.set(`label:${name}`, value)
   return query
@@ -63,7 +63,7 @@ export function statsQuery(state, momentMs) {
 }
 
 /**
- * The question for the failures by status, those with most requests first.
+ * The question for the failures by status, the most frequent status first.
  *
  * @param {PageState} state
  * @param {number} momentMs
@@ -99,7 +99,7 @@ export function seriesQuery(state, momentMs) {
 export function pageQuery(state, momentMs, cursor) {
   const query = scopeQuery(state, momentMs)
   query.set('sort', state.sort)
-  // The server sorts by dollars only if it is told the currency.
+  // The server sorts by dollars only if the question names the currency.
   if (state.sort === 'cost_usd') query.set('currency', 'usd')
   query.set('order', state.order)
   query.set('details', 'true')

@@ -9,24 +9,23 @@ import { localTime, zoneName } from '../page/zone.js'
  * @typedef {object} ChartSize
  * @property {number} width
  * @property {number} height
- * @property {boolean} isDense bars are too narrow for gaps between them
+ * @property {boolean} isDense whether bars are too narrow for gaps between them
  * @property {(index: number | null) => void} onPoint
  * @property {(startSeconds: number, endSeconds: number) => void} onStretch the user has selected
  *   this
- * @property {(column: number) => number[]} basesOf gives where the bars of one column of the data
- *   begin
+ * @property {(column: number) => number[]} basesOf returns where the bars of a column begin
  */
 
 const AXIS_FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
-/** Distances between grid lines if values are whole: there is nothing between 0 and 1. */
+/** The distances between grid lines for whole values: no line may be between 0 and 1. */
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) =>
   [1, 2, 5].map((step) => step * 10 ** power),
 ).flat()
-/** Selecting a narrower stretch is a click. */
+/** A narrower selection counts as a click. */
 const LEAST_SELECTION_PX = 6
 
 /**
- * Tells uPlot how to draw one of our charts.
+ * Returns the options with which uPlot draws one of our charts.
  *
  * @param {ChartData} data
  * @param {Setting} setting
@@ -69,7 +68,7 @@ export function chartOptions({ series, times, note }, setting) {
         size: (uplot, values) => widest(uplot, values) + 12,
         space: 40,
         ...(setting.isWhole ? { incrs: WHOLE_STEPS } : {}),
-        // No labels beside a note: there is nothing to measure.
+        // With a note in place of the data, there is nothing to measure.
         values: (_uplot, splits) =>
           splits.map((value) => (note !== undefined ? '' : value === 0 ? '0' : setting.format(value))),
       },
@@ -111,7 +110,7 @@ function seriesLook(name, color, { kind, colors, isDense, basesOf }) {
 }
 
 /**
- * Finds the values between two unknown ones: they have no line, and are drawn as points.
+ * Finds the values between two unknown ones. They are on no line, and are drawn as points.
  *
  * @param {UPlot} uplot
  * @param {number} seriesIndex
@@ -127,8 +126,8 @@ function loneValues(uplot, seriesIndex) {
 }
 
 /**
- * Lets each bar begin where the one below it ends: a bar behind another would shine through at its
- * edges.
+ * Makes each bar begin where the one below it ends. If it began at 0 behind the others, it would
+ * show through at their edges.
  *
  * @param {Setting['basesOf']} basesOf
  */
@@ -183,7 +182,7 @@ function widest({ ctx }, values) {
 function timeLabel(seconds, step) {
   const time = new Date(seconds * 1000).toISOString()
   const isMidnight = localTime(time).slice(11, 19) === '00:00:00'
-  // Another year than this one would need the room of two labels.
+  // The year is left out: with it, a label would need the room of two.
   return step >= 86_400 || isMidnight ? (formatDay(time).split(',')[0] ?? '') : formatClock(time).slice(0, 5)
 }
 

@@ -9,10 +9,10 @@ import { momentOf, TableView } from './table-view.js'
  * @property {string} name
  * @property {string} color a CSS variable
  * @property {(number | null)[]} values null: unknown
- * @property {number | null} total shown in the legend while no moment is pointed at
- * @property {string} [aside] shown in place of the count: how much of it is unknown
+ * @property {number | null} total shown in the legend while the pointer is at no moment
+ * @property {string} [aside] shown in place of the count, if a part is unknown: how much of it
  * @property {string} [count] how many requests it is about, shown beside the total
- * @property {() => void} [onChoose] the name was chosen
+ * @property {() => void} [onChoose] called when the name is chosen
  *
  * @typedef {object} ChartData
  * @property {number[]} times when each bucket begins, in seconds since 1970
@@ -25,8 +25,8 @@ import { momentOf, TableView } from './table-view.js'
  *
  * @typedef {object} ChartKind
  * @property {'bars' | 'lines'} kind bars are stacked, negative ones downwards
- * @property {boolean} isWhole values have no fractions
- * @property {boolean} [hasShares] the legend is a table with the share of each value in their sum
+ * @property {boolean} isWhole whether values are whole numbers
+ * @property {boolean} [hasShares] whether the legend is a table with the share of each value
  * @property {(value: number | null) => string} format
  * @property {import('./colors.js').Colors} colors
  * @property {(sinceSeconds: number, beforeSeconds: number) => void} onSelect the user has selected
@@ -35,7 +35,7 @@ import { momentOf, TableView } from './table-view.js'
 
 const LEAST_GAPPED_BAR_PX = 5
 
-/** A card with a chart and a legend, which shows the figures of the moment pointed at. */
+/** A card with a chart, and a legend with the figures of the moment at the pointer. */
 export class Chart {
   #title
   #legend
@@ -78,7 +78,7 @@ export class Chart {
   show(data) {
     this.#data = data
     this.card.setAttribute('aria-busy', 'false')
-    setLabel(this.#plot, `${data.summary} Left and right arrow keys read each moment.`)
+    setLabel(this.#plot, `${data.summary} Use the left and right arrow keys to read each moment.`)
     this.#title.textContent = data.title
     this.#draw()
     this.#table.show(data)
@@ -99,9 +99,9 @@ export class Chart {
     })
   }
 
-  /** Paints again in colours that have changed. */
+  /** Repaints the chart, because the colours have changed. */
   repaint() {
-    // With the paths: bars keep their colours in them.
+    // The paths have to be made anew: bars keep their colours in them.
     this.#uplot?.redraw(true)
   }
 
@@ -110,9 +110,9 @@ export class Chart {
     const width = this.#plot.clientWidth
     if (data === null || width === 0) return
     if (globalThis.uPlot === undefined) {
-      // uPlot's script is still on its way: deferred scripts have run by the time of this event.
+      // uPlot's script is still loading. Deferred scripts have run by the time of this event.
       if (document.readyState === 'complete')
-        this.#plot.replaceChildren(element('p', 'note', 'The charts’ script is missing: load the page again'))
+        this.#plot.replaceChildren(element('p', 'note', 'The chart’s script didn’t load: reload the page'))
       else addEventListener('DOMContentLoaded', () => this.#draw(), { once: true })
       return
     }
@@ -138,8 +138,8 @@ export class Chart {
   }
 
   /**
-   * Stacks the bars: gives where each ends, the topmost series first, and keeps where each begins
-   * in `#bases`.
+   * Stacks the bars: returns where each ends, the topmost series first, and stores in `#bases`
+   * where each begins.
    *
    * @param {ChartData} data
    * @returns {import('uplot').AlignedData}
@@ -193,7 +193,7 @@ export class Chart {
     }
   }
 
-  /** @param {number | null} index of the bucket pointed at */
+  /** @param {number | null} index of the bucket at the pointer */
   #drawLegend(index) {
     const data = this.#data
     if (data === null) return

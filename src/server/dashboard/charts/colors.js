@@ -1,6 +1,6 @@
 import { element } from '../page/dom.js'
 
-/** The colours that a canvas paints with: CSS variables, resolved for the current theme. */
+/** The colours for a canvas: CSS variables, resolved for the current theme. */
 export class Colors {
   #probe = element('span', 'unseen')
   /** @type {Map<string, string>} */

@@ -13,8 +13,9 @@ import { Colors } from './colors.js'
 
 /**
  * @typedef {import('../../../queries/index.js').Series} Series
- * @typedef {(by: string, name: string | null) => (() => void) | null} NameChooser gives what
- *   choosing a name does, null standing for no name; null: nothing
+ * @typedef {(by: string, name: string | null) => (() => void) | null} NameChooser returns a
+ *   function that filters by a name, or for a name of null, by having none; null if that isn't
+ *   possible
  */
 
 const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 }
@@ -84,7 +85,7 @@ export class OverviewCharts {
     for (const chart of this.#all) chart.clear()
   }
 
-  /** Paints again in the colours of a new theme. */
+  /** Repaints the charts in the colours of a new theme. */
   repaint() {
     this.#colors.forget()
     for (const chart of this.#all) chart.repaint()
@@ -101,7 +102,7 @@ function requestsOf({ requests, failures, retries = [], times, bucket }) {
       ? ''
       : ` Most in one ${bucket}: ${formatCount(requests[peak])} at ${momentOf(times[peak] ?? '')}.`
   return {
-    // Each attempt is a bar's part: one that failed, and the retry that succeeded.
+    // If there are retries, a bar counts each attempt, failed ones included.
     title: `${sum(retries) === 0 ? 'Requests' : 'Attempts'} per ${bucket}`,
     series: [
       { name: 'Succeeded', color: '--series-1', values: succeeded, total: all - failed },
@@ -149,7 +150,7 @@ function costOf(answer, chooserOf) {
 }
 
 /**
- * The note on a chart of costs that are all unknown: it has no bars.
+ * The note on a chart without bars, because all costs are unknown.
  *
  * @param {Series} series
  */

@@ -5,7 +5,7 @@ const SVG = 'http://www.w3.org/2000/svg'
 const [WIDTH, HEIGHT] = [64, 18]
 
 /**
- * The sum that values have shares in; null if they have none, as where one is a refund.
+ * Returns the sum of which values are shares; null if they can't be, for example with a refund.
  *
  * @param {(number | null)[]} values
  */
@@ -32,8 +32,8 @@ export function shareOf(value, whole, color) {
 }
 
 /**
- * The trend of one name: a line from 0 to its own greatest value, so that a small one is seen as
- * well as a great one. Screen readers have the chart's table.
+ * The trend of one name, as a line that is scaled to its own largest value, so that the trend of
+ * small values can be seen too. Screen readers have the chart's table instead.
  *
  * @param {(number | null)[]} values
  * @param {string} color

@@ -3,7 +3,7 @@ import { formatClock, formatDay } from '../page/format.js'
 
 /** @typedef {import('./chart.js').ChartData} ChartData */
 
-/** The figures of a chart as a table, which its reader may have in the place of the drawing. */
+/** The figures of a chart as a table, which can be shown in place of the drawing. */
 export class TableView {
   #frame = element('div', 'table-frame')
   #toggle
@@ -13,7 +13,7 @@ export class TableView {
   /**
    * @param {HTMLElement} plot the drawing
    * @param {(value: number | null) => string} format
-   * @param {() => void} onDrawing the drawing is seen again
+   * @param {() => void} onDrawing called when the drawing is shown again
    */
   constructor(plot, format, onDrawing) {
     this.format = format
@@ -42,7 +42,7 @@ export class TableView {
     this.#toggle.setAttribute('aria-pressed', String(isShown))
     setLabel(this.#toggle, `Table of ${data?.title ?? 'the chart'}`)
     setLabel(this.#frame, data?.title ?? 'Table')
-    // A chart may have hundreds of moments: nothing is made that nobody looks at.
+    // A chart may have hundreds of moments, so the table is made only while it is shown.
     this.#frame.replaceChildren(...(isShown && data !== null ? [this.#table(data)] : []))
   }
 
@@ -60,7 +60,7 @@ export class TableView {
       '',
       element('caption', 'unseen', title),
       element('thead', '', head),
-      // What has just happened is looked at first.
+      // The newest rows come first.
       element('tbody', '', ...rows.reverse()),
     )
   }

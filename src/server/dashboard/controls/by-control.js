@@ -2,7 +2,7 @@ import { byId, element } from '../page/dom.js'
 
 const LABEL = 'label:'
 
-/** The choice of what costs are told apart by: a column, or any label. */
+/** The select for what costs are grouped by: a column, or any label. */
 export class ByControl {
   #select = byId('by', HTMLSelectElement)
   #labels = element('optgroup')
@@ -18,7 +18,7 @@ export class ByControl {
   /** @param {import('../page/page-state.js').PageState} state */
   show({ by }) {
     if (by.startsWith(LABEL)) this.offerLabels([by.slice(LABEL.length)])
-    // The server says what is wrong with another name.
+    // If the name is invalid, the server says so.
     else if (!this.#has(by)) this.#select.append(option(by, by))
     this.#select.value = by
   }
@@ -26,14 +26,14 @@ export class ByControl {
   /** @param {Iterable<string>} names labels that requests have */
   offerLabels(names) {
     for (const name of names) {
-      // It is a choice of its own.
+      // The label `tier` is an option already.
       if (name === 'tier' || this.#has(LABEL + name)) continue
       this.#labels.append(option(LABEL + name, name))
       this.#labels.hidden = false
     }
   }
 
-  /** Offers the journal, which only tells requests apart where there are several. */
+  /** Offers to group by journal, which is useful only if there are several. */
   offerJournal() {
     if (!this.#has('journal')) this.#labels.before(option('journal', 'Journal'))
   }

@@ -10,8 +10,8 @@ export const NO_PROVIDER = 'No provider'
 export const NO_POLICY = 'No policy'
 
 /**
- * The words for filters that aren't seen in the bar itself. A value that only the server can judge
- * stays as it was written.
+ * The texts for filters that have no field in the bar itself. A value that is invalid is shown as
+ * it was typed: the server says what is wrong with it.
  *
  * @type {Partial<Record<typeof FILTERS[number], (value: string, currency: string) => string>>}
  */
@@ -21,7 +21,7 @@ const WORDS = {
   without_policy: (value) => (value === 'true' ? NO_POLICY : `without_policy=${value}`),
   without_label: (name) => `No ${name}`,
   error_status: (value) => (value === 'none' ? 'No error status' : `Status ${value}`),
-  error_message: (text) => `Error with “${text}”`,
+  error_message: (text) => `Error contains “${text}”`,
   min_latency: (value) => `At least ${value} ms`,
   min_cost: (value, currency) =>
     `At least ${value.replace(/^([\d.]+)(sats|usd)?$/, (_, amount, own = currency) => `${amount} ${own}`)}`,
@@ -31,10 +31,10 @@ const WORDS = {
 }
 
 /**
- * Shows a chip for each filter that isn't seen in the bar itself, with a button that removes it.
+ * Shows a chip for each filter that has no field in the bar itself, with a button that removes it.
  *
  * @param {PageStore} store
- * @param {string} currency the one of amounts that don't name one
+ * @param {string} currency the currency of amounts that don't name one
  */
 export function showChips(store, currency) {
   const { state } = store
@@ -48,7 +48,7 @@ export function showChips(store, currency) {
   for (const name of FILTERS) {
     const words = WORDS[name]
     const value = state[name]
-    // The provider's field says already that there is none.
+    // If requests without a provider are chosen, the provider's field already says so.
     const isSeen = name === 'without_provider' && isWithoutProvider(state)
     if (words === undefined || value === '' || isSeen) continue
     chips.push(chip(words(value, currency), () => store.update({ [name]: '' })))

@@ -5,7 +5,7 @@ import { byId } from '../page/dom.js'
  * @typedef {import('../../../queries/index.js').Currency} Currency
  */
 
-/** The switch between currencies, which is there only while the window has costs in both. */
+/** The switch between currencies, which is visible only if the window has costs in both. */
 export class CurrencyControl {
   #switch = byId('currencies', HTMLFieldSetElement)
 
@@ -15,7 +15,7 @@ export class CurrencyControl {
     this.#switch.addEventListener('change', ({ target }) => {
       if (!(target instanceof HTMLInputElement)) return
       const { sort } = store.state
-      // A list by cost stays one by cost.
+      // A list that is sorted by cost stays sorted by cost.
       store.update({
         currency: target.value,
         sort: sort.startsWith('cost_') ? `cost_${target.value}` : sort,
@@ -25,7 +25,7 @@ export class CurrencyControl {
 
   /** @param {Stats} stats of the window */
   showAnswer({ currency = 'sats', currencies = [] }) {
-    // One that was asked for can be left, whatever the window has.
+    // If the chosen currency isn't one of the window's, the user must be able to leave it.
     const { currency: asked } = this.store.state
     const isOther = asked !== '' && currencies.length > 0 && !currencies.includes(currency)
     this.#switch.hidden = currencies.length < 2 && !isOther

@@ -26,11 +26,12 @@ export class CustomWindow {
     this.#since.value = toInput(since, 'start')
     const end = endOf({ until, before })
     this.#end.value = endToInput(end ?? shownMoment())
-    // An address may have an end that can't be typed, such as half a second: it is said in words.
+    // The end in an address may be one that can't be typed, such as half a second: it is shown as
+    // text.
     this.#sayEnd(end === null || Number.isNaN(end) ? undefined : new Date(end).toISOString())
   }
 
-  /** Opens the form, with the last day to begin with. */
+  /** Opens the form. It begins with the last 24 hours. */
   open() {
     this.#form.hidden = false
     if (this.#since.value !== '') return
@@ -50,7 +51,7 @@ export class CustomWindow {
   }
 
   /**
-   * Says where the window ends: a time typed to the second leaves open whether that second is
+   * Shows when the window ends, because a time with seconds doesn't say whether that second is
    * included.
    *
    * @param {string | null} before
@@ -59,7 +60,7 @@ export class CustomWindow {
     byId('custom-end', HTMLElement).textContent =
       before === null
         ? zoneName()
-        : `${zoneName()}, all before ${formatDay(before)} ${localTime(before).slice(11, before.endsWith('.000Z') ? 19 : 23)}`
+        : `${zoneName()}, everything before ${formatDay(before)} ${localTime(before).slice(11, before.endsWith('.000Z') ? 19 : 23)}`
   }
 }
 

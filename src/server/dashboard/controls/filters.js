@@ -17,13 +17,13 @@ import { ZoneControl } from './zone-control.js'
  * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
-/** How often the page asks whether there are tiers, or several journals, until there are. */
+/** How often the page asks whether there are tiers, and several journals, until there are. */
 const ASK_EVERY_MS = 60_000
 const OUTCOMES = /** @type {const} */ (['success', 'open', 'unfinished'])
 const NO_BOUNDS = { since: null, until: null, before: null }
 const NO_OUTCOME = { success: '', open: '', unfinished: '' }
 
-/** The controls that hold for the whole page: window and filters. */
+/** The controls that apply to the whole page: window and filters. */
 export class Filters {
   #model
   #provider
@@ -117,7 +117,7 @@ export class Filters {
   showAnswer(stats) {
     const { state } = this.store
     byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until, state.since !== null)
-    byId('window-before', HTMLElement).textContent = `, against ${beforeName(state)}`
+    byId('window-before', HTMLElement).textContent = `, compared with ${beforeName(state)}`
     this.#currency.showAnswer(stats)
     this.#shownCurrency = stats.currency ?? 'sats'
     this.#showChips()
@@ -133,7 +133,8 @@ export class Filters {
   }
 
   /**
-   * Shows the field for tiers once requests have some, and that for journals once there are several.
+   * Shows the field for tiers once requests have tiers, and the field for journals once there are
+   * several.
    *
    * @throws {import('../api/api.js').ApiError}
    */
@@ -145,12 +146,12 @@ export class Filters {
   }
 
   /**
-   * Shows a field once a dimension has so many names.
+   * Shows a field once a dimension has at least so many names.
    *
    * @param {string} id
    * @param {string} dimension
    * @param {number} least
-   * @returns whether it is seen
+   * @returns whether it is visible
    */
   async #showField(id, dimension, least) {
     const field = byId(id, HTMLElement)
@@ -199,7 +200,7 @@ function outcomesOf(state) {
 }
 
 /**
- * Chooses in a select. A value in the URL that isn't among the choices is added to them.
+ * Sets the value of a select. A value in the URL that isn't an option is added as one.
  *
  * @param {HTMLSelectElement} select
  * @param {string} value

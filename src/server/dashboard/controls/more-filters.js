@@ -8,7 +8,7 @@ import { NameField } from './name-field.js'
  * @typedef {import('../page/page-state.js').PageStore} PageStore
  */
 
-/** The menu with the filters that are used less. Its fields have the names of the filters. */
+/** The menu with the less frequent filters. The names of its fields are those of the filters. */
 export class MoreFilters {
   #menu = byId('more', HTMLDetailsElement)
   #form = byId('more-form', HTMLFormElement)
@@ -29,7 +29,7 @@ export class MoreFilters {
       this.#menu.open = false
     })
     this.#menu.addEventListener('keydown', (event) => {
-      // A list within the menu closes first.
+      // If a list within the menu is open, Escape has closed that list.
       if (event.key !== 'Escape' || event.defaultPrevented) return
       this.#menu.open = false
       this.#menu.querySelector('summary')?.focus()
@@ -59,7 +59,7 @@ export class MoreFilters {
 }
 
 /**
- * An element with the filter that it is a field for, if it is one.
+ * Returns an element with the filter that it is a field for; empty if it isn't a field for one.
  *
  * @param {EventTarget | null} element
  */

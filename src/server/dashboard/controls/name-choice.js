@@ -6,16 +6,16 @@
 const LABEL = 'label:'
 
 /**
- * The filter for the requests of one name among those that costs are told apart by: choosing it
- * again removes it.
+ * Returns the filter that a click on a name in the legend of the costs sets. A second click on it
+ * removes the filter.
  *
  * @param {PageState} state
  * @param {string} by `model`, `label:team`, …
- * @param {string | null} name null: the requests that have no such name
- * @returns {Change | null} null: no filter finds them
+ * @param {string | null} name null: the group of the requests without a name
+ * @returns {Change | null} null: there is no filter for these requests
  */
 export function choiceOf(state, by, name) {
-  // A filter of the page that is the empty text is none.
+  // An empty text means that there is no filter.
   if (name === '') return null
   if (by === 'provider' || by === 'policy') return namedOrNone(state, by, name)
   const label = by.startsWith(LABEL) ? by.slice(LABEL.length) : by === 'tier' ? by : null
@@ -47,7 +47,7 @@ function labelOrNone(state, label, name) {
  */
 function namedOrNone(state, by, name) {
   const without = /** @type {const} */ (`without_${by}`)
-  // Requests without one are a group of their own, which no name stands for.
+  // There is a filter of its own for requests without a provider, or a policy.
   if (name === null) return { [by]: '', [without]: toggled(state[without], 'true') }
   return { [by]: toggled(state[by], name), [without]: '' }
 }

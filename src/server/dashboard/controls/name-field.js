@@ -8,19 +8,19 @@ import { formatCompact } from '../page/format.js'
  * @typedef {object} Choice
  * @property {string} text
  * @property {string} [aside]
- * @property {() => void} [choose] left out if it can't be chosen
+ * @property {() => void} [choose] left out if the text is only a note
  *
  * @typedef {object} NameFieldOptions
- * @property {string} dimension what it names: `model`, `label:tier`
+ * @property {string} dimension what the names are of: `model`, `label:tier`
  * @property {string} all the text for no choice: `All models`
  * @property {Choice[]} [others] choices that aren't names
- * @property {(name: string) => void} onChoose empty: none
+ * @property {(name: string) => void} onChoose called with the name; with an empty one for no choice
  */
 
 const TYPING_MS = 120
 const LIMIT = 20
 
-/** A field that completes names. However many there are, the page asks for a few. */
+/** A field that completes names. However many names there are, the page asks for a few only. */
 export class NameField {
   #input
   #list
@@ -31,7 +31,7 @@ export class NameField {
   /** @type {Choice[]} */
   #choices = []
   #active = -1
-  /** How the names among the choices begin. */
+  /** The beginning of the names for which the list was made. */
   #prefix = ''
 
   /**
@@ -76,8 +76,8 @@ export class NameField {
     this.#asking.abort()
     this.#asking = new AbortController()
     const { signal } = this.#asking
-    const isWhole = prefix === ''
-    const first = isWhole ? [{ text: all, choose: () => onChoose('') }, ...others] : []
+    const listsAll = prefix === ''
+    const first = listsAll ? [{ text: all, choose: () => onChoose('') }, ...others] : []
     try {
       const query = new URLSearchParams({ dimension, prefix, limit: String(LIMIT) })
       const { names, has_more: hasMore } = /** @type {NameList} */ (await ask('v1/names', query, signal))
@@ -88,13 +88,13 @@ export class NameField {
       }))
       const rest = hasMore
         ? 'There are more: type the beginning of a name'
-        : found.length > 0 || isWhole
+        : found.length > 0 || listsAll
           ? ''
-          : 'No name begins like that'
+          : 'No name begins with this'
       this.#show(prefix, [...first, ...found, ...(rest === '' ? [] : [{ text: rest }])])
-      // Enter takes the first name that begins as typed; in a list that was just opened nothing is
-      // marked.
-      if (!isWhole && found.length > 0) this.#activate(0)
+      // Enter chooses the first name that begins as typed. In a list that was just opened, nothing
+      // is marked.
+      if (!listsAll && found.length > 0) this.#activate(0)
     } catch (error) {
       if (signal.aborted) return
       this.#show(prefix, [...first, { text: error instanceof Error ? error.message : String(error) }])
@@ -150,12 +150,14 @@ export class NameField {
     event.preventDefault()
   }
 
-  /** Chooses what is marked, or what was typed: the server refuses a name that doesn't exist. */
+  /**
+   * Chooses what is marked, or else what was typed: the server refuses a name that doesn't exist.
+   */
   async #onEnter() {
     clearTimeout(this.#typing)
     const typed = this.#input.value.trim()
     if (typed === this.#shown && !this.#isOpen) return await this.#open('')
-    // Somebody who types fast may be ahead of the list.
+    // If somebody types fast, the list may still be for fewer characters.
     if (typed !== this.#shown && typed !== '' && typed !== this.#prefix) await this.#open(typed)
     const marked = this.#choices[this.#active]
     if (marked !== undefined) this.#choose(marked)

@@ -2,6 +2,7 @@ import { urlOf } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
 import { statsQuery } from '../api/questions.js'
 import { announce, byId } from '../page/dom.js'
+import { closeWhenLeft } from '../page/menu.js'
 import { formatState } from '../page/page-state.js'
 
 /**
@@ -10,7 +11,7 @@ import { formatState } from '../page/page-state.js'
  * @typedef {import('../../../queries/index.js').Stats} Stats
  */
 
-/** The menu that passes on what is shown: as a link, as a command, on paper. */
+/** The menu to share what is shown: as a link, as a command, or on paper. */
 export class ShareMenu {
   #menu = byId('share', HTMLDetailsElement)
   /** @type {Stats | null} */
@@ -31,7 +32,7 @@ export class ShareMenu {
       else if (choice === 'curl') void this.#copy('Command copied', this.#curl())
       else print()
     })
-    closeByItself(this.#menu)
+    closeWhenLeft(this.#menu)
   }
 
   /** @param {Stats} stats of the window that is shown */
@@ -39,7 +40,7 @@ export class ShareMenu {
     this.#stats = stats
   }
 
-  /** Copies an address that shows the same tomorrow, and on another screen. */
+  /** Copies an address that shows the same tomorrow, and in another browser. */
   async copyLink() {
     await this.#copy(
       'Link copied',
@@ -52,7 +53,7 @@ export class ShareMenu {
   }
 
   /**
-   * @param {string} said once it has been copied
+   * @param {string} said the text to show once it has been copied
    * @param {string} text
    */
   async #copy(said, text) {
@@ -72,11 +73,11 @@ export class ShareMenu {
 }
 
 /**
- * The query string of a view that doesn't move on: its window has ends, and nothing is left to what
- * another browser remembers.
+ * Returns the query string of a view that stays the same: its window has fixed ends, and it doesn't
+ * depend on what a browser remembers.
  *
  * @param {PageState} state
- * @param {Pick<Stats, 'since' | 'until' | 'currency'> | null} stats null: no answer has come
+ * @param {Pick<Stats, 'since' | 'until' | 'currency'> | null} stats null: there is no answer yet
  */
 export function lastingState(state, stats) {
   if (stats === null) return formatState(state)
@@ -85,7 +86,8 @@ export function lastingState(state, stats) {
 }
 
 /**
- * The command that asks the server the same. The header does no harm where no token is asked for.
+ * Returns the command that asks the server the same question. The header does no harm if the server
+ * has no token.
  *
  * @param {string} path
  * @param {URLSearchParams} query
@@ -93,20 +95,4 @@ export function lastingState(state, stats) {
 export function curlOf(path, query) {
   const url = urlOf(path, query).replaceAll("'", '%27')
   return `curl -s -H "authorization: Bearer $REQUEST_JOURNAL_TOKEN" '${url}'`
-}
-
-/**
- * Closes a menu that is left.
- *
- * @param {HTMLDetailsElement} menu
- */
-export function closeByItself(menu) {
-  menu.addEventListener('focusout', ({ relatedTarget }) => {
-    if (!(relatedTarget instanceof Node && menu.contains(relatedTarget))) menu.open = false
-  })
-  menu.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || !menu.open) return
-    menu.open = false
-    menu.querySelector('summary')?.focus()
-  })
 }

@@ -1,7 +1,9 @@
 import { byId } from '../page/dom.js'
 import { browserZone, rememberZone, zoneCity, zoneName } from '../page/zone.js'
 
-/** The button that shows times by UTC or by this browser's zone, and the page's word on which. */
+/**
+ * The button that switches between UTC and this browser's zone, and the page's note on the zone.
+ */
 export class ZoneControl {
   #toggle = byId('zone', HTMLButtonElement)
 
@@ -19,9 +21,9 @@ export class ZoneControl {
     const other = timezone === '' ? browserZone() : 'UTC'
     this.#toggle.hidden = other === ''
     this.#toggle.textContent = zoneCity()
-    this.#toggle.title = `Times are those of ${zoneName()}. Show those of ${other}`
+    this.#toggle.title = `Times are in ${zoneName()}. Switch to ${other}`
     this.#toggle.setAttribute('aria-label', this.#toggle.title)
     byId('zone-note', HTMLElement).textContent =
-      zoneName() === 'UTC' ? 'All times are UTC.' : `All times are those of ${zoneName()}.`
+      zoneName() === 'UTC' ? 'All times are UTC.' : `All times are in ${zoneName()}.`
   }
 }

@@ -10,16 +10,16 @@ import { formatCompact, formatCount, formatShare } from '../page/format.js'
  */
 
 /**
- * Roll-ups know no statuses: the server reads the rows of the window, about a million a second.
- * With more than this the user has to ask for it.
+ * The roll-ups have no statuses, so the server reads the rows of the window, about a million a
+ * second. With more than this, failures are counted only when the user asks for it.
  */
 const MOST_UNASKED = 1_000_000
 
-/** The failures of the window by HTTP status, those with most requests first. */
+/** The failures of the window by HTTP status, the most frequent status first. */
 export class Failures {
   #card = byId('failures', HTMLElement)
   #list = element('ol', 'bars')
-  /** Ends a count that the user has asked for: those of the page end with each refresh. */
+  /** Cancels a count that the user has asked for. A refresh cancels only the page's own counts. */
   #counting = new AbortController()
 
   /** @param {(status: string) => void} onStatus a status was chosen; `none`: those without one */
@@ -31,7 +31,7 @@ export class Failures {
 
   /**
    * @param {PageState} state
-   * @param {Stats} stats of the window: without a failure there is nothing to ask
+   * @param {Stats} stats of the window: without a failure there is no need to ask
    * @param {{ isOther: boolean, signal: AbortSignal }} options isOther: what is shown answers
    *   another question
    * @throws {import('../api/api.js').ApiError}
@@ -44,7 +44,7 @@ export class Failures {
       return this.#show(element('li', 'note', text))
     }
     if (total <= MOST_UNASKED) return await this.#ask(state, signal)
-    // Counts that somebody has asked for stay until the question is another one.
+    // Counts that the user has asked for stay until the question changes.
     if (isOther) this.#offer(state, total)
   }
 

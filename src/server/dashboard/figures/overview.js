@@ -25,11 +25,12 @@ export class Overview {
   /**
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
-   * @param {import('../charts/overview-charts.js').NameChooser} hooks.chooserOf for the names in the
-   *   legend of the costs
-   * @param {(status: string) => void} hooks.onStatus an error status was chosen
-   * @param {(currency: Currency) => void} hooks.onUnpriced requests without a cost were asked for
-   * @param {(stats: Stats) => void} hooks.onStats called each time the figures have come
+   * @param {import('../charts/overview-charts.js').NameChooser} hooks.chooserOf for the names in
+   *   the legend of the costs
+   * @param {(status: string) => void} hooks.onStatus called when an error status is chosen
+   * @param {(currency: Currency) => void} hooks.onUnpriced called to show the requests without a
+   *   cost
+   * @param {(stats: Stats) => void} hooks.onStats called each time there are new figures
    */
   constructor({ onSelect, chooserOf, onStatus, onUnpriced, onStats }) {
     this.#tiles = new Tiles(onUnpriced)
@@ -39,11 +40,12 @@ export class Overview {
   }
 
   /**
-   * Asks for everything and shows each part as it comes. A later call cancels an earlier one.
+   * Asks for everything, and shows each part when its answer arrives. A later call cancels an
+   * earlier one.
    *
    * @param {PageState} state
-   * @param {{ isOther: boolean }} options isOther: what is shown now answers another question, and
-   *   isn't just older
+   * @param {{ isOther: boolean }} options isOther: what is shown now is not just older, but the
+   *   answer to another question
    * @throws {import('../api/api.js').ApiError} if any part failed
    */
   async load(state, { isOther }) {
@@ -85,7 +87,7 @@ export class Overview {
     byId('charts', HTMLElement).hidden = true
   }
 
-  /** Paints again in the colours of a new theme. */
+  /** Repaints the charts in the colours of a new theme. */
   repaint() {
     this.#charts.repaint()
   }
@@ -105,7 +107,7 @@ export class Overview {
     this.#tiles.show(stats)
     this.onStats(stats)
     try {
-      // In the same currency, whichever the window before has costs in.
+      // In the same currency, even if the window before has costs in the other one only.
       const currency = stats.currency ?? ''
       const before = await askStats({ ...state, ...windowBefore(stats, state), currency }, signal)
       this.#tiles.compare(before, beforeName(state))

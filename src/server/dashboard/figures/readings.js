@@ -16,7 +16,7 @@ import {
  * @typedef {object} Figure
  * @property {string} value
  * @property {string} [unit]
- * @property {string} [exact] all digits, if the value has fewer
+ * @property {string} [exact] the value with all digits, if it was rounded
  * @property {(string | HTMLElement)[]} [aside]
  * @property {number | null} amount compared with the window before; null: unknown
  *
@@ -61,7 +61,7 @@ function count(amount) {
 }
 
 /**
- * Counts requests of clients: a retry is an attempt at one that is counted already.
+ * Counts the requests of clients: a retry is another attempt at a request that is counted already.
  *
  * @param {Stats} stats
  * @returns {Figure}
@@ -85,8 +85,8 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, re
 }
 
 /**
- * The cost: unknown if no request has one; if some lack one, it says how many, and how many of them
- * failed: failures mostly have none, which is no cause for alarm.
+ * The cost. It is unknown if no request has one. If some have none, it says how many, and how many
+ * of these failed: most failures have no cost, which is no cause for alarm.
  *
  * @type {Tile['read']}
  */
@@ -122,13 +122,13 @@ function readTokens({ counts, costs: { total_input_tokens: input, total_output_t
   const { total, unknown_input_tokens: noInput = 0, unknown_output_tokens: noOutput = 0 } = counts
   const unknown = Math.max(noInput, noOutput)
   if (total > 0 && noInput === total && noOutput === total) {
-    return { value: UNKNOWN, aside: [`unknown of ${all(total)}`], amount: null }
+    return { value: UNKNOWN, aside: [`unknown for ${all(total)}`], amount: null }
   }
   const [shownInput, shownOutput] = [
     noInput === total && total > 0 ? bold(UNKNOWN) : strong(input),
     noOutput === total && total > 0 ? bold(UNKNOWN) : strong(output),
   ]
-  const left = unknown === 0 ? '' : `, without ${formatCount(unknown)} whose tokens are unknown`
+  const left = unknown === 0 ? '' : `, not counting ${formatCount(unknown)} whose tokens are unknown`
   return {
     ...count(input + output),
     exact: `${formatCount(input)} in, ${formatCount(output)} out${left}`,
@@ -154,8 +154,8 @@ function readLatency({
 }
 
 /**
- * How much of the input came from a cache. Nobody says of a log without cache reads that there were
- * none: then it is unknown.
+ * How much of the input came from a cache. If no cache reads were logged, it is unknown whether
+ * there were any.
  *
  * @param {Stats} stats
  * @returns {Figure}

@@ -36,7 +36,10 @@ export class Tiles {
     }
   }
 
-  /** @param {(currency: import('./readings.js').Currency) => void} onUnpriced requests without a cost were asked for */
+  /**
+   * @param {(currency: import('./readings.js').Currency) => void} onUnpriced called to show the
+   *   requests without a cost
+   */
   constructor(onUnpriced) {
     this.onUnpriced = onUnpriced
   }
@@ -59,7 +62,7 @@ export class Tiles {
    */
   compare(before, name) {
     for (const { tile, amount, delta } of this.#slots) {
-      // Nothing was there before: there is nothing to compare with.
+      // If there were no requests before, there is nothing to compare with.
       const isNothing = before === null || before.counts.total === 0
       const old = isNothing ? null : tile.read(before, this.onUnpriced)
       const { text, spoken, tone } = describeDelta(amount, old?.amount ?? null, tile)
@@ -100,11 +103,11 @@ export function describeDelta(now, before, { isBadWhenMore = false, isShare = fa
   const arrow = isMore ? '▲' : '▼'
   if (isShare) {
     const points = `${Math.abs(now - before).toFixed(1)} points`
-    return { text: `${arrow} ${points}`, spoken: `${isMore ? 'Up' : 'Down'} ${points} against`, tone }
+    return { text: `${arrow} ${points}`, spoken: `${isMore ? 'Up' : 'Down'} ${points} from`, tone }
   }
   if (before === 0) return { text: arrow, spoken: 'Up from 0 in', tone }
-  // A percentage of a negative sum would mean nothing.
-  if (before < 0 || now < 0) return { text: arrow, spoken: isMore ? 'Up against' : 'Down against', tone }
+  // A percentage of a negative sum would be meaningless.
+  if (before < 0 || now < 0) return { text: arrow, spoken: isMore ? 'Up from' : 'Down from', tone }
   const percent = Math.abs((now - before) / before) * 100
   const size =
     percent < 0.05
@@ -112,5 +115,5 @@ export function describeDelta(now, before, { isBadWhenMore = false, isShare = fa
       : percent >= 999.5
         ? `× ${formatCompact(Math.round(now / before))}`
         : `${percent.toFixed(percent < 99.95 ? 1 : 0)} %`
-  return { text: `${arrow} ${size}`, spoken: `${isMore ? 'Up' : 'Down'} ${size} against`, tone }
+  return { text: `${arrow} ${size}`, spoken: `${isMore ? 'Up' : 'Down'} ${size} from`, tone }
 }

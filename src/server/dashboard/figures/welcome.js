@@ -6,17 +6,24 @@ import { byId, copyButton, element } from '../page/dom.js'
  * @typedef {import('../../first-steps/first-steps.js').Part} Part
  */
 
-/** What a part is called while it isn't there. */
+/** The state of each part while it is missing. */
 const MISSING = {
-  Journal: 'not there yet',
+  Journal: 'doesn’t exist yet',
   Events: 'none yet',
-  Projector: 'none runs',
-  Database: 'not there yet',
+  Projector: 'not running',
+  Database: 'doesn’t exist yet',
+}
+
+const FOUND = {
+  Journal: 'exists',
+  Events: 'logged',
+  Projector: 'running',
+  Database: 'exists',
 }
 
 /**
- * Shows in place of the charts what is missing until the first request appears, and the commands
- * that bring it.
+ * Shows, in place of the charts, what is missing before the first request can appear, and the
+ * commands that provide it.
  *
  * @param {AbortSignal} signal
  * @throws {import('../api/api.js').ApiError}
@@ -27,7 +34,7 @@ export async function showWelcome(signal) {
   const welcome = byId('welcome', HTMLElement)
   welcome.hidden = false
   const shown = JSON.stringify(answer)
-  // Somebody may be selecting a command: nothing is made anew while it stays the same.
+  // Nothing is replaced while it stays the same, because somebody may be selecting a command.
   if (welcome.dataset['shown'] === shown) return
   welcome.dataset['shown'] = shown
   const { folder, parts, steps } = answer
@@ -35,13 +42,13 @@ export async function showWelcome(signal) {
   const where = element(
     'p',
     '',
-    'Type this in ',
+    'Run these commands in ',
     element('code', '', folder),
     ', where the server was started.',
   )
   welcome.replaceChildren(
     element('h3', '', hasDatabase ? 'No requests yet' : 'No database yet'),
-    element('p', '', 'The first request appears here by itself, as soon as all of this is there:'),
+    element('p', '', 'The first request will appear here once all of this is in place:'),
     element('ul', 'parts', ...parts.map(partItem)),
     ...(steps.length === 0 ? [] : [where]),
     ...steps.flatMap(({ title, command }) => {
@@ -60,7 +67,7 @@ export function hideWelcome() {
 
 /** @param {Part} part */
 function partItem({ name, place, is_there: isThere }) {
-  const state = isThere === null ? 'not known here' : isThere ? 'there' : MISSING[name]
+  const state = isThere === null ? 'unknown' : isThere ? FOUND[name] : MISSING[name]
   const item = element('li', isThere === false ? 'is-missing' : '', element('b', '', name), ' ', state)
   if (place !== null) item.append(' ', element('code', '', place))
   return item

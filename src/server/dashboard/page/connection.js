@@ -8,13 +8,13 @@ import { zoneCity } from './zone.js'
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 15_000
 const HEALTH_EVERY_MS = 15_000
-/** A projector that lags by less is at work, not in trouble. */
+/** A smaller lag is normal while the projector works. */
 const USUAL_LAG_SECONDS = 10
 
 /**
- * Shows whether the server answers and the projector keeps up, as banners above the page. While the
- * server is gone it is asked again and again, more and more rarely, and the page is told once it is
- * back.
+ * Shows in banners above the page if the server doesn't answer or the projector doesn't keep up.
+ * While the server doesn't answer, it is asked again, at growing intervals. Once it answers, the
+ * page loads again.
  */
 export class Connection {
   #root = byId('banners', HTMLElement)
@@ -26,7 +26,7 @@ export class Connection {
   /** @type {Date | null} */
   #lastAnswer = null
 
-  /** @param {() => void} onBack the server answers again */
+  /** @param {() => void} onBack called when the server answers again */
   constructor(onBack) {
     this.onBack = onBack
     setInterval(() => {
@@ -41,7 +41,7 @@ export class Connection {
    */
   succeeded(part) {
     this.#lastAnswer = new Date()
-    // The window beside it says in which zone.
+    // The text of the window, on the same line, names the zone.
     byId('freshness', HTMLElement).textContent = formatClock(this.#lastAnswer.toISOString())
     this.#hide('server')
     this.#hide(part)
@@ -57,28 +57,29 @@ export class Connection {
     this.#show(key, { title, text, action: button('Close', () => this.#hide(key)) })
   }
 
-  /** @param {readonly string[]} notUnderstood the parts of the page's URL that mean nothing here */
+  /** @param {readonly string[]} notUnderstood the parts of the page's URL that it doesn't know */
   showAddress(notUnderstood) {
     if (notUnderstood.length === 0) return this.#hide('address')
-    const text = `It has ${notUnderstood.join('; ')}. The page ignores that.`
-    this.showNote('address', 'Part of this page’s address isn’t understood.', text)
+    const text = `The page ignores ${notUnderstood.join('; ')}.`
+    this.showNote('address', 'A part of this page’s address isn’t understood.', text)
   }
 
   /**
    * @param {Part} part
-   * @param {unknown} error what asking the server threw; an abort is ignored
+   * @param {unknown} error an error that was thrown by a question to the server; an abort is
+   *   ignored
    */
   failed(part, error) {
     if (error instanceof DOMException && error.name === 'AbortError') return
     if (!(error instanceof ApiError)) throw error
-    // The page says that in place of the figures.
+    // The first steps, in place of the charts, say so.
     if (error.kind === 'waits') return
     if (error.kind === 'unreachable') this.#unreachable()
     else if (error.kind === 'unauthorized') {
       this.#show('token', {
-        title: 'The server asks for its token.',
-        text: 'Load the page again and give the token as the password; any user name will do.',
-        action: button('Load again', () => location.reload()),
+        title: 'The server requires its token.',
+        text: 'Reload the page and enter the token as the password, with any user name.',
+        action: button('Reload', () => location.reload()),
       })
     } else {
       const [title, action] =
@@ -89,7 +90,7 @@ export class Connection {
     }
   }
 
-  /** Asks `/healthz`, and says so if the projector lags or doesn't run. */
+  /** Asks `/healthz`, and shows a banner if the projector lags or doesn't run. */
   async checkHealth() {
     try {
       await this.#lookAtHealth()
@@ -138,26 +139,26 @@ export class Connection {
       await this.#showHealth(await askHealth())
     } catch (error) {
       if (!(error instanceof ApiError) || error.kind !== 'refused') throw error
-      const text = `${error.message}. A proxy before the server has to pass it on.`
-      this.#show('lag', { title: 'Whether new requests appear isn’t known.', text })
+      const text = `${error.message}. A proxy in front of the server has to pass it on.`
+      this.#show('lag', { title: 'It isn’t known whether new requests appear.', text })
     }
   }
 
   /** @param {Partial<import('../../health/health-report.js').HealthReport>} health */
   async #showHealth({ projector_running: isRunning, lag_seconds: seconds, lag_bytes: bytes, problems = [] }) {
-    // The first steps say what is missing already.
+    // If the first steps are shown, they already say what is missing.
     if (!byId('welcome', HTMLElement).hidden) return this.#hide('lag')
     const isBehind = (seconds ?? 0) > USUAL_LAG_SECONDS
     const waiting = isBehind
-      ? `${formatCompact(bytes)} bytes of the journal are not in these figures; the first has waited for ${formatMs((seconds ?? 0) * 1000)}. `
+      ? `${formatCompact(bytes)} bytes of the journal are not in these figures; the oldest have waited for ${formatMs((seconds ?? 0) * 1000)}. `
       : ''
     if (isRunning === false) {
       const command = element('code', '', await projectCommand())
       const text = `${waiting}New requests don’t appear. Start it: ${command.textContent}`
-      this.#show('lag', { title: 'No projector runs.', text, action: copyButton(command) })
+      this.#show('lag', { title: 'No projector is running.', text, action: copyButton(command) })
     } else if (isBehind) this.#show('lag', { title: 'The projector is behind.', text: waiting })
     else if (problems.length > 0)
-      this.#show('lag', { title: 'The server is not well.', text: problems.join('; ') })
+      this.#show('lag', { title: 'The server reports a problem.', text: problems.join('; ') })
     else this.#hide('lag')
   }
 
@@ -168,9 +169,9 @@ export class Connection {
   #show(key, { title, text, action }) {
     const wanted = `${title} ${text}`
     const shown = this.#banners.get(key)
-    // A live region mustn't say the same again and again.
+    // A live region mustn't repeat itself.
     if (shown?.dataset['text'] === wanted) return
-    // Figures and list may be refused for the same reason.
+    // Figures and list may be refused for the same reason: one banner is enough.
     const isSaid = [...this.#banners.values()].some(({ dataset }) => dataset['text'] === wanted)
     if (isSaid) return this.#hide(key)
     const banner = element(
@@ -193,7 +194,7 @@ export class Connection {
   }
 }
 
-/** The command that starts a projector, as it works where the server was started. */
+/** Returns the command that starts a projector, for the folder in which the server was started. */
 async function projectCommand() {
   /** @type {import('../../first-steps/first-steps.js').FirstSteps} */
   const { steps } = await ask('v1/first-steps')

@@ -1,4 +1,4 @@
-// The same as src/cli/output/terminal.ts has for terminals: control and format characters
+// The same characters as in src/cli/output/terminal.ts: control and format characters
 // (bidirectional overrides, zero-width), separators of lines and paragraphs, lone surrogates.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 /** @type {Record<string, string>} */
@@ -6,7 +6,8 @@ const SHORT_ESCAPES = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\x1b': '\\x1b' }
 
 /**
  * Makes an element. Strings among its children become text nodes, without characters that reorder
- * or hide text: nothing from data is ever parsed as HTML, or changes how the text beside it reads.
+ * or hide text: logged data is never parsed as HTML, and never changes how the text next to it
+ * reads.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -22,7 +23,7 @@ export function element(tag, className = '', ...children) {
 }
 
 /**
- * Gives an element a tooltip. Its text often comes from data.
+ * Gives an element a tooltip, whose text often comes from logged data.
  *
  * @param {HTMLElement} target
  * @param {string} text
@@ -42,7 +43,7 @@ export function setLabel(target, text) {
 }
 
 /**
- * Makes a button that never submits a form by accident.
+ * Makes a button that doesn't submit the form in which it is.
  *
  * @param {string} text
  * @param {() => void} onClick
@@ -80,8 +81,8 @@ export function announce(text) {
 }
 
 /**
- * Makes a button that copies a text, and says so. Without a clipboard (plain http) it selects the
- * text instead.
+ * Makes a button that copies a text, and says that it has. Without a clipboard (plain http) it
+ * selects the text instead.
  *
  * @param {Node} source the node that shows the text
  * @param {string} [text] the text, if what is shown has escapes in it
@@ -105,7 +106,7 @@ export function copyButton(source, text = source.textContent ?? '') {
 
 /**
  * Makes a text safe to show: characters that would reorder or hide the text around them become
- * escapes. What is logged comes from strangers, and a name with U+202E reads like another one.
+ * escapes. Logged texts come from strangers, and with U+202E one name can look like another.
  *
  * @param {string} text
  */

@@ -1,5 +1,5 @@
-// A classic script in the head: it runs before the first paint, so that a chosen theme never
-// flashes the other one.
+// A classic script in the head runs before the first paint, so that the page never flashes in the
+// theme that wasn't chosen.
 ;(() => {
   try {
     const theme = localStorage.getItem('theme')

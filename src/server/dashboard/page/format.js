@@ -1,6 +1,6 @@
 import { localTime, zoneCity } from './zone.js'
 
-/** Stands for an unknown figure. Unknown is never 0. */
+/** The text for an unknown figure. Unknown is never shown as 0. */
 export const UNKNOWN = '–'
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -64,8 +64,8 @@ export function formatUsd(value) {
 }
 
 /**
- * An amount of money with the digits that matter; of sats without their unit, for where that stands
- * beside it.
+ * An amount of money with the digits that matter. Sats have no unit, because the unit is shown next
+ * to the amount.
  *
  * @param {Figure} value
  * @param {Currency} currency
@@ -74,7 +74,7 @@ export function formatMoney(value, currency) {
   return currency === 'usd' ? formatUsd(value) : formatSats(value)
 }
 
-/** From which amount on the cost of one request has at most so many decimals, as on a terminal. */
+/** How many decimals the cost of one request has at most, from an amount on, as on a terminal. */
 const COST_DECIMALS = /** @type {const} */ ({
   sats: [
     [1, 2],
@@ -114,7 +114,7 @@ export function formatMoneyExactly(value, currency) {
 }
 
 /**
- * All digits, for where there is room.
+ * All digits, for places with enough room.
  * @param {Figure} value
  */
 export function formatExactly(value) {
@@ -135,7 +135,7 @@ export function formatMs(value) {
 }
 
 /**
- * `2.0 %`; more than nothing never shows as `0.0 %`.
+ * `2.0 %`; a share greater than 0 is never shown as `0.0 %`.
  * @param {number} part
  * @param {number} all
  */
@@ -155,7 +155,7 @@ export function formatClock(timestamp) {
 }
 
 /**
- * `Nov 25`, or `Nov 25, 2023` in another year than this one.
+ * `Nov 25`, or `Nov 25, 2023` if it isn't in this year.
  * @param {string} timestamp canonical
  */
 export function formatDay(timestamp) {
@@ -169,7 +169,7 @@ export function formatDay(timestamp) {
  * `Nov 25 08:42 – 09:42 UTC`, or with the city of the zone that is shown
  * @param {string} since canonical
  * @param {string} until canonical, inclusive: the last millisecond of a minute is its end
- * @param {boolean} [isTyped] seconds are shown
+ * @param {boolean} [isTyped] whether the user has typed the bounds: then seconds are shown
  */
 export function formatSpan(since, until, isTyped = false) {
   const before = until.endsWith('.999Z') ? new Date(Date.parse(until) + 1).toISOString() : until

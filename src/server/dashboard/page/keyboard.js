@@ -3,8 +3,8 @@ import { byId } from './dom.js'
 const KEY = 'keys'
 
 /**
- * Starts the keys of the page, and the dialog that lists them. Somebody who dictates may switch
- * single keys off.
+ * Starts the keyboard shortcuts of the page, and the dialog that lists them. People who dictate can
+ * switch the shortcuts off.
  *
  * @param {Readonly<Record<string, () => void>>} actions by key, as `KeyboardEvent.key` has it
  */
@@ -18,8 +18,8 @@ export function startKeyboard(actions) {
     if (target === help || target instanceof HTMLButtonElement) help.close()
   })
   addEventListener('keydown', (event) => {
-    const isWith = event.ctrlKey || event.metaKey || event.altKey
-    if (isWith || event.defaultPrevented || !areOn.checked || isTyping(event.target)) return
+    const hasModifier = event.ctrlKey || event.metaKey || event.altKey
+    if (hasModifier || event.defaultPrevented || !areOn.checked || isTyping(event.target)) return
     if (help.open) return
     const action = event.key === '?' ? () => help.showModal() : actions[event.key]
     if (action === undefined) return

@@ -2,25 +2,25 @@ import { isDated } from './time-window.js'
 import { rememberedZone, showZone } from './zone.js'
 
 /**
- * Everything that the page shows, as its URL has it. An empty text is no filter. Texts are kept as
- * they were written: the server judges them, and the page shows what it says.
+ * Everything that decides what the page shows, as in its URL. An empty text is no filter. Texts are
+ * kept as they were typed: the server checks them, and the page shows its message.
  *
  * @typedef {object} Shown
  * @property {string} timezone whose times are shown; empty: UTC
  * @property {string} currency `sats` or `usd`; empty: the one in which the window has costs
- * @property {string} by what costs are told apart by: `model`, `provider`, `label:team`, …
+ * @property {string} by what costs are grouped by: `model`, `provider`, `label:team`, …
  * @property {Record<string, string>} labels
- * @property {string} columns of the list, as requests/columns.js has them; empty: as needed
+ * @property {string} columns keys of the list's columns, see requests/columns.js; empty: as needed
  * @property {string} sort
  * @property {string} order
- * @property {number | null} request the request whose detail is open
+ * @property {number | null} request the id of the request whose detail is open
  * @property {readonly string[]} notUnderstood the rest of the URL, such as `modle=gpt-4o`
  *
  * @typedef {Record<typeof FILTERS[number], string>} FilterState
  * @typedef {import('./time-window.js').WindowState & FilterState & Shown} PageState
  */
 
-/** The filters, by the server's names. All of them hold for the whole page. */
+/** The filters, by the server's names. All of them apply to the whole page. */
 export const FILTERS = /** @type {const} */ ([
   'model',
   'provider',
@@ -86,7 +86,7 @@ const LABEL = 'label:'
 const ID = /^[1-9]\d{0,15}$/
 
 /**
- * Reads a query string. Without a zone it is about the one that was chosen before.
+ * Parses a query string. If it has no zone, the zone is the one that was chosen last.
  *
  * @param {string} search
  * @returns {PageState}
@@ -102,9 +102,9 @@ export function parseState(search) {
   /** @type {number | null} */
   let request = null
   for (const [given, value] of new URLSearchParams(search)) {
-    // The API's word for it.
+    // The API's name for the same parameter.
     const name = given === 'group_by' ? 'by' : given
-    if (seen.has(name)) notUnderstood.push(`${name}=${value}, which is there twice`)
+    if (seen.has(name)) notUnderstood.push(`${name}=${value}, which is given twice`)
     else if (TEXTS.some((text) => text === name)) texts[name] = value
     else if (name.startsWith(LABEL) && name !== LABEL) labels.push([name.slice(LABEL.length), value])
     else if (name === 'request' && ID.test(value)) request = Number(value)
@@ -116,7 +116,7 @@ export function parseState(search) {
     ...DEFAULTS,
     ...texts,
     ...datedWindow(texts),
-    // A link may name it, so that no browser's own choice applies.
+    // A link may name UTC, so that the choice of another browser doesn't apply.
     timezone: timezone === 'UTC' ? '' : timezone,
     labels: Object.fromEntries(labels),
     request,
@@ -125,7 +125,8 @@ export function parseState(search) {
 }
 
 /**
- * The bounds of a `range` that is a year, month or day by its date: the form for bounds shows them.
+ * Replaces a `range` that is the date of a year, month or day by bounds, so that the form shows
+ * them.
  *
  * @param {Record<string, string>} texts
  */
@@ -136,7 +137,7 @@ function datedWindow({ range = '', since, until, before }) {
 }
 
 /**
- * The query string of a state: only what differs from the defaults, so `''` for these.
+ * Formats a state as a query string. It has only what differs from the defaults.
  *
  * @param {PageState} state
  */
@@ -178,8 +179,7 @@ export class PageStore {
   }
 
   /**
-   * Whether this page pushed the state, so that the entry before it in the history is this page
-   * too.
+   * Whether this page pushed the state, so that the previous entry of the history is this page too.
    */
   get hasPushed() {
     return this.#hasPushed

@@ -1,12 +1,11 @@
 import { byId } from './dom.js'
 
-/** @typedef {'auto' | 'light' | 'dark'} Theme auto: as the system says */
+/** @typedef {'auto' | 'light' | 'dark'} Theme auto: the system's theme */
 
-const ORDER = /** @type {const} */ (['auto', 'light', 'dark'])
-const NAMES = { auto: 'as the system', light: 'light', dark: 'dark' }
+const NAMES = { auto: 'same as the system', light: 'light', dark: 'dark' }
 
 /**
- * Starts the button that goes through the themes.
+ * Starts the button that switches between the themes.
  *
  * @param {() => void} onChange called when the colours have changed
  */
@@ -14,7 +13,7 @@ export function startTheme(onChange) {
   const toggle = byId('theme', HTMLButtonElement)
   const show = () => {
     const theme = currentTheme()
-    toggle.setAttribute('aria-label', `Theme: ${NAMES[theme]}. Change it`)
+    toggle.setAttribute('aria-label', `Theme: ${NAMES[theme]}. Switch to the next one`)
     toggle.title = `Theme: ${NAMES[theme]}`
   }
   toggle.addEventListener('click', () => {
@@ -23,7 +22,7 @@ export function startTheme(onChange) {
     onChange()
   })
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', onChange)
-  // Paper is light: styles/print.css has its colours.
+  // Printing uses the light colours of styles/print.css.
   matchMedia('print').addEventListener('change', onChange)
   show()
 }
@@ -34,11 +33,14 @@ function currentTheme() {
   return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
-/** The next theme that looks different, so that no click seems to do nothing. */
+/**
+ * Returns the next theme. The one after the system's looks different, so that each click has an
+ * effect.
+ */
 function nextTheme() {
   const isSystemDark = matchMedia('(prefers-color-scheme: dark)').matches
-  const order = isSystemDark ? /** @type {const} */ (['auto', 'light', 'dark']) : ['auto', 'dark', 'light']
-  return order[(order.indexOf(currentTheme()) + 1) % ORDER.length] ?? 'auto'
+  const order = isSystemDark ? ['auto', 'light', 'dark'] : ['auto', 'dark', 'light']
+  return order[(order.indexOf(currentTheme()) + 1) % order.length] ?? 'auto'
 }
 
 /** @param {string} theme */

@@ -1,7 +1,7 @@
 import { calendarPeriod, instantAt, localTime } from './zone.js'
 
 /**
- * A window in the words that people write, which are those of the command line.
+ * A window in the words that people type, which are the same as on the command line.
  *
  * @typedef {object} WindowState
  * @property {string} range `24h`, `90m`, `2d`: ends now; `today`, `last_month`: ends now, or with
@@ -12,7 +12,7 @@ import { calendarPeriod, instantAt, localTime } from './zone.js'
  * @property {string | null} before exclusive; null, as `until` is: now
  */
 
-/** The ranges with a button of their own, and the name of the window before each. */
+/** The ranges with a button of their own, and what the window before each is called. */
 export const PRESETS = /** @type {const} */ ({
   '1h': 'the hour before',
   '24h': 'the 24 h before',
@@ -38,8 +38,8 @@ const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
 const LENGTH = /^([1-9]\d{0,6})([mhdw])$/
 const SERVER_PRESETS = ['last_1h', 'last_24h', 'last_7d', 'last_30d']
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})?)?$/
-/** What a missing part of a time means. */
-const REST = {
+/** The parts of a time that are filled in if they were left out. */
+const MISSING_PARTS = {
   start: { time: '00:00', second: '00', fraction: '' },
   end: { time: '23:59', second: '59', fraction: '.999' },
 }
@@ -48,8 +48,8 @@ const DATED = /^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$/
 const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z')
 
 /**
- * The length of a window, in milliseconds: of `last_1h` and the other presets, or of `90m`, `1h`,
- * `2d`, `1w`; null for other words.
+ * Returns the length in milliseconds of a window such as `90m`, `1h`, `2d`, `1w`, or of a preset
+ * such as `last_1h`; null for other words.
  *
  * @param {string} words
  */
@@ -65,7 +65,7 @@ export function isCalendarRange(range) {
 }
 
 /**
- * Whether a range is a year, month or day by its date: `2026`, `2026-10`, `2026-10-31`.
+ * Whether a range is the date of a year, month or day: `2026`, `2026-10`, `2026-10-31`.
  *
  * @param {string} range
  */
@@ -79,10 +79,11 @@ function calendarOf(range) {
 }
 
 /**
- * The instant that words name, in a form that the server takes; null if they name none. A length
- * means that long before now, a date, a month, a year or `yesterday` whole days of the zone that is shown, a time
- * without an offset one of its clocks. Of the time left open, `start` takes the first millisecond
- * and `end` the last. A complete time with an offset stays as it is: the server judges it.
+ * Returns the instant that words name, in a form that the server takes; null if they don't name
+ * one. A length is the instant that long before now. A date, a month, a year or `yesterday` is a
+ * period of the zone that is shown, and a time without an offset is what the clocks of that zone
+ * show. For `start`, it is the first millisecond of what was named, and for `end` the last. A
+ * complete time with an offset stays as it is: the server checks it.
  *
  * @param {string} words
  * @param {'start' | 'end'} edge
@@ -100,7 +101,7 @@ export function instantOf(words, edge, nowMs) {
   if (dated !== null) return new Date(edge === 'start' ? dated.startMs : dated.endMs - 1).toISOString()
   const match = TIME.exec(words)
   if (match === null) return null
-  const rest = REST[edge]
+  const rest = MISSING_PARTS[edge]
   const [, date, time = rest.time, second = rest.second, fraction = rest.fraction, offset] = match
   if (offset !== undefined && match[3] !== undefined) return words
   const local = `${date}T${time}:${second}`
@@ -112,8 +113,8 @@ export function instantOf(words, edge, nowMs) {
 }
 
 /**
- * The instants at which a year, month or day of the zone begins, and at which the next one does;
- * null for other words.
+ * Returns the instants at which a year, month or day of the zone and the next one begin; null for
+ * other words.
  *
  * @param {string} words
  */
@@ -121,7 +122,7 @@ function datedPeriod(words) {
   const [, years, months, days] = DATED.exec(words) ?? []
   if (years === undefined) return null
   const [year, month, day] = [Number(years), Number(months ?? 1) - 1, Number(days ?? 1)]
-  // A day that doesn't exist would be another one.
+  // JavaScript would take February 30 for March 2.
   if (!new Date(Date.UTC(year, month, day)).toISOString().startsWith(words)) return null
   const next =
     months === undefined
@@ -133,19 +134,19 @@ function datedPeriod(words) {
 }
 
 /**
- * The bounds of a window at a moment, as the server takes them.
+ * Returns the bounds of a window at a moment, as the server takes them.
  *
  * @param {WindowState} window
  * @param {number} nowMs
  * @returns {{ since: string, until?: string, before?: string }}
- * @throws {RangeError} if the page can't make sense of it
+ * @throws {RangeError} if the window is invalid
  */
 export function resolveWindow({ range, since, until, before }, nowMs) {
   const length = windowLength(range)
   const calendar = since === null ? calendarOf(range) : undefined
   if (since === null && (until ?? before) !== null) {
     const end = until === null ? 'before' : 'until'
-    throw new RangeError(`Found '${end}' without the beginning of a window: add 'since', or leave it out`)
+    throw new RangeError(`Found '${end}' without 'since': add the beginning of the window, or leave it out`)
   }
   if (since === null && length === null && calendar === undefined) {
     const expected = `Expected ${Object.keys(PRESETS).join(', ')}, or a length such as 90m, 1h, 2d, 1w, ${Object.keys(CALENDAR).join(', ')}, or a month, day or year: 2026-10, 2026-10-31, 2026`
@@ -155,7 +156,7 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     const { startMs, endMs } = calendarPeriod(calendar.unit, nowMs, calendar.back)
     return { since: new Date(startMs).toISOString(), before: new Date(Math.min(endMs, nowMs)).toISOString() }
   }
-  // Words that aren't understood go to the server as they are, which says what is wrong with them.
+  // Words that aren't understood are sent as they are: the server says what is wrong with them.
   const bound = (/** @type {string} */ words, /** @type {'start' | 'end'} */ edge) =>
     instantOf(words, edge, nowMs) ?? words
   return {
@@ -167,8 +168,8 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
 }
 
 /**
- * The window to compare one with: the day or month before, as far as this one has come, or else the
- * same time just before it. Both ends of a window are inclusive.
+ * Returns the window with which another one is compared: the same part of the previous day or
+ * month, or else the time of the same length just before. Both ends of a window are inclusive.
  *
  * @param {{ since: string, until: string }} window as an answer has it
  * @param {Pick<WindowState, 'range' | 'since'>} [asked]
@@ -188,7 +189,7 @@ export function windowBefore({ since, until }, asked) {
 }
 
 /**
- * The name of the window before.
+ * Returns what the window before is called.
  *
  * @param {WindowState} window
  */
@@ -196,7 +197,7 @@ export function beforeName({ range, since }) {
   const calendar = since === null ? calendarOf(range) : undefined
   if (calendar !== undefined) return calendar.before
   const name = Object.entries(PRESETS).find(([preset]) => since === null && preset === range)?.[1]
-  return name ?? 'the same time before'
+  return name ?? 'the same length of time before'
 }
 
 /** @param {WindowState} window */
@@ -206,8 +207,8 @@ export function endsNow({ range, since, until, before }) {
 }
 
 /**
- * Reads the value of `<input type="datetime-local">` by the clocks of the zone that is shown; null
- * if it isn't a time.
+ * Converts the value of `<input type="datetime-local">`, a time in the zone that is shown; null if
+ * it isn't a time.
  *
  * @param {string} local
  */
@@ -217,9 +218,9 @@ export function fromInput(local) {
 }
 
 /**
- * The exclusive end that somebody typed. Nothing finer than a second can be typed, so the window
- * has all of that second: a day ends with 23:59:59. But a whole minute is a border: a day also ends
- * with 00:00:00 of the next one.
+ * Returns the exclusive end of a window, from the end that the user typed. Only whole seconds can
+ * be typed, so the window includes all of that second: 23:59:59 is the end of a day. But a whole
+ * minute is excluded: 00:00:00 of the next day is also the end of a day.
  *
  * @param {string} local
  */
@@ -230,8 +231,8 @@ export function endFromInput(local) {
 }
 
 /**
- * The value of the end's field for a window that ends before an instant. If the instant was typed
- * there, `endFromInput` gives it again.
+ * Returns the value of the end's field for a window that ends before an instant. `endFromInput`
+ * converts it back to that instant.
  *
  * @param {number} beforeMs
  */
@@ -242,8 +243,8 @@ export function endToInput(beforeMs) {
 }
 
 /**
- * The exclusive end of a window, in milliseconds since 1970; null if it ends now, NaN if its end
- * isn't a time.
+ * Returns the exclusive end of a window, in milliseconds since 1970; null if it ends now, NaN if
+ * its end isn't a time.
  *
  * @param {Pick<WindowState, 'until' | 'before'>} window
  */
@@ -253,7 +254,7 @@ export function endOf({ until, before }) {
 }
 
 /**
- * The value for `<input type="datetime-local">`, by the clocks of the zone that is shown; empty if
+ * Returns the value for `<input type="datetime-local">`, a time in the zone that is shown; empty if
  * the words aren't a time.
  *
  * @param {string} words
@@ -273,7 +274,7 @@ function instantMs(words, edge) {
 }
 
 /**
- * How often to ask for the figures of a window again, in milliseconds; null if it lies in the past.
+ * Returns how often to ask for the figures of a window again, in milliseconds; null if it is over.
  *
  * @param {WindowState} window
  * @param {number} nowMs

@@ -1,6 +1,6 @@
 /**
- * The time zone that the page shows: UTC, or another one of the IANA database. An unknown name
- * shows UTC; the server says what is wrong with it.
+ * The time zone in which the page shows times: UTC, or another zone of the IANA database. If its
+ * name is unknown, times are in UTC, and the server says what is wrong with the name.
  */
 
 const DAY_MS = 86_400_000
@@ -24,23 +24,23 @@ export function showZone(zone) {
   }
 }
 
-/** The name of the zone, which stands beside times. */
+/** Returns the name of the zone, which is shown next to times. */
 export function zoneName() {
   return name
 }
 
-/** `Berlin`, where there is little room. */
+/** Returns the last part of the name, `Berlin`, for places with little room. */
 export function zoneCity() {
   return name.slice(name.lastIndexOf('/') + 1).replaceAll('_', ' ')
 }
 
-/** The zone of this browser; empty for UTC. */
+/** Returns the zone of this browser; empty for UTC. */
 export function browserZone() {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
   return timeZone === 'UTC' || timeZone === 'Etc/UTC' ? '' : timeZone
 }
 
-/** The zone that was chosen before; empty for UTC. */
+/** Returns the zone that was chosen last; empty for UTC. */
 export function rememberedZone() {
   try {
     return localStorage.getItem(KEY) ?? ''
@@ -61,7 +61,7 @@ export function rememberZone(zone) {
 }
 
 /**
- * How far the zone's clocks are ahead of UTC, in milliseconds.
+ * Returns how far the zone's clocks are ahead of UTC, in milliseconds.
  *
  * @param {number} ms
  */
@@ -73,8 +73,8 @@ export function offsetAt(ms) {
 }
 
 /**
- * What the zone's clocks show at an instant, in the form of a timestamp: `2026-11-22T19:43:00.000`.
- * What isn't a timestamp stays as it is.
+ * Returns what the zone's clocks show at an instant, in the form of a timestamp:
+ * `2026-11-22T19:43:00.000`. Text that isn't a timestamp is returned as it is.
  *
  * @param {string} timestamp canonical
  */
@@ -85,9 +85,9 @@ export function localTime(timestamp) {
 }
 
 /**
- * The instant at which the zone's clocks show a time. If they show it twice, a start is the first
- * and an end the last of them. If they skip it, a start is the first instant after what is skipped,
- * and an end the last one before it.
+ * Returns the instant at which the zone's clocks show a time. If they show it twice, a start is the
+ * first of the two instants and an end the last. If they skip it, a start is the first instant
+ * after the gap, and an end the last one before it.
  *
  * @param {number} localMs as a clock in UTC would show it
  * @param {'start' | 'end'} edge
@@ -110,7 +110,7 @@ export function instantAt(localMs, edge) {
 }
 
 /**
- * The instants at which a day or month of the zone begins, and at which the next one does.
+ * Returns the instants at which a day or month of the zone and the next one begin.
  *
  * @param {'day' | 'month'} unit
  * @param {number} ms an instant

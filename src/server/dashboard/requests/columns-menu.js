@@ -1,5 +1,5 @@
-import { closeByItself } from '../controls/share-menu.js'
 import { byId, element } from '../page/dom.js'
+import { closeWhenLeft } from '../page/menu.js'
 import { formatColumns } from './columns.js'
 
 /** The menu in which the columns of the list are chosen. */
@@ -16,7 +16,7 @@ export class ColumnsMenu {
       const keys = boxes.filter(({ checked }) => checked).map(({ value }) => value)
       store.update({ columns: formatColumns(keys) }, { replace: true })
     })
-    closeByItself(this.#menu)
+    closeWhenLeft(this.#menu)
   }
 
   /** @param {readonly { key: string, title: string, isShown: boolean }[]} offered */
@@ -24,7 +24,7 @@ export class ColumnsMenu {
     const keys = offered.map(({ key }) => key).join()
     const boxes = [...this.#items.querySelectorAll('input')]
     for (const [index, box] of boxes.entries()) box.checked = offered[index]?.isShown ?? false
-    // Somebody may be choosing: taking a box away that has the focus closes the menu.
+    // The boxes aren't replaced without need: removing the one with the focus closes the menu.
     if (keys === this.#keys) return
     this.#keys = keys
     const made = offered.map(({ key, title, isShown }) => {

@@ -7,24 +7,24 @@ import { outcomeCell } from './outcome-cell.js'
  * @typedef {import('../../../queries/index.js').Currency} Currency
  *
  * @typedef {object} Column
- * @property {string} key what the page's address calls it
+ * @property {string} key its name in the page's address
  * @property {string} title
  * @property {string} className
  * @property {'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'} [sort]
  * @property {(entry: RequestEntry) => (string | Node)[]} cells
  * @property {string} [unit] shown on a phone, where the table has no head
- * @property {(entry: RequestEntry) => boolean} [isKnown] the column may be left out: whether an
- *   entry has something for it
+ * @property {(entry: RequestEntry) => boolean} [isKnown] whether an entry has a value for it; only
+ *   for columns that may be left out
  */
 
 const LABEL = 'label:'
-/** How many labels have a column unless somebody chooses others. */
+/** How many labels have a column if the user hasn't chosen any. */
 const MOST_LABELS = 2
-/** The address that shows no column that may be left out. */
+/** The value in the page's address for no column that may be left out. */
 const NONE = 'none'
 
 /**
- * All columns that entries could fill, in order.
+ * Returns all columns that there are, in order.
  *
  * @param {Currency} currency
  * @param {readonly string[]} labels
@@ -90,11 +90,12 @@ function allColumns(currency, labels) {
 }
 
 /**
- * The columns of a list: those that were chosen, or else those that its entries have something for.
+ * Returns the columns of a list: those that were chosen, or else those for which an entry has a
+ * value.
  *
- * @param {string} chosen as the page's address has it; empty: as needed
+ * @param {string} chosen the columns in the page's address; empty: those needed
  * @param {Currency} currency
- * @param {readonly RequestEntry[]} entries none yet: all that most lists have
+ * @param {readonly RequestEntry[]} entries if there are none yet, the usual columns are returned
  * @returns {{ shown: Column[], offered: { key: string, title: string, isShown: boolean }[] }}
  */
 export function columnsFor(chosen, currency, entries) {
@@ -103,11 +104,11 @@ export function columnsFor(chosen, currency, entries) {
   const asked = wanted.filter((key) => key.startsWith(LABEL)).map((key) => key.slice(LABEL.length))
   const labels = [...new Set([...names, ...asked])].sort()
   const all = allColumns(currency, labels)
-  // A label with one value for all tells nothing apart.
-  const telling = labels.filter((label) => new Set(entries.map(({ labels }) => labels?.[label])).size > 1)
+  // A label with the same value in all entries isn't worth a column.
+  const varying = labels.filter((label) => new Set(entries.map(({ labels }) => labels?.[label])).size > 1)
   const isNeeded = (/** @type {Column} */ { key, isKnown }) =>
     key.startsWith(LABEL)
-      ? telling.slice(0, MOST_LABELS).includes(key.slice(LABEL.length))
+      ? varying.slice(0, MOST_LABELS).includes(key.slice(LABEL.length))
       : entries.length === 0
         ? key !== 'policy'
         : entries.some((entry) => isKnown?.(entry))
@@ -120,7 +121,7 @@ export function columnsFor(chosen, currency, entries) {
 }
 
 /**
- * The chosen columns, as the page's address has them.
+ * Formats the chosen columns for the page's address.
  *
  * @param {readonly string[]} keys
  */
@@ -128,7 +129,7 @@ export function formatColumns(keys) {
   return keys.length === 0 ? NONE : keys.map(encodeURIComponent).join(',')
 }
 
-/** @param {string} key what isn't an encoding stays as it is: no column has that name */
+/** @param {string} key if it isn't a valid encoding, it stays as it is and matches no column */
 function decoded(key) {
   try {
     return decodeURIComponent(key)

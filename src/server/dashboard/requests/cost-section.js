@@ -31,8 +31,8 @@ const PARTS = /** @type {const} */ ({
 })
 
 /**
- * Says what a request cost and how that came about: which tokens at which price, since when and
- * from where, or why it is unknown.
+ * Shows what a request cost and how that came about: the tokens, their prices, since when these are
+ * in force and where they are from; or why the cost is unknown.
  *
  * @param {RequestDetail} request
  * @returns {HTMLElement}
@@ -55,7 +55,7 @@ function totals({ cost, cost_currency: currency, unpriced }) {
   const amounts = [amount(cost.sats, 'sats'), amount(cost.usd, 'usd')]
   // The currency of the source's figure comes first; the other one follows from it.
   if (currency === 'usd' || (cost.sats === null && cost.usd !== null)) amounts.reverse()
-  // Nobody uses the currency of the second one.
+  // The unknown amount is left out if its currency isn't in use.
   if (isKnown && unpriced === null && (cost.sats === null || cost.usd === null)) amounts.pop()
   return element('p', 'cost-totals', ...amounts)
 }
@@ -100,8 +100,8 @@ function products(
   )
   if (perRequest !== null) rows.push(row('Per request', '', '', perRequest))
   const total = currency === 'usd' ? (cost.usd ?? null) : cost.sats
-  const head = element('thead', '', row('', 'Tokens', `${currency} a million`, currency))
-  const foot = element('tfoot', '', row('In all', '', '', formatExactly(total)))
+  const head = element('thead', '', row('', 'Tokens', `${currency} per million`, currency))
+  const foot = element('tfoot', '', row('Total', '', '', formatExactly(total)))
   return element('table', 'products', head, element('tbody', '', ...rows), foot)
 }
 
@@ -133,7 +133,7 @@ function rateFacts(rate) {
   const { usd_per_btc: usd, observed_at: observed } = rate
   return [
     ['Exchange rate', `${formatExactly(Number(usd))} usd for a bitcoin, ${timeText(observed)}`],
-    ['Told by', originOf(rate)],
+    ['Recorded by', originOf(rate)],
   ]
 }
 
@@ -160,7 +160,8 @@ function originOf({ source, segment, byte_offset: byteOffset }) {
 
 /** @param {string} timestamp canonical */
 function timeText(timestamp) {
-  // As it was written: `--valid-from` takes it, where a price has to be corrected.
+  // With milliseconds, if there are any, so that it can be passed to `--valid-from` to correct a
+  // price.
   const fraction = timestamp.slice(19, -1).replace('.000', '')
   return `${formatDay(timestamp)} ${formatClock(timestamp)}${fraction} ${zoneName()}`
 }

@@ -13,7 +13,7 @@ import { facts, known, lineSection, optional, placesOf, tokensIn, tokensOut } fr
 /** @type {Record<string, string>} */
 const STREAM_STATES = {
   open: 'yes, and its end isn’t known yet',
-  unfinished: 'yes, and its end never came',
+  unfinished: 'yes, but its end was never logged',
 }
 
 /** A drawer with one request: its columns, its place in the journal, and the journal's own line. */
@@ -27,7 +27,7 @@ export class Detail {
   /** @type {number | null} */
   #id = null
   #asking = new AbortController()
-  /** Whether this page opened the drawer, so that going back closes it. */
+  /** Whether this page opened the drawer, so that going back in the history closes it. */
   #isOurEntry = false
 
   /**
@@ -54,10 +54,10 @@ export class Detail {
   }
 
   /**
-   * Opens, changes or closes as the URL says.
+   * Opens, changes or closes the drawer, as the URL says.
    *
    * @param {number | null} id
-   * @param {number | null} before what the URL said before
+   * @param {number | null} before the id in the previous URL
    */
   show(id, before) {
     if (id === this.#id) return
@@ -149,7 +149,7 @@ export class Detail {
   }
 
   /**
-   * A name, or that there is none, with a button that finds all requests that share it.
+   * A name, or `none`, with a button that finds all requests with the same name.
    *
    * @param {'provider' | 'policy'} dimension
    * @param {string | null} name
@@ -193,9 +193,9 @@ export class Detail {
   }
 
   /**
-   * Goes on to a neighbour of the open request.
+   * Opens a neighbour of the open request.
    *
-   * @param {number} rows down the list
+   * @param {number} rows how many rows down the list
    */
   step(rows) {
     if (this.#id === null) return

@@ -1,9 +1,9 @@
 import { ask } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
 import { pageQuery } from '../api/questions.js'
-import { closeByItself } from '../controls/share-menu.js'
 import { byId, element } from '../page/dom.js'
 import { formatCount } from '../page/format.js'
+import { closeWhenLeft } from '../page/menu.js'
 
 /**
  * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
@@ -11,12 +11,14 @@ import { formatCount } from '../page/format.js'
  * @typedef {'csv' | 'ndjson'} Format
  */
 
-/** The most requests in a file, which a browser holds in memory; `export` has no such bound. */
+/**
+ * How many requests a file may have: a browser holds them in memory. `export` has no such limit.
+ */
 const MOST = 10_000
 const PER_PAGE = 100
 const TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson' }
 
-/** The beginning of what a spreadsheet takes for a formula, in characters of half or full width. */
+/** The characters with which a formula in a spreadsheet begins, in half or full width. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
 
 /** The columns, named as in the events and in `request-journal export`. */
@@ -41,7 +43,7 @@ const COLUMNS = /** @type {const} */ ([
   'cost_usd',
 ])
 
-/** The menu that gives the requests of the list as a file, in the order of the list. */
+/** The menu to download the requests of the list as a file, in the order of the list. */
 export class Download {
   #menu = byId('download', HTMLDetailsElement)
   #title = element('span', '', 'Download')
@@ -50,8 +52,7 @@ export class Download {
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
-   * @param {(text: string) => void} hooks.onCut called if the file has only the first of the
-   *   requests
+   * @param {(text: string) => void} hooks.onCut called if the file has only the first requests
    */
   constructor({ store, onFailure, onCut }) {
     this.store = store
@@ -62,7 +63,7 @@ export class Download {
       const format = target instanceof HTMLButtonElement ? target.value : ''
       if (format === 'csv' || format === 'ndjson') void this.#start(format)
     })
-    closeByItself(this.#menu)
+    closeWhenLeft(this.#menu)
   }
 
   /** @param {Format} format */
@@ -76,7 +77,7 @@ export class Download {
       const command = 'request-journal export'
       if (isCut)
         this.onCut(
-          `The file has the first ${formatCount(MOST)} requests of the list. All of them: ${command}`,
+          `It has the first ${formatCount(MOST)} requests of the list. To get all of them: ${command}`,
         )
     } catch (error) {
       this.onFailure(error)
@@ -149,8 +150,8 @@ function recordOf({ tokens, cost, timing, error, provider, policy, labels, attem
 }
 
 /**
- * Formats rows as CSV, with the mark by which spreadsheets know UTF-8, and without cells that they
- * take for formulas.
+ * Formats rows as CSV, with the mark by which spreadsheets recognize UTF-8, and with cells escaped
+ * that they would take for formulas.
  *
  * @param {Record<string, unknown>[]} rows
  */

@@ -20,7 +20,7 @@ const INPUT_PARTS = {
 const OUTPUT_PARTS = { reasoning_output: 'of reasoning', audio_output: 'of audio' }
 
 /**
- * Where the lines of a request stand in the journal.
+ * The places of a request's lines in the journal.
  *
  * @param {RequestDetail} request
  * @returns {NamedFact[]}
@@ -110,12 +110,12 @@ export function tokensOut(tokens) {
  * @param {Partial<Record<keyof Tokens, string>>} parts
  */
 function tokenText(whole, tokens, parts) {
-  const told = Object.entries(parts).flatMap(([part, words]) => {
+  const knownParts = Object.entries(parts).flatMap(([part, words]) => {
     const count = tokens[/** @type {keyof typeof tokens} */ (part)]
     return count === null ? [] : [`${formatCount(count)} ${words}`]
   })
-  if (told.length === 0) return known(whole, formatCount)
-  return `${formatCount(whole)}, of which ${told.join(', ')}`
+  if (knownParts.length === 0) return known(whole, formatCount)
+  return `${formatCount(whole)}, of which ${knownParts.join(', ')}`
 }
 
 /**

@@ -1,11 +1,12 @@
 import { element, visible } from '../page/dom.js'
 
-/** The parts of pretty-printed JSON: a string (with the colon if it is a key), a number, a word. */
+/**
+ * The tokens of pretty-printed JSON: a string (with the colon if it is a key), a number, a word.
+ */
 const PARTS = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g
 
 /**
- * Shows a line of the journal, indented and coloured. One that isn't JSON, foreign or damaged, is
- * shown as it is.
+ * Shows a line of the journal, indented and coloured. A line that isn't JSON is shown as it is.
  *
  * @param {string} text
  * @returns {HTMLPreElement}

@@ -24,7 +24,7 @@ export function outcomeCell({ success, streaming, error, timing, state, tokens, 
   const hasEnded = state !== 'open' && state !== 'unfinished'
   if (streaming && success && hasEnded && tokens.input === null && tokens.output === null) {
     const mark = element('span', 'badge is-warned', 'tokens unknown')
-    mark.title = 'Nobody told its tokens, so that no price gives it a cost'
+    mark.title = 'Its tokens weren’t logged, so its cost can’t be computed with a price'
     parts.push(mark)
   }
   if (error?.message != null) parts.push(element('span', 'why', error.message))

@@ -13,14 +13,14 @@ import { RequestTable } from './request-table.js'
  * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
  */
 
-/** With more newcomers or rows the first page is read again: the page must stay quick to scroll. */
+/** With more newcomers or rows the first page is read again, to keep the list quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
 const BURST_MS = 50
 const MANY = 25
 const AFTER_MANY_MS = 1000
 
-/** The list of requests: pages by cursor, and newcomers, which wait while somebody reads. */
+/** The list of requests: pages by cursor, and newcomers, which wait while somebody reads it. */
 export class RequestList {
   #older = byId('older', HTMLButtonElement)
   #newcomersButton = byId('newcomers', HTMLButtonElement)
@@ -37,13 +37,13 @@ export class RequestList {
   #admission
   #admittedLast = 0
   /**
-   * Whether rows between newcomers and the table are missing, so that the first page must be
-   * reread.
+   * Whether rows between the newcomers and the table are missing, so that the first page must be
+   * read again.
    */
   #hasGap = false
   /**
-   * @type {string | null} the beginning of the window, as the server understood it; null: it was
-   *   refused
+   * @type {string | null} the beginning of the window, as the server understood it; null if the
+   *   server refused the question
    */
   #since = ''
 
@@ -74,7 +74,7 @@ export class RequestList {
   }
 
   /**
-   * Shows the first page, or why there is none. A later call cancels an earlier one.
+   * Shows the first page, or why it can't be shown. A later call cancels an earlier one.
    *
    * @param {PageState} state
    * @returns {Promise<void>}
@@ -93,7 +93,7 @@ export class RequestList {
    */
   async #load(state, signal) {
     this.table.setBusy(true)
-    // From now on newcomers belong to this question: some may come that its answer doesn't have.
+    // From now on newcomers belong to this question: its answer may not have all of them.
     this.#forgetNewcomers()
     this.#since ??= ''
     try {
@@ -113,7 +113,7 @@ export class RequestList {
   }
 
   /**
-   * Clears the list, which answered another question.
+   * Clears the list, which was the answer to another question.
    *
    * @param {string} reason
    */
@@ -136,7 +136,7 @@ export class RequestList {
       this.#cursor = page.next_cursor
       const first = this.table.append(page.data)
       announce(`${formatCount(page.data.length)} older requests`)
-      // The button moves down or goes away: keyboard users go on where the new rows begin.
+      // The button moves down or disappears: keyboard users continue at the first new row.
       if (hadFocus) first?.focus({ preventScroll: true })
       this.#showEnd()
     } catch (error) {
@@ -147,13 +147,13 @@ export class RequestList {
   }
 
   /**
-   * Asks for what the stream hasn't told: what came before it opened, what has left the window or
-   * the filters, and the ends of streams that began before it opened.
+   * Asks for what the stream doesn't send: requests from before it was opened, those that no longer
+   * match the window or the filters, and the ends of streams that began before it was opened.
    *
    * @throws {ApiError}
    */
   async catchUp() {
-    // Until the first page is there, everything would be new.
+    // Without the first page, everything would count as new.
     const isThere = await this.#loading.then(
       () => true,
       () => false,
@@ -164,7 +164,7 @@ export class RequestList {
     const page = await this.#ask(state, 'start', serverNow())
     this.#since = page.since
     this.table.setCurrency(page.currency ?? 'sats')
-    // If the page doesn't reach down to known rows, there may be more in between than it holds.
+    // If the page doesn't reach known rows, there may be others in between.
     const isNew = page.data.every(({ id }) => !this.table.has(id) && !this.#newcomers.has(id))
     if (isNew && page.next_cursor !== undefined) this.#hasGap = true
     for (const entry of page.data) this.add(entry)
@@ -174,8 +174,7 @@ export class RequestList {
 
   /**
    * @param {RequestEntry} entry a request that has just been projected
-   * @returns {boolean} whether it is new and in the window as of now: one may be dated in the
-   *   future
+   * @returns {boolean} whether it is new and in the window, which ends now: its time may be later
    */
   add(entry) {
     if (this.table.has(entry.id) || this.#newcomers.has(entry.id)) {
@@ -208,7 +207,7 @@ export class RequestList {
     return await ask('v1/requests', pageQuery(state, momentMs, cursor), this.#asking.signal)
   }
 
-  /** Makes one change of a burst, and rests after many rows: nobody can read faster. */
+  /** Adds a burst of newcomers in one step, and waits longer after many: nobody reads faster. */
   #admitSoon() {
     this.#admission ??= setTimeout(
       () => {
@@ -271,7 +270,7 @@ export class RequestList {
    * @param {string} title
    * @param {string} text
    */
-  #showEnd(title = 'No requests here', text = 'Nothing in this window matches. New ones show as they come.') {
+  #showEnd(title = 'No requests here', text = 'Nothing in this window matches. New ones will appear here.') {
     this.#older.hidden = this.#cursor === undefined
     const message = byId('rows-message', HTMLElement)
     message.hidden = this.table.size > 0
@@ -280,8 +279,8 @@ export class RequestList {
 }
 
 /**
- * Whether a row no longer belongs in the list: it has left the window, or the first page reaches
- * further and doesn't have it.
+ * Whether a row no longer belongs in the list: it is before the window, or the first page should
+ * have it but doesn't.
  *
  * @param {RequestEntry} entry
  * @param {RequestCursorPage} page

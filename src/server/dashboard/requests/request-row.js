@@ -25,7 +25,7 @@ export function requestRow(entry, look) {
 }
 
 /**
- * Shows an entry in its row, also after a completion has changed it.
+ * Fills a row with its entry. It is called again when a completion changes the entry.
  *
  * @param {HTMLTableRowElement} row
  * @param {RequestEntry} entry
@@ -48,7 +48,7 @@ export function fillRow(row, entry, { columns, currency }) {
 }
 
 /**
- * @param {number} count how many rows stand for those on their way
+ * @param {number} count how many placeholders to show while the rows are loading
  * @param {readonly Column[]} columns
  */
 export function skeletonRows(count, columns) {

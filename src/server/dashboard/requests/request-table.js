@@ -10,7 +10,9 @@ import { fillRow, requestRow, skeletonRows } from './request-row.js'
  * @typedef {import('../../../queries/index.js').Currency} Currency
  */
 
-/** The rows on the screen. Tab reaches one of them; arrow keys go on from there. */
+/**
+ * The rows on the screen. Tab moves the focus to one of them, and arrow keys move it on from there.
+ */
 export class RequestTable {
   #body = byId('entries', HTMLTableSectionElement)
   #frame = byId('rows', HTMLElement)
@@ -22,7 +24,7 @@ export class RequestTable {
   /**
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
-   * @param {() => void} hooks.onRest called when somebody who was reading may have stopped
+   * @param {() => void} hooks.onRest called when somebody who was reading the list may have stopped
    */
   constructor({ store, onRest }) {
     this.store = store
@@ -40,7 +42,9 @@ export class RequestTable {
     this.#body.append(...skeletonRows(8, this.#look.columns))
   }
 
-  /** Names the table's roles: without them the cards of a phone are no table to screen readers. */
+  /**
+   * Sets the roles of the table: on a phone, screen readers wouldn't recognize its cards as one.
+   */
   #giveRoles() {
     this.#body.closest('table')?.setAttribute('role', 'grid')
     for (const group of this.#frame.querySelectorAll('thead, tbody')) group.setAttribute('role', 'rowgroup')
@@ -81,7 +85,7 @@ export class RequestTable {
     )
   }
 
-  /** @param {Currency} currency the one that costs are shown in from now on */
+  /** @param {Currency} currency the currency in which costs are shown from now on */
   setCurrency(currency) {
     if (currency === this.#look.currency) return
     this.#look = { ...this.#look, currency }
@@ -91,7 +95,7 @@ export class RequestTable {
   /**
    * Shows the columns that are chosen, or that the rows need.
    *
-   * @param {boolean} [isOtherLook] what the columns show has changed too
+   * @param {boolean} [isOtherLook] whether what the columns show has changed too
    */
   showColumns(isOtherLook = false) {
     const entries = [...this.#rows.values()].map(({ entry }) => entry)
@@ -127,7 +131,7 @@ export class RequestTable {
     return made[0]
   }
 
-  /** @param {RequestEntry[]} entries each goes where the order puts it */
+  /** @param {RequestEntry[]} entries each is inserted at its place in the order */
   insert(entries) {
     for (const entry of entries) {
       if (this.#rows.has(entry.id)) continue
@@ -144,7 +148,7 @@ export class RequestTable {
     this.markOpen()
   }
 
-  /** @param {RequestEntry} entry it may have a row */
+  /** @param {RequestEntry} entry it needn't have a row */
   change(entry) {
     const known = this.#rows.get(entry.id)
     if (known === undefined || JSON.stringify(known.entry) === JSON.stringify(entry)) return

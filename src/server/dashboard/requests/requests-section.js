@@ -7,8 +7,8 @@ import { newcomersText } from './request-row.js'
 
 /**
  * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: nothing new can belong to this
- *   list
+ * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: no new request can appear in
+ *   this list
  */
 
 const LIVE_TEXTS = {
@@ -29,7 +29,7 @@ export class RequestsSection {
    * @param {object} hooks
    * @param {import('../page/page-state.js').PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
-   * @param {() => void} hooks.onAdded called when a request has come or changed
+   * @param {() => void} hooks.onAdded called when there is a new request, or one has changed
    * @param {(names: string[]) => void} hooks.onLabels called with the labels of the listed requests
    */
   constructor({ store, onFailure, onAdded, onLabels }) {
@@ -76,7 +76,7 @@ export class RequestsSection {
   }
 
   /**
-   * Says how many rows the list has: each is an attempt at a request.
+   * Shows how many rows the list has. Each row is one attempt.
    *
    * @param {import('../../../queries/index.js').Stats} stats of the page's window and filters
    */
@@ -88,8 +88,8 @@ export class RequestsSection {
   }
 
   /**
-   * Follows the window as it moves on: removes what has left it, and asks for what the stream
-   * doesn't tell.
+   * Follows the window as time passes: removes rows that are no longer in it, and asks for what the
+   * stream doesn't send.
    *
    * @throws {import('../api/api.js').ApiError}
    */
@@ -131,7 +131,7 @@ export class RequestsSection {
     byId('live-state', HTMLElement).dataset['state'] = state
     setText(byId('live-text', HTMLElement), LIVE_TEXTS[state])
     byId('live-state', HTMLElement).title =
-      state === 'off' ? 'Only a window that ends now, newest first, is live' : ''
+      state === 'off' ? 'The list is live only if its window ends now and the newest come first' : ''
     this.#live.hidden = state === 'off'
     setText(
       this.#live,
