@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { RequestLogged } from '../events/event-types.js'
 import { countText } from '../maintenance/count-text.js'
 import type { ImportResult } from '../maintenance/import/import-result.js'
@@ -15,6 +15,7 @@ import { formatTable } from './output/table.js'
 import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { parsePath, parseTimeZone } from './run/options.js'
+import { type Pairs, parsePair } from './run/pairs.js'
 
 /** How many rejected rows are reported one by one. */
 const NAMED_ROWS = 20
@@ -231,8 +232,8 @@ function describe(result: ImportResult, journal: string): string {
 /** `2026-10-25T01:00:00.000Z gpt-4o: latency_ms 100, success true, labels.team search` */
 function requestText({ type, timestamp, model, labels = {}, ...fields }: RequestLogged): string {
   const labelled = Object.entries(labels).map(([name, value]) => [`labels.${name}`, value] as const)
-  const told = [...Object.entries(fields), ...labelled].filter(([, value]) => value !== null)
-  return `${timestamp} ${model}: ${told.map(([name, value]) => `${name} ${value}`).join(', ')}`
+  const known = [...Object.entries(fields), ...labelled].filter(([, value]) => value !== null)
+  return `${timestamp} ${model}: ${known.map(([name, value]) => `${name} ${value}`).join(', ')}`
 }
 
 /** What became of the other rows. */
@@ -242,8 +243,10 @@ function leftOutText({ rejected, already_there, repeated, left_out }: ImportResu
     [repeated, 'twice in the file'],
     [left_out, "left out, since they aren't requests"],
   ] as const
-  const told = others.filter(([count]) => count > 0).map(([count, text]) => `${formatCount(count)} ${text}`)
-  return [`, ${formatCount(rejected)} rejected`, ...told].join(', ')
+  const counted = others
+    .filter(([count]) => count > 0)
+    .map(([count, text]) => `${formatCount(count)} ${text}`)
+  return [`, ${formatCount(rejected)} rejected`, ...counted].join(', ')
 }
 
 function totalsText({ totals }: ImportResult): string {
@@ -259,12 +262,6 @@ function segmentsText(segments: readonly string[]): string {
   return `${countText(segments.length, 'segment')}: ${span}`
 }
 
-/** Parses `name=value`; the option may be repeated. */
-function parseAssignment(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const at = text.indexOf('=')
-  if (at <= 0 || at === text.length - 1)
-    throw new InvalidArgumentError("Expected two names with '=' between them.")
-  const name = text.slice(0, at)
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`Expected '${name}' once.`)
-  return { ...before, [name]: text.slice(at + 1) }
+function parseAssignment(text: string, before: Pairs = {}): Pairs {
+  return parsePair(text, before, "Expected two names with '=' between them.")
 }

@@ -12,6 +12,7 @@ import { parseLabel } from './run/filter-options.js'
 import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
 import { parsePath, wholeNumberBetween } from './run/options.js'
+import { type Pairs, withPair } from './run/pairs.js'
 import { killAfter, runDaemon } from './run/process.js'
 
 export interface ProxyFlags {
@@ -217,12 +218,12 @@ function parseText(text: string): string {
   return text
 }
 
-function parseLabelHeader(text: string, before: Record<string, string> = {}): Record<string, string> {
+function parseLabelHeader(text: string, before: Pairs = {}): Pairs {
   const [, header, label] = /^([\w!#$%&'*+.^`|~-]+)=(.+)$/.exec(text) ?? []
   if (header === undefined || label === undefined) {
     throw new InvalidArgumentError('Expected header=name, such as x-user=user.')
   }
   const name = header.toLowerCase()
   if (isSecretHeader(name)) throw new InvalidArgumentError('Expected a header without a key or password.')
-  return { ...before, [name]: label }
+  return withPair(before, name, label)
 }

@@ -11,14 +11,14 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
+import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables } from './journal-tables.js'
-import { OffHostCopies } from './off-host.js'
-import { type ReadDatabase, readFrom } from './read-from.js'
+import { OffHostCopies } from './off-host-copies.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
 
-export interface ArchiveOptions extends ReadDatabase {
+export interface ArchiveOptions extends DatabaseLocation {
   /** The journal's directory. */
   journal: string
   /** The database that must have projected the segments before they are archived. */
@@ -197,7 +197,7 @@ class ArchiveRun {
       const held: Candidate[] = []
       for (const candidate of found) {
         const { segment, size, sealed } = candidate
-        if (await copies.allow({ id: segment.id, name: segment.name, size, recorded: sealed })) {
+        if (await copies.isCovered({ id: segment.id, name: segment.name, size, recorded: sealed })) {
           held.push(candidate)
         } else this.#skip(segment, 'not_held')
       }

@@ -13,9 +13,9 @@ import { DEFAULT_SCHEMA } from '../store/postgres/connection/address.js'
 import type { PrunedSegments } from '../store/pruned-segments.js'
 import type { QueryDatabase } from '../store/query-database.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
+import type { DatabaseLocation } from './database-location.js'
 import { JournalTables } from './journal-tables.js'
 import { isProjected } from './other-journals.js'
-import type { ReadDatabase } from './read-from.js'
 import type { SegmentState } from './status-problems.js'
 
 /** How much of a journal isn't projected, and for how long it has waited. */
@@ -129,7 +129,7 @@ export interface DatabaseLag extends Lag {
 export async function databaseLag(
   directory: string,
   opened: QueryDatabase,
-  { database, schema = DEFAULT_SCHEMA }: ReadDatabase,
+  { database, schema = DEFAULT_SCHEMA }: DatabaseLocation,
 ): Promise<DatabaseLag | null> {
   const { journal_id } = readIdentity(directory)
   const tables = new JournalTables(opened, journal_id)

@@ -12,8 +12,8 @@ import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import { checkUnreferred } from '../store/sqlite/foreign-references.js'
 import { connectedSegments, SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
+import type { DatabaseLocation } from './database-location.js'
 import { JournalTables, type KnownSegments } from './journal-tables.js'
-import type { ReadDatabase } from './read-from.js'
 
 /**
  * What is removed: the rows of segments, and the bytes that PostgreSQL keeps of segments up to one.
@@ -50,7 +50,7 @@ export interface PruneTarget {
  * @throws DatabaseError, PostgresError.
  */
 export async function openPruneTarget(
-  from: ReadDatabase,
+  from: DatabaseLocation,
   identity: JournalIdentity,
   isDryRun: boolean,
 ): Promise<PruneTarget> {
@@ -106,7 +106,7 @@ async function repriceFile(path: string): Promise<void> {
 }
 
 async function openShared(
-  { database: address, schema }: ReadDatabase,
+  { database: address, schema }: DatabaseLocation,
   { journal_id: journalId }: JournalIdentity,
   isDryRun: boolean,
 ): Promise<PruneTarget> {

@@ -17,12 +17,12 @@ import { asStoreError, databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
 import type { PrunedRows, RowExtent, RowPruner } from '../store/row-pruner.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
+import type { DatabaseLocation } from './database-location.js'
 import type { KnownSegments } from './journal-tables.js'
-import { type HeldSegment, OffHostCopies } from './off-host.js'
+import { type HeldSegment, OffHostCopies } from './off-host-copies.js'
 import { openPruneTarget, type PruneTarget } from './prune-target.js'
-import type { ReadDatabase } from './read-from.js'
 
-export interface PruneOptions extends ReadDatabase {
+export interface PruneOptions extends DatabaseLocation {
   /** The journal's directory. */
   journal: string
   /**
@@ -282,7 +282,7 @@ class PruneRun {
     const entry = this.#archived.get(name)
     if (segment?.state !== 'archived' || entry === undefined) return 'not_archived'
     if ((this.#positions.get(id)?.projectedBytes ?? 0) < entry.bytes) return 'not_projected'
-    return ((await copies?.allow(heldSegment(id, entry))) ?? true) ? null : 'not_held'
+    return ((await copies?.isCovered(heldSegment(id, entry))) ?? true) ? null : 'not_held'
   }
 
   #goes(id: number): boolean {

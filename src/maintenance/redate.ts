@@ -18,7 +18,7 @@ import { checkJournal } from '../projection/segments/segment-check.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
 import { readPositions } from '../store/sqlite/segment-queries.js'
-import { readFrom } from './read-from.js'
+import { readFrom } from './database-location.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000

@@ -10,12 +10,12 @@ import { all } from '../store/condition.js'
 import type { StoredPrices } from '../store/price-row.js'
 import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 import { readPrices } from '../store/sqlite/price-rows.js'
+import { type DatabaseLocation, readFrom } from './database-location.js'
 import { readCsvPrices } from './prices/csv-prices.js'
 import { readLitellmPrices } from './prices/litellm.js'
 import type { PriceList } from './prices/price-list.js'
-import { type ReadDatabase, readFrom } from './read-from.js'
 
-export interface RepriceOptions extends RequestFilter, ReadDatabase {
+export interface RepriceOptions extends RequestFilter, DatabaseLocation {
   /**
    * A file of prices that count as if they had been in force: CSV as `prices import csv` takes it,
    * or LiteLLM's if its name ends in `.json`. A price without a date replaces all prices of its

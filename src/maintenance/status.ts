@@ -8,10 +8,10 @@ import { databaseName } from '../store/open-store.js'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
+import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables, type KnownSegments, NOTHING_KNOWN, sumOfPositions } from './journal-tables.js'
 import { type Lag, lagOf, statSegments } from './lag.js'
 import { isProjected, type OtherJournal, otherJournals } from './other-journals.js'
-import { type ReadDatabase, readFrom } from './read-from.js'
 import {
   alteredArchives,
   diskProblems,
@@ -21,7 +21,7 @@ import {
   segmentProblems,
 } from './status-problems.js'
 
-export interface StatusOptions extends ReadDatabase {
+export interface StatusOptions extends DatabaseLocation {
   /** The journal's directory. */
   journal: string
   /** A path, where the file needn't exist, or a `postgres://` address. */
@@ -159,7 +159,7 @@ function readDatabase({ database, schema }: StatusOptions, journalId: string): R
 function databaseStatus(
   tables: JournalTables,
   { positions }: KnownSegments,
-  { database, schema = DEFAULT_SCHEMA }: ReadDatabase,
+  { database, schema = DEFAULT_SCHEMA }: DatabaseLocation,
 ): DatabaseStatus {
   const path = databaseName(database)
   const counts = sumOfPositions(positions)

@@ -37,7 +37,7 @@ test('a command whose optional package is missing says what to install, and leav
   ] as const) {
     const { status, stderr } = runWithout(name, [...args])
     expect(status).toBe(1)
-    expect(stderr).toContain(`error: ${name}: it isn't installed: \`npm install ${name}\` brings`)
+    expect(stderr).toContain(`error: ${name}: it isn't installed: \`npm install ${name}\` installs`)
   }
   expect(existsSync(lake)).toBe(false)
 })

@@ -50,6 +50,26 @@ const WRONG: [string, string[], RegExp][] = [
     /'--label <name=value>'.*'a' was given already/,
   ],
   [
+    'an alias of the list twice',
+    ['prices', 'import', '--from', 'csv', 'x.csv', '--alias', 'a=b', '--alias', 'a=c'],
+    /'--alias <model=listed>'.*'a' was given already/,
+  ],
+  [
+    'a provider of the list twice',
+    ['prices', 'import', '--from', 'csv', 'x.csv', '--provider', 'a', '--provider', 'a=c'],
+    /'--provider <name\[=yours\]>'.*'a' was given already/,
+  ],
+  [
+    'an alias of the bill twice',
+    ['reconcile', '--bill', 'x.csv', '--alias', 'a=b', '--alias', 'a=c'],
+    /'--alias <billed=logged>'.*'a' was given already/,
+  ],
+  [
+    'a header of a label twice',
+    ['proxy', '--upstream', 'http://a.example', '--label-header', 'x-a=b', '--label-header', 'X-A=c'],
+    /'--label-header <header=name>'.*'x-a' was given already/,
+  ],
+  [
     'an option twice that counts once',
     ['stats', '--group-by', 'label:team', '--group-by', 'model'],
     /'--group-by <what>' was given more than once/,

@@ -3,6 +3,7 @@ import { isDecimalText, perMillionLimits, perRequestLimits, RATE } from '../../e
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import { instantOf } from '../../queries/window/window-words.js'
 import { parseTime } from '../run/options.js'
+import { type Pairs, parsePair, withPair } from '../run/pairs.js'
 
 /**
  * Parses a date, a month or another time, UTC without an offset, and returns the canonical instant
@@ -43,16 +44,13 @@ export function parseRate(text: string): string {
   )
 }
 
-/** Parses `name=value`; the option may be repeated. */
-export function parsePair(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const separator = text.indexOf('=')
-  if (separator < 1 || separator === text.length - 1) {
-    throw new InvalidArgumentError('Expected two names, such as gpt-4o-2024-11-20=gpt-4o.')
-  }
-  return { ...before, [text.slice(0, separator)]: text.slice(separator + 1) }
+/** Parses `model=listed`; the option may be repeated. */
+export function parseModelPair(text: string, before: Pairs = {}): Pairs {
+  return parsePair(text, before, 'Expected two names, such as gpt-4o-2024-11-20=gpt-4o.')
 }
 
-/** Parses a name, which then stands for itself, or `name=value`; the option may be repeated. */
-export function parseNameOrPair(text: string, before: Record<string, string> = {}): Record<string, string> {
-  return text.includes('=') ? parsePair(text, before) : { ...before, [text]: text }
+/** Parses a name, which then stands for itself, or `name=yours`; the option may be repeated. */
+export function parseProvider(text: string, before: Pairs = {}): Pairs {
+  if (!text.includes('=')) return withPair(before, text, text)
+  return parsePair(text, before, 'Expected a name or two, such as openai=east.')
 }

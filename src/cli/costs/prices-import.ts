@@ -9,7 +9,7 @@ import { printAnswer } from '../output/standard-output.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { appendedText, entryLines } from './plan-text.js'
-import { parseNameOrPair, parsePair, parseStart } from './price-options.js'
+import { parseModelPair, parseProvider, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
 interface ImportFlags extends CommonFlags {
@@ -56,13 +56,13 @@ export function addPricesImport(prices: ProgramCommand): void {
     .option(
       '--provider <name[=yours]>',
       'only prices of this provider, under the name that it has in your log; may be repeated',
-      parseNameOrPair,
+      parseProvider,
     )
     .option('--used', 'only prices of models that are in the log or have a price already')
     .option(
       '--alias <model=listed>',
       'give a model of the log the price of this model of the list; may be repeated',
-      parsePair,
+      parseModelPair,
     )
     .option('--overwrite', 'also replace prices that were set in another way')
     .option('--withdraw-gone', 'end the prices of models that the list no longer has')

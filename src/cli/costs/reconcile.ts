@@ -8,6 +8,7 @@ import { withElapsedTime } from '../output/elapsed.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import type { ProgramCommand } from '../run/command.js'
 import { parsePath, parseTimeZone } from '../run/options.js'
+import { type Pairs, splitPair, withPair } from '../run/pairs.js'
 
 interface ReconcileFlags {
   db: string
@@ -144,11 +145,9 @@ function checkTolerance(text: string): string {
   throw new InvalidArgumentError(`Expected ${TOLERANCE_WORDS}.`)
 }
 
-function parseAlias(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const separator = text.indexOf('=')
-  const [billed, logged] = [text.slice(0, separator).trim(), text.slice(separator + 1).trim()]
-  if (separator < 1 || billed === '' || logged === '') {
-    throw new InvalidArgumentError("Expected billed=logged, such as 'Claude Sonnet 4.5=claude-sonnet-4-5'.")
-  }
-  return Object.fromEntries([...Object.entries(before), [billed, logged]])
+function parseAlias(text: string, before: Pairs = {}): Pairs {
+  const expected = "Expected billed=logged, such as 'Claude Sonnet 4.5=claude-sonnet-4-5'."
+  const [billed, logged] = splitPair(text, expected).map((name) => name.trim())
+  if (!billed || !logged) throw new InvalidArgumentError(expected)
+  return withPair(before, billed, logged)
 }

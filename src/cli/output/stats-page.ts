@@ -114,28 +114,34 @@ function groupLines(stats: Stats, width: number, options: GroupOptions): string[
   const isByCost = options.sort === 'cost'
   const weightOf = (section: StatsSection) =>
     isByCost ? (costOf(section, currency) ?? 0) : section.counts.total
-  const weights = shown.map(weightOf)
-  // With refunds there are no shares.
-  const total = Math.min(...weights) < 0 ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
-  const share: GroupColumn = {
-    title: 'share',
-    dropRank: 5,
-    cell: (_, section) => (total === 0 ? '' : bar(weightOf(section) / total, BAR_WIDTH)),
-  }
   const figures = groupColumns(shown, options)
-  // It follows the column of the figures that it is the share of.
-  const of = isByCost ? currency : 'requests'
+  // The bars follow the column that they are shares of.
+  const weighed = figures.findIndex((column) => column.title === (isByCost ? currency : 'requests'))
   const columns = [
     {
       title,
       shrinksTo: width < NARROW_PAGE ? 14 : 32,
       cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name || '""'),
     },
-    ...figures.toSpliced(figures.findIndex((column) => column.title === of) + 1, 0, share),
+    ...figures.toSpliced(weighed + 1, 0, shareColumn(shown, weightOf)),
   ]
   const sorted = Object.entries(groups).sort(([, a], [, b]) => weightOf(b) - weightOf(a))
   if (stats.other !== undefined) sorted.push(['other', stats.other])
   return ['', formatGroups(columns, sorted, width)]
+}
+
+/** Makes a column of bars. With a weight below 0, such as a refund, there are no shares and no bars. */
+function shareColumn(
+  sections: readonly StatsSection[],
+  weightOf: (section: StatsSection) => number,
+): GroupColumn {
+  const weights = sections.map(weightOf)
+  const total = Math.min(...weights) < 0 ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
+  return {
+    title: 'share',
+    dropRank: 5,
+    cell: (_, section) => (total === 0 ? '' : bar(weightOf(section) / total, BAR_WIDTH)),
+  }
 }
 
 /** Formats a line of bars over all periods, and a table of those with requests. */

@@ -5,6 +5,7 @@ import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
 import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
 import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
+import { type Pairs, splitPair, withPair } from './pairs.js'
 
 /** The windows that have a name. */
 export const RANGE_WORDS: readonly string[] = [...Object.keys(RANGES), ...CALENDAR_RANGES]
@@ -79,16 +80,9 @@ export function parseRange(text: string): string {
   throw new InvalidArgumentError(`Expected ${SUPPORTED_RANGES}.`)
 }
 
-export function parseLabel(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const separator = text.indexOf('=')
-  if (separator < 1) throw new InvalidArgumentError('Expected name=value, such as team=search.')
-  const name = text.slice(0, separator)
-  if (Object.hasOwn(before, name)) {
-    throw new InvalidArgumentError(
-      `The label '${name}' was given already, and a request has only one value for a label.`,
-    )
-  }
-  return Object.fromEntries([...Object.entries(before), [name, text.slice(separator + 1)]])
+/** Parses `name=value`, where the value may be empty; the option may be repeated. */
+export function parseLabel(text: string, before: Pairs = {}): Pairs {
+  return withPair(before, ...splitPair(text, 'Expected name=value, such as team=search.'))
 }
 
 export function parseLabelName(text: string): string {

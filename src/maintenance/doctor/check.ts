@@ -42,18 +42,18 @@ export function problem(found: string, advice: string | null, items: string[] = 
   return { level: 'problem', found, items, advice }
 }
 
-/** A check's word, and what makes it. */
-export type Look = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
+/** A check's word, and the function that runs it. */
+export type NamedCheck = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
 
 /**
  * Runs one check after the other. A check that throws becomes a problem: the more is wrong with a
  * journal, the more has to be reported.
  */
-export async function runChecks(looks: readonly Look[]): Promise<DoctorCheck[]> {
+export async function runChecks(named: readonly NamedCheck[]): Promise<DoctorCheck[]> {
   const checks: DoctorCheck[] = []
-  for (const [check, look] of looks) {
+  for (const [check, run] of named) {
     try {
-      checks.push(...[await look()].flat().map((finding) => ({ check, ...finding })))
+      checks.push(...[await run()].flat().map((finding) => ({ check, ...finding })))
     } catch (error) {
       checks.push(failed(check, error))
     }

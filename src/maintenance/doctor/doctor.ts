@@ -6,8 +6,8 @@ import { databaseName } from '../../store/open-store.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import type { DatabaseLocation } from '../database-location.js'
 import { JournalTables, type KnownSegments } from '../journal-tables.js'
-import type { ReadDatabase } from '../read-from.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
 import { type DoctorCheck, type DoctorLevel, type Finding, failed, ok, runChecks } from './check.js'
@@ -17,7 +17,7 @@ import { checkManifest, checkMissing } from './manifest.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './permissions.js'
 import { checkPositions } from './positions.js'
 import { checkLag, checkProjector } from './projector.js'
-import { looksAtRows } from './rows.js'
+import { rowChecks } from './row-checks.js'
 import { checkSchema } from './schema.js'
 import { checkDistrusted, checkImports, checkNames, checkNearMisses, checkTails } from './segments.js'
 import { examineShared } from './shared/examine-shared.js'
@@ -25,7 +25,7 @@ import { checkWatcher } from './watcher.js'
 
 export type { DoctorCheck, DoctorLevel }
 
-export interface DoctorOptions extends ReadDatabase {
+export interface DoctorOptions extends DatabaseLocation {
   /** The journal's directory; it needn't exist. */
   journal: string
   /** A path, where the file needn't exist, or a `postgres://` address. */
@@ -62,8 +62,8 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
     : await examineDatabase(database, now)
   const checks = [...(await examineJournal(journal, database, projected.known, now)), ...projected.checks]
   if (projected.known !== null && isThere(journal)) {
-    const look = async () => checkLag(await status({ ...options, journal }))
-    checks.push(...(await runChecks([['lag', look]])))
+    const lag = async () => checkLag(await status({ ...options, journal }))
+    checks.push(...(await runChecks([['lag', lag]])))
   }
   const count = (level: DoctorLevel) => checks.filter((check) => check.level === level).length
   const problems = count('problem')
@@ -132,7 +132,7 @@ async function examineDatabase(
       ['schema', () => checkSchema(database)],
       ['database', () => checkDatabase(database, databasePath)],
       ['wal', () => checkWal(databasePath)],
-      ...looksAtRows(tables, known, now),
+      ...rowChecks(tables, known, now),
       ['added_rows', () => checkAddedRows(database)],
       ['projector', () => checkProjector(databasePath)],
     ])

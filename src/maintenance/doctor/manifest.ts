@@ -31,9 +31,9 @@ export function checkMissing(
   const { positions, pruned, accepted } = known ?? NOTHING_KNOWN
   const projected = new Set(positions.map(({ name }) => name))
   const manifest = readManifest(directory)
-  const look = (excused: ReadonlySet<string>) =>
+  const missingBut = (excused: ReadonlySet<string>) =>
     missingSegments(directory, manifest, segments, { positions, pruned, accepted: excused })
-  const missing = look(accepted).filter(({ name }) => !projected.has(name))
+  const missing = missingBut(accepted).filter(({ name }) => !projected.has(name))
   const items = (of: readonly MissingSegment[]) => of.map(({ name, reason }) => `${name}: ${reason}`)
   if (missing.length > 0) {
     const advice =
@@ -41,7 +41,7 @@ export function checkMissing(
     const found = `${countText(missing.length, 'segment')} of the manifest missing or truncated, perhaps after a partial restore`
     return problem(found, advice, items(missing))
   }
-  const all = look(new Set()).filter(({ name }) => accepted.has(name))
+  const all = missingBut(new Set()).filter(({ name }) => accepted.has(name))
   if (all.length === 0) return ok('every segment of the manifest is there, or was pruned')
   const found = `${countText(all.length, 'segment')} missing, which somebody has accepted with --allow-missing`
   return note(found, null, items(all))

@@ -33,7 +33,7 @@ export class ImportTally {
   leftOut = 0
   events = 0
   /** How many requests are known, by where they were found before. */
-  readonly known = { journal: 0, file: 0 }
+  readonly knownFrom = { journal: 0, file: 0 }
   /** The first rejected rows. */
   readonly rejections: { line: number; reason: string }[] = []
   /** The first requests. */

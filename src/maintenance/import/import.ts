@@ -9,6 +9,7 @@ import { countText } from '../count-text.js'
 import { InputError } from '../errors.js'
 import type { ImportResult } from './import-result.js'
 import { ImportTally } from './import-tally.js'
+import { ZoneMissing } from './import-times.js'
 import type { ImportedLines } from './imported-lines.js'
 import { type FoundRow, RowProblem } from './imported-row.js'
 import { KnownRequests } from './known-requests.js'
@@ -23,7 +24,6 @@ import { RejectedRows } from './rejected-rows.js'
 import { RequestReader } from './request-reader.js'
 import { openFile, openTableOf, type Source } from './source.js'
 import { MAX_PARTS, StagedImports, type StagingPorts } from './staged-import.js'
-import { ZoneMissing } from './times.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000
@@ -204,7 +204,7 @@ class ImportRun {
         const read = this.#read(row)
         if (read === null) continue
         const knownFrom = await known.add(read)
-        if (knownFrom !== null) tally.known[knownFrom]++
+        if (knownFrom !== null) tally.knownFrom[knownFrom]++
         else {
           tally.add(read)
           this.#opened.reader.keepNotes()
@@ -282,8 +282,8 @@ class ImportRun {
       rows: tally.rows,
       requests: tally.requests,
       event_count: tally.events,
-      already_there: tally.known.journal,
-      repeated: tally.known.file,
+      already_there: tally.knownFrom.journal,
+      repeated: tally.knownFrom.file,
       rejected: tally.rejected,
       too_many_rejected: tally.hasTooManyRejected,
       left_out: tally.leftOut,

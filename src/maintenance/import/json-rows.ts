@@ -1,6 +1,7 @@
 import { fileBytes } from '../file-bytes.js'
-import { type FoundRow, membersOf, shown } from './imported-row.js'
+import type { FoundRow } from './imported-row.js'
 import { ElementCutter, type JsonText, LineCutter } from './json-texts.js'
+import { membersOf, shown } from './row-values.js'
 
 /** An object, and the names of its members. */
 interface JsonRow extends FoundRow {

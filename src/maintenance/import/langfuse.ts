@@ -1,17 +1,7 @@
 import type { ImportNotes } from './import-notes.js'
-import {
-  columnMembers,
-  countOf,
-  firstOf,
-  type ImportedRequest,
-  labelsOf,
-  numberOf,
-  type ReadRow,
-  RowProblem,
-  type SourceRow,
-  textOf,
-} from './imported-row.js'
-import type { ImportTimes } from './times.js'
+import type { ImportTimes } from './import-times.js'
+import { type ImportedRequest, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import { columnMembers, countOf, firstOf, labelsOf, numberOf, textOf } from './row-values.js'
 
 /**
  * The names of each column: in the files of the blob storage export, and in those of the page and

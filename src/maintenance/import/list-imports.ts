@@ -55,12 +55,11 @@ function summary(parts: readonly RecordedPart[], there: ReadonlySet<string>): Jo
     imported_at: head.at,
     file,
     options,
-    from: parts.map(({ origin }) => origin.first).sort()[0] ?? '',
-    to:
-      parts
-        .map(({ origin }) => origin.last)
-        .sort()
-        .at(-1) ?? '',
+    from: parts.reduce(
+      (least, { origin }) => (origin.first < least ? origin.first : least),
+      head.origin.first,
+    ),
+    to: parts.reduce((latest, { origin }) => (origin.last > latest ? origin.last : latest), head.origin.last),
     requests: Number.isNaN(requests) ? null : requests,
     event_count: parts.reduce((sum, { lines }) => sum + lines, 0),
     segments,

@@ -1,19 +1,16 @@
 import type { ImportNotes } from './import-notes.js'
+import type { ImportTimes } from './import-times.js'
+import { type ImportedRequest, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
 import {
   columnMembers,
   countOf,
   flagOf,
-  type ImportedRequest,
   labelsOf,
   membersOf,
   numberOf,
   partOf,
-  type ReadRow,
-  RowProblem,
-  type SourceRow,
   textOf,
-} from './imported-row.js'
-import type { ImportTimes } from './times.js'
+} from './row-values.js'
 
 /** The columns without which a file can't be LiteLLM's. */
 export const LITELLM_COLUMNS = ['request_id', 'startTime', 'endTime', 'model', 'spend'] as const
@@ -105,12 +102,12 @@ function timing(
   if (firstByte !== null && firstByte > start && end !== null && firstByte < end) {
     return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: end - firstByte }
   }
-  const told = numberOf(row.get('request_duration_ms'), 'request_duration_ms')
-  if (end === null) return { latency_ms: told ?? undefined }
+  const reported = numberOf(row.get('request_duration_ms'), 'request_duration_ms')
+  if (end === null) return { latency_ms: reported ?? undefined }
   if (end >= start) return { latency_ms: end - start }
   // The request was billed all the same.
-  if (told === null) notes.add('endTime is before startTime: latency_ms is 0')
-  return { latency_ms: told ?? 0 }
+  if (reported === null) notes.add('endTime is before startTime: latency_ms is 0')
+  return { latency_ms: reported ?? 0 }
 }
 
 function outcome(
@@ -135,13 +132,13 @@ function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Par
   const isFailure = textOf(row.get('status')) === 'failure'
   // LiteLLM writes 0 if the tokens are unknown. For a failure, 0 of both can't mean anything else.
   if (isFailure && !input && !output) return {}
-  const told = membersOf(metadata['usage_object'])
-  const ofInput = membersOf(told['prompt_tokens_details'])
-  const ofOutput = membersOf(told['completion_tokens_details'])
+  const reported = membersOf(metadata['usage_object'])
+  const ofInput = membersOf(reported['prompt_tokens_details'])
+  const ofOutput = membersOf(reported['completion_tokens_details'])
   const extra = membersOf(metadata['additional_usage_values'])
   const cacheRead =
-    extra['cache_read_input_tokens'] ?? told['cache_read_input_tokens'] ?? ofInput['cached_tokens']
-  const cacheCreation = extra['cache_creation_input_tokens'] ?? told['cache_creation_input_tokens']
+    extra['cache_read_input_tokens'] ?? reported['cache_read_input_tokens'] ?? ofInput['cached_tokens']
+  const cacheCreation = extra['cache_creation_input_tokens'] ?? reported['cache_creation_input_tokens']
   return {
     input_tokens: input,
     output_tokens: output,

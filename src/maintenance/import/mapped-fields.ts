@@ -1,15 +1,7 @@
 import { FIELDS } from '../../events/fields.js'
-import {
-  countOf,
-  flagOf,
-  type ImportedRequest,
-  labelsOf,
-  membersOf,
-  numberOf,
-  type SourceRow,
-  textOf,
-} from './imported-row.js'
-import type { ImportTimes } from './times.js'
+import type { ImportTimes } from './import-times.js'
+import type { ImportedRequest, SourceRow } from './imported-row.js'
+import { countOf, flagOf, labelsOf, membersOf, numberOf, textOf } from './row-values.js'
 
 type ReadValue = (value: unknown, column: string, times: ImportTimes) => unknown
 

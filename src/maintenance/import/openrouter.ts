@@ -1,16 +1,6 @@
-import {
-  countOf,
-  firstOf,
-  flagOf,
-  labelsOf,
-  numberOf,
-  partOf,
-  type ReadRow,
-  RowProblem,
-  type SourceRow,
-  textOf,
-} from './imported-row.js'
-import type { ImportTimes } from './times.js'
+import type { ImportTimes } from './import-times.js'
+import { type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import { countOf, firstOf, flagOf, labelsOf, numberOf, partOf, textOf } from './row-values.js'
 
 /** The names of each column: in the activity export, and in answers of `/api/v1/generation`. */
 const COLUMNS = {

@@ -69,8 +69,15 @@ export class PartSpool {
     const name = timestamp.slice(0, 10)
     let day = this.#days.get(name)
     if (day === undefined) {
-      const nothing = { waiting: [], waitingBytes: 0, bytes: 0, requests: 0 }
-      day = { file: name, ...nothing, first: timestamp, last: timestamp }
+      day = {
+        file: name,
+        waiting: [],
+        waitingBytes: 0,
+        bytes: 0,
+        requests: 0,
+        first: timestamp,
+        last: timestamp,
+      }
       this.#days.set(name, day)
     }
     day.requests++
@@ -141,11 +148,7 @@ export class PartSpool {
     if (found.digest.bytes !== bytes) {
       throw new Error(`${path}: found ${found.digest.bytes} bytes of lines, expected ${bytes}`)
     }
-    const last =
-      days
-        .map((day) => day.last)
-        .sort()
-        .at(-1) ?? head.last
+    const last = days.reduce((latest, day) => (day.last > latest ? day.last : latest), head.last)
     const requests = days.reduce((sum, day) => sum + day.requests, 0)
     return { file: head.file, first: head.first, last, requests, ...found }
   }

@@ -1,6 +1,7 @@
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { ImportNotes } from './import-notes.js'
 import { COSTS } from './import-tally.js'
+import { ImportTimes } from './import-times.js'
 import { hasSucceeded, type ImportedLines, importedLines } from './imported-lines.js'
 import { type FoundRow, type LeftOut, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
 import { langfuseReader } from './langfuse.js'
@@ -8,7 +9,6 @@ import { litellmReader } from './litellm.js'
 import { type ColumnMap, columnMap, joined, mappedFields } from './mapped-fields.js'
 import { openrouterReader } from './openrouter.js'
 import { type ImportOptions, isNamedByFields } from './options.js'
-import { ImportTimes } from './times.js'
 
 /** The same model as of a logged call whose request names none. */
 const UNKNOWN_MODEL = 'unknown'
@@ -66,10 +66,10 @@ export class RequestReader {
     if (row.problem !== null) throw new RowProblem(row.problem)
     this.#times.ambiguous = 0
     this.#notes.beginRow()
-    const told = this.#readRow(row)
-    if ('leftOut' in told) return told
+    const found = this.#readRow(row)
+    if ('leftOut' in found) return found
     const constant = mappedFields(this.#constants, this.#constantMap, this.#times)
-    const request = joined(constant, told, mappedFields(row, this.#map, this.#times))
+    const request = joined(constant, found, mappedFields(row, this.#map, this.#times))
     for (const cost of COSTS) if ((request[cost] ?? 0) < 0) this.#notes.add(`${cost} is less than 0`)
     if (Date.parse(request.timestamp ?? '') > this.#now) this.#notes.add('its time is in the future')
     if (request.model !== undefined || (request.success ?? hasSucceeded(request)))

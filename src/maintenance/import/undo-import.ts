@@ -65,18 +65,18 @@ export function undoImport({ journal, undo, dryRun = false }: UndoImportOptions)
 interface Plan {
   undone: JournalImport
   /** The hash of the import's first entry, if nothing but its entries follows; otherwise null. */
-  firstOfEnd: string | null
+  firstHash: string | null
 }
 
-function resultOf({ undone, firstOfEnd }: Plan, isDry: boolean): UndoResult {
-  return { dry_run: isDry, undone, is_manifest_restored: firstOfEnd !== null }
+function resultOf({ undone, firstHash }: Plan, isDry: boolean): UndoResult {
+  return { dry_run: isDry, undone, is_manifest_restored: firstHash !== null }
 }
 
 function takeOut(directory: string, found: Plan): UndoResult {
   for (const name of found.undone.segments) rmSync(join(directory, `${name}.gz`), { force: true })
   syncDirectory(nodeFileSystem, directory)
   // Cut last, so that a second run can continue as long as the manifest names the segments.
-  if (found.firstOfEnd !== null) cutManifest(join(directory, MANIFEST_FILE), found.firstOfEnd)
+  if (found.firstHash !== null) cutManifest(join(directory, MANIFEST_FILE), found.firstHash)
   return resultOf(found, false)
 }
 
@@ -101,7 +101,7 @@ function plan(directory: string, id: string): Plan {
   const isOwn = ({ segment }: { segment: string }) => own.has(segment)
   const first = manifest.entries.findIndex(isOwn)
   if (manifest.entries.slice(first).every(isOwn)) {
-    return { undone, firstOfEnd: manifest.entries[first]?.hash ?? null }
+    return { undone, firstHash: manifest.entries[first]?.hash ?? null }
   }
   // Otherwise a writer would take the number of a segment that the manifest still names.
   const [newest] = [...segments].sort().reverse()
@@ -110,7 +110,7 @@ function plan(directory: string, id: string): Plan {
       'undo: found later entries in the manifest and no later segment: append an event first, so that no writer takes the numbers of this import',
     )
   }
-  return { undone, firstOfEnd: null }
+  return { undone, firstHash: null }
 }
 
 function importNamed(directory: string, id: string): JournalImport {

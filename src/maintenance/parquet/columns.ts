@@ -92,7 +92,9 @@ function integer(name: Name, repetition: Repetition = 'OPTIONAL'): ParquetColumn
 /** A timestamp in microseconds of UTC, since not every engine accepts milliseconds. */
 function timestamp(name: Name): ParquetColumn {
   const element: SchemaElement = {
-    ...{ name, type: 'INT64', converted_type: 'TIMESTAMP_MICROS' },
+    name,
+    type: 'INT64',
+    converted_type: 'TIMESTAMP_MICROS',
     logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
   }
   return column(element, (value) => {
@@ -108,7 +110,12 @@ function timestamp(name: Name): ParquetColumn {
 function cost(name: Name): ParquetColumn {
   const [precision, scale] = [38, 9]
   const element: SchemaElement = {
-    ...{ name, type: 'FIXED_LEN_BYTE_ARRAY', type_length: 16, converted_type: 'DECIMAL', precision, scale },
+    name,
+    type: 'FIXED_LEN_BYTE_ARRAY',
+    type_length: 16,
+    converted_type: 'DECIMAL',
+    precision,
+    scale,
     logical_type: { type: 'DECIMAL', precision, scale },
   }
   return column(element, (value) => {
@@ -124,7 +131,10 @@ function labels(name: Name): ParquetColumn {
   const string = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
   const elements: SchemaElement[] = [
     {
-      ...{ name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'MAP' },
+      name,
+      repetition_type: 'OPTIONAL',
+      num_children: 1,
+      converted_type: 'MAP',
       logical_type: { type: 'MAP' },
     },
     { name: 'key_value', repetition_type: 'REPEATED', num_children: 2 },

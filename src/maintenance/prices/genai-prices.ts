@@ -215,9 +215,10 @@ function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string | 
       ? []
       : [[key, price] as const],
   )
-  const odd = given.map(([key]) => key).filter((key) => !(key in PARTS) && key !== 'requests_kcount')
-  if (odd.length > 0 && odd.every((key) => key in CACHED_KINDS)) return null
-  if (odd.length > 0) return `it is priced by ${odd.join(', ')}, which a price_set has no member for`
+  const unsupported = given.map(([key]) => key).filter((key) => !(key in PARTS) && key !== 'requests_kcount')
+  if (unsupported.length > 0 && unsupported.every((key) => key in CACHED_KINDS)) return null
+  if (unsupported.length > 0)
+    return `it is priced by ${unsupported.join(', ')}, which a price_set has no member for`
   if (given.length === 0) return 'it has no price of tokens or requests'
   const starts = given.flatMap(([, price]) =>
     typeof price === 'number' ? [] : price.tiers.map(({ start }) => start),

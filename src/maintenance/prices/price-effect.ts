@@ -9,7 +9,7 @@ import { all } from '../../queries/window/condition.js'
 import { prepareDeadlines, withinDeadline } from '../../queries/window/deadline.js'
 import type { JournalTables } from '../journal-tables.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
-import { waitingPrices } from './waiting-prices.js'
+import { unprojectedPrices } from './unprojected-prices.js'
 
 /** Requests that a price applies to, and that have tokens but no cost. */
 export interface AwaitingPrice {
@@ -48,12 +48,12 @@ export interface PriceEffectOptions extends StoredPricesOptions {
  * Finds out what a price changes once it is appended. It scans all requests, and reads the prices
  * in the part of the journal that isn't projected yet, but not the requests there.
  *
- * @throws as {@link readStoredPrices} and {@link waitingPrices}.
+ * @throws as {@link readStoredPrices} and {@link unprojectedPrices}.
  */
 export async function priceEffect(price: PriceSet, options: PriceEffectOptions): Promise<PriceEffect> {
   const { journal, deadline } = options
   const positions = readStoredPrices(options, (tables) => tables.knownSegments().positions) ?? []
-  const waiting = existsSync(journal) ? await waitingPrices(journal, positions, deadline) : []
+  const waiting = existsSync(journal) ? await unprojectedPrices(journal, positions, deadline) : []
   const found = readStoredPrices(options, (tables, stored) => {
     // A projector may have stored some of them since.
     const known = PriceBook.EMPTY.with(stored.prices, [])

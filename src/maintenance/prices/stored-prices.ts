@@ -3,10 +3,10 @@ import { readIdentity } from '../../journal/journal-identity.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { StoredPrices } from '../../store/price-row.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
+import { type DatabaseLocation, readFrom } from '../database-location.js'
 import { JournalTables } from '../journal-tables.js'
-import { type ReadDatabase, readFrom } from '../read-from.js'
 
-export interface StoredPricesOptions extends ReadDatabase {
+export interface StoredPricesOptions extends DatabaseLocation {
   /**
    * A path, where the file needn't exist, or a `postgres://` address: the database has the prices
    * in force.

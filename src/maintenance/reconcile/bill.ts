@@ -54,7 +54,7 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
   const required = [columns.date, columns.model, columns.cost, ...columns.tokens]
   if (currencyColumn !== undefined) required.push(currencyColumn)
   for await (const row of readCsv(path, { required: [...new Set(required)] })) {
-    const wrong = (problem: string) => new InputError('INVALID_VALUE', path, problem, { line: row.line })
+    const wrong: MakeError = (problem) => new InputError('INVALID_VALUE', path, problem, { line: row.line })
     const costText = row.get(columns.cost)
     const name = modelOf(row.get(columns.model), preset)
     if (costText === '' && name === '') continue
@@ -62,19 +62,8 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
     if ('problem' in found) throw wrong(found.problem)
     const cost = parseAmount(costText)
     if (cost === null) throw wrong(numberProblem(columns.cost, costText))
-    if (currencyColumn !== undefined) {
-      const currency = row.get(currencyColumn)
-      if (currency.toLowerCase() !== options.currency) {
-        throw wrong(`found the currency '${currency}', expected ${options.currency}`)
-      }
-    }
-    const tokens = columns.tokens.map((column) => {
-      const text = row.get(column)
-      const count = /^\d{1,15}(?:\.0+)?$/.test(text) ? BigInt(text.replace(/\..*/, '')) : null
-      if (count !== null || text === '') return count ?? 0n
-      const expected = 'a whole number such as 1200'
-      throw wrong(numberProblem(column, text, expected, ': write its digits alone, without separators'))
-    })
+    if (currencyColumn !== undefined) checkCurrency(row.get(currencyColumn), options.currency, wrong)
+    const tokens = columns.tokens.map((column) => tokensOf(row.get(column), column, wrong))
     const key = aliases.keyOf(name)
     const day = days.get(found.day) ?? new Map<string, Billed>()
     days.set(found.day, day)
@@ -94,6 +83,22 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
   if (lines === 0) throw new InputError('INVALID_VALUE', path, 'no line has a cost')
   aliases.checkUse(path)
   return { days, lines, decimals }
+}
+
+/** Makes the error about a problem of the current line. */
+type MakeError = (problem: string) => InputError
+
+function checkCurrency(currency: string, expected: string, wrong: MakeError): void {
+  if (currency.toLowerCase() !== expected)
+    throw wrong(`found the currency '${currency}', expected ${expected}`)
+}
+
+/** A number of tokens; an empty text counts as 0. */
+function tokensOf(text: string, column: string, wrong: MakeError): bigint {
+  if (text === '') return 0n
+  if (/^\d{1,15}(?:\.0+)?$/.test(text)) return BigInt(text.replace(/\..*/, ''))
+  const advice = ': write its digits alone, without separators'
+  throw wrong(numberProblem(column, text, 'a whole number such as 1200', advice))
 }
 
 function modelOf(text: string, preset: Preset | undefined): string {

@@ -69,16 +69,21 @@ export function compareEntry(
   halfUnit: bigint,
   hasTokens: boolean,
 ): ReconciledRow {
-  const { day, billed, logged } = entry
+  const { day } = entry
   const sums = sumOf([entry])
   return {
     day,
     model: entry.name,
     ...amountsOf(sums, hasTokens),
-    side: billed === undefined ? 'logged_only' : logged === undefined ? 'billed_only' : 'both',
+    side: sideOf(entry),
     is_over: !isWithin(tolerance, sums.billed - sums.logged, sums.billed),
     is_rounding: isRounding(entry, halfUnit),
   }
+}
+
+function sideOf({ billed, logged }: Entry): ReconciledRow['side'] {
+  if (billed === undefined) return 'logged_only'
+  return logged === undefined ? 'billed_only' : 'both'
 }
 
 /**

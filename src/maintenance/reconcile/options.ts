@@ -1,14 +1,14 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { CostsBy } from '../../queries/costs/model-costs.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
-import type { ReadDatabase } from '../read-from.js'
+import type { DatabaseLocation } from '../database-location.js'
 import type { BillOptions } from './bill.js'
 import type { DateFormat } from './bill-dates.js'
 import type { ModelNames } from './model-names.js'
 import { type BillColumns, PRESETS, type PresetName } from './presets.js'
 import { parseTolerance, TOLERANCE_WORDS, type Tolerance } from './tolerance.js'
 
-export interface ReconcileOptions extends ReadDatabase {
+export interface ReconcileOptions extends DatabaseLocation {
   /** The path of the bill, a CSV file with a header. */
   bill: string
   /** The provider whose export the bill is. @default none: the columns are needed */

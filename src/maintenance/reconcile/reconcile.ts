@@ -1,7 +1,7 @@
 import { addCosts, type CostsBy, type ModelCosts, modelCosts } from '../../queries/costs/model-costs.js'
 import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
+import { readFrom } from '../database-location.js'
 import { InputError } from '../errors.js'
-import { readFrom } from '../read-from.js'
 import { billionthsText } from './amount.js'
 import { type Bill, type Billed, readBill } from './bill.js'
 import { addDays } from './bill-dates.js'

@@ -26,7 +26,7 @@ export interface JournalSource {
   /** The place, for messages. */
   readonly name: string
   /** Why bytes may be missing in it. */
-  readonly advice: string
+  readonly whyMissing: string
   /** `journal.json` and the manifest. */
   files(): Promise<JournalFile[]>
   segments(): Promise<ClaimedSegment[]>
@@ -52,7 +52,7 @@ export async function databaseSource(
   if (copy === null) throw unknown(database, journalId)
   return {
     name: database,
-    advice: 'a projector or replay with --no-chunks leaves them out',
+    whyMissing: 'a projector or replay with --no-chunks leaves them out',
     files: async () => await copy.files(),
     async segments() {
       const positions = await copy.segments()
@@ -84,7 +84,7 @@ export async function shippedSource(address: string, journalId: string): Promise
     if (!found.has(IDENTITY_FILE)) throw unknown(store.name, journalId)
     return {
       name: store.name,
-      advice: 'objects were removed',
+      whyMissing: 'objects were removed',
       async files() {
         const files: JournalFile[] = []
         for (const name of [IDENTITY_FILE, MANIFEST_FILE]) {

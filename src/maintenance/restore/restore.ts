@@ -77,7 +77,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     const temporary = mkdtempSync(join(dirname(directory), `.${basename(directory)}.restoring-`))
     try {
       const result = await writeJournal(sources, temporary, options)
-      likeBefore(temporary, directory)
+      applyOldPermissions(temporary, directory)
       syncDirectory(nodeFileSystem, temporary)
       checkIsFree(directory)
       // This replaces an empty directory, and nothing else.
@@ -108,7 +108,7 @@ function checkIsFree(directory: string): void {
  * Gives the new directory the permissions and the owner of the empty one that it replaces, or else
  * the permissions that fit its files and the owner of the directory around it.
  */
-function likeBefore(temporary: string, directory: string): void {
+function applyOldPermissions(temporary: string, directory: string): void {
   const before = statSync(directory, { throwIfNoEntry: false })
   chmodSync(temporary, (before?.mode ?? directoryModeOf(sharedMode(temporary, nodeFileSystem))) & 0o7777)
   const { uid, gid } = before ?? statSync(dirname(directory))
@@ -186,7 +186,7 @@ function missing(
   const rest = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : ''
   const places = sources.map(({ name }) => name).join(' nor ')
   const found = sources.length === 1 ? `in ${places} ${named}` : `neither ${places} has all of it: ${named}`
-  const advice = sources.map(({ advice }) => advice).join(', ')
+  const advice = sources.map(({ whyMissing }) => whyMissing).join(', ')
   const text = `The journal ${journalId} can't be restored: ${found}${rest}; ${advice}`
   return new RestoreError(
     'CHUNKS_MISSING',

@@ -32,7 +32,7 @@ export class PlaceProblems {
     const { problems, stretches } = this.#options
     for (const { at, expected, found } of this.#differences({ ...OF_PLACES, name: 'rejected_lines' })) {
       if (expected === null) {
-        if (stretches.isExcused(at.segmentId, at.byteOffset)) continue
+        if (stretches.isExcluded(at.segmentId, at.byteOffset)) continue
         const detail = `a line is kept as rejected (${String(found?.['reason'])}), but isn't rejected`
         problems.addAt('surplus', at, { detail })
       } else if (found !== null) {
@@ -61,7 +61,7 @@ export class PlaceProblems {
           problems.addDifferences('altered', at, differingColumns(expected, found), { detail })
         } else if (expected !== null) {
           problems.addAt('missing', at, { detail: `the ${what} of this line is not stored` })
-        } else if (!stretches.isExcused(at.segmentId, at.byteOffset)) {
+        } else if (!stretches.isExcluded(at.segmentId, at.byteOffset)) {
           problems.addAt('surplus', at, { detail: `the stored ${what} is in no line` })
         }
       }
@@ -82,7 +82,7 @@ export class PlaceProblems {
         problems.addDifferences('altered', at, differingColumns(expected, found), {
           detail: 'the held completion is not what this line says',
         })
-      } else if (!stretches.isExcused(at.segmentId, at.byteOffset)) this.#reportWronglyHeld(at)
+      } else if (!stretches.isExcluded(at.segmentId, at.byteOffset)) this.#reportWronglyHeld(at)
     }
     this.#reportHeldBesideRequest()
     return this.#count('SELECT count(*) FROM expected.held_completions') - missing
@@ -143,7 +143,7 @@ export class PlaceProblems {
     )
     for (const { segment_id, byte_offset } of rows.iterate()) {
       const at = { segmentId: segment_id, byteOffset: byte_offset }
-      if (seen.has(placeKey(at)) || stretches.isExcused(segment_id, byte_offset)) continue
+      if (seen.has(placeKey(at)) || stretches.isExcluded(segment_id, byte_offset)) continue
       problems.addAt('surplus', at, {
         detail: 'a completion of a pruned request is kept, but the journal has no completion here',
       })

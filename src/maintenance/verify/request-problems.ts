@@ -60,7 +60,7 @@ export class RequestProblems {
   #reportMissing(expected: Row): void {
     const { problems, stretches } = this.#options
     const at = placeOf(expected)
-    if (at === null || isExcused(stretches, at)) return
+    if (at === null || isExcluded(stretches, at)) return
     problems.addAt('missing', at, { detail: 'the request has no row' })
     const completedAt = completedPlaceOf(expected)
     if (completedAt === null) return
@@ -76,7 +76,7 @@ export class RequestProblems {
       const { segment_id, byte_offset } = found
       const detail = `row ${id} has an impossible place (${String(segment_id)}, ${String(byte_offset)})`
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: Number(id) })
-    } else if (!isExcused(stretches, at)) {
+    } else if (!isExcluded(stretches, at)) {
       const detail = `row ${id} claims to come from here, but there is no such line`
       problems.addAt('surplus', at, { detail, row_id: Number(id) })
     }
@@ -92,7 +92,7 @@ export class RequestProblems {
   #reportAltered(found: Row, expected: Row): void {
     const { problems, stretches } = this.#options
     const at = placeOf(expected)
-    if (at !== null && isExcused(stretches, at)) return
+    if (at !== null && isExcluded(stretches, at)) return
     const id = Number(found['id'])
     const isSameCompletion =
       found['completed_segment_id'] === expected['completed_segment_id'] &&
@@ -132,7 +132,7 @@ export class RequestProblems {
       problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: id })
       return
     }
-    if (foundAt !== null && isExcused(stretches, foundAt)) return
+    if (foundAt !== null && isExcluded(stretches, foundAt)) return
     if (expectedAt !== null) {
       const detail = `the completion is missing on row ${id}`
       problems.addAt('missing', expectedAt, { detail, row_id: id })
@@ -150,8 +150,8 @@ export class RequestProblems {
   }
 }
 
-function isExcused(stretches: Stretches, { segmentId, byteOffset }: Place): boolean {
-  return stretches.isExcused(segmentId, byteOffset)
+function isExcluded(stretches: Stretches, { segmentId, byteOffset }: Place): boolean {
+  return stretches.isExcluded(segmentId, byteOffset)
 }
 
 function placeOf({ segment_id, byte_offset }: Row): Place | null {

@@ -16,9 +16,9 @@ import {
   prunedSegments,
   readPositions,
 } from '../../store/sqlite/segment-queries.js'
-import { asPostgresKeeps } from './as-postgres-keeps.js'
-import { copyOfJournal } from './copied-tables.js'
 import { createExpected, seedExpected } from './expected-database.js'
+import { copyOfJournal } from './postgres-copy.js'
+import { convertToPostgresForm } from './postgres-form.js'
 import type { ProblemList } from './verify-problems.js'
 
 /**
@@ -144,7 +144,7 @@ export class Snapshot {
 
   /** Closes the writer, after which `expected` can be read. */
   closeWriter(): void {
-    if (this.#isShared && this.#writer !== null) asPostgresKeeps(this.#writer)
+    if (this.#isShared && this.#writer !== null) convertToPostgresForm(this.#writer)
     this.#writer?.close()
     this.#writer = null
   }

@@ -8,7 +8,7 @@ export class Stretches {
   readonly altered = new Set<number>()
   /** By segment: the offset of the first line that was projected after lines of a newer segment. */
   readonly lateFrom = new Map<number, number>()
-  readonly #excused: { segmentId: number; from: number; to: number }[] = []
+  readonly #excluded: { segmentId: number; from: number; to: number }[] = []
   readonly #pruned: PrunedSegments
 
   /** @param pruned segments that aren't compared at all. */
@@ -20,13 +20,13 @@ export class Stretches {
    * Excludes a stretch whose lines are gone, or can't be read any more: rows from there aren't
    * compared.
    */
-  excuse(segmentId: number, from: number, to = Number.MAX_SAFE_INTEGER): void {
-    this.#excused.push({ segmentId, from, to })
+  exclude(segmentId: number, from: number, to = Number.MAX_SAFE_INTEGER): void {
+    this.#excluded.push({ segmentId, from, to })
   }
 
-  isExcused(segmentId: number, byteOffset: number): boolean {
+  isExcluded(segmentId: number, byteOffset: number): boolean {
     if (this.#pruned.has(segmentId)) return true
-    return this.#excused.some(
+    return this.#excluded.some(
       (stretch) => stretch.segmentId === segmentId && stretch.from <= byteOffset && byteOffset < stretch.to,
     )
   }

@@ -191,7 +191,7 @@ export class JournalPass {
     this.#stretches.altered.add(id)
     this.#isPartial = true
     if (pass.isWhole) return
-    const rows = this.#excuse(id, pass.projectedEnd)
+    const rows = this.#exclude(id, pass.projectedEnd)
     const found = `the segment ends here, but ${position.projectedBytes} bytes of it were projected`
     const detail = `${found}; the lines of ${countText(rows, 'row')} are gone`
     this.problems.addAt('truncated', { segmentId: id, byteOffset: pass.readBytes }, { detail })
@@ -213,7 +213,7 @@ export class JournalPass {
    */
   #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
     if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
-    this.#stretches.excuse(segmentId, byteOffset, byteOffset + length + 1)
+    this.#stretches.exclude(segmentId, byteOffset, byteOffset + length + 1)
     this.#isPartial = true
   }
 
@@ -244,7 +244,7 @@ export class JournalPass {
 
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {
     const isCompared = this.#snapshot?.positions.has(segment.id) === true && !this.#isPrunedHere(segment.id)
-    const rows = isCompared ? this.#excuse(segment.id, byteOffset) : 0
+    const rows = isCompared ? this.#exclude(segment.id, byteOffset) : 0
     this.#stretches.altered.add(segment.id)
     const detail = `${error.message}${rows > 0 ? `; ${countText(rows, 'row')} could not be compared` : ''}`
     this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
@@ -258,7 +258,7 @@ export class JournalPass {
     const position = this.#snapshot?.positions.get(id)
     if (position === undefined) return
     const { name, projectedBytes } = position
-    const rows = this.#excuse(id, 0)
+    const rows = this.#exclude(id, 0)
     const pruned = this.#prunedEntry(name)
     if (pruned !== undefined && (this.#isPrunedHere(id) || pruned.bytes <= projectedBytes)) {
       if (this.#snapshot !== null) await this.#expected?.copySegment(this.#snapshot.database, id)
@@ -271,8 +271,8 @@ export class JournalPass {
   }
 
   /** Excludes a segment from this offset on. @returns how many rows come from there. */
-  #excuse(segmentId: number, from: number): number {
-    this.#stretches.excuse(segmentId, from)
+  #exclude(segmentId: number, from: number): number {
+    this.#stretches.exclude(segmentId, from)
     this.#stretches.altered.add(segmentId)
     this.#isPartial = true
     return this.#snapshot?.countRows(segmentId, from, Number.MAX_SAFE_INTEGER) ?? 0

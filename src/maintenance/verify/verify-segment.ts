@@ -8,8 +8,8 @@ import { SegmentDecoder } from '../../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../../journal/read/segment-source.js'
 import type { Segment } from '../../journal/segments.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../../store/positions.js'
+import { PrefixChecksums } from './prefix-checksums.js'
 import { endOf, SplitSource } from './split-source.js'
-import { PassingBytes } from './verify-bytes.js'
 import type { ProblemList } from './verify-problems.js'
 
 export interface SegmentPassOptions {
@@ -38,7 +38,7 @@ export class SegmentPass {
   lateFrom = Number.POSITIVE_INFINITY
   readonly #options: SegmentPassOptions
   readonly #projectedBytes: number
-  readonly #bytes: PassingBytes
+  readonly #bytes: PrefixChecksums
   readonly #source: SplitSource
   readonly #decoder: SegmentDecoder
   readonly #limit: number
@@ -51,7 +51,7 @@ export class SegmentPass {
     const { journalId, position, seals } = options
     this.#projectedBytes = position?.projectedBytes ?? 0
     this.#timelyLines = (position?.counts.lines ?? 0) - (position?.counts.late ?? 0)
-    this.#bytes = new PassingBytes(
+    this.#bytes = new PrefixChecksums(
       this.#projectedBytes,
       seals.map((seal) => seal.bytes),
     )

@@ -6,11 +6,11 @@ import { asStoreError } from '../../../store/open-store.js'
 import { DEFAULT_SCHEMA } from '../../../store/postgres/connection/address.js'
 import type { PostgresQueryConnection } from '../../../store/postgres/query/query-connection.js'
 import { countText, sizeText } from '../../count-text.js'
+import type { DatabaseLocation } from '../../database-location.js'
 import { JournalTables, type KnownSegments } from '../../journal-tables.js'
 import { isProjected } from '../../other-journals.js'
-import type { ReadDatabase } from '../../read-from.js'
 import { type DoctorCheck, type Finding, failed, note, ok, problem, runChecks } from '../check.js'
-import { looksAtRows } from '../rows.js'
+import { rowChecks } from '../row-checks.js'
 import { checkChunks } from './chunks.js'
 import { checkPartitions } from './partitions.js'
 import { checkRights } from './rights.js'
@@ -18,7 +18,7 @@ import { checkClock, checkSchema, checkServer } from './server.js'
 
 /** Checks a journal's part of a PostgreSQL database, and the server. */
 export async function examineShared(
-  { database: address, schema = DEFAULT_SCHEMA }: ReadDatabase,
+  { database: address, schema = DEFAULT_SCHEMA }: DatabaseLocation,
   journal: string,
   now: number,
 ): Promise<{ checks: DoctorCheck[]; known: KnownSegments | null }> {
@@ -39,7 +39,7 @@ export async function examineShared(
       ['rights', () => checkRights(database, schema)],
       ['partitions', () => checkPartitions(database, now)],
       ['chunks', () => checkChunks(tables)],
-      ...looksAtRows(tables, known, now),
+      ...rowChecks(tables, known, now),
       ['projector', () => checkWaiting(address, journal, now) ?? checkProjector(tables, schema)],
     ])
     return { checks, known }

@@ -1,6 +1,7 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { TimeZone } from '../../queries/window/time-zone.js'
-import { RowProblem, shown } from './imported-row.js'
+import { RowProblem } from './imported-row.js'
+import { shown } from './row-values.js'
 
 const HOUR_MS = 3_600_000
 

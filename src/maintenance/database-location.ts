@@ -3,7 +3,7 @@ import { asStoreError } from '../store/open-store.js'
 import type { QueryDatabase } from '../store/query-database.js'
 
 /** Where something is read from. */
-export interface ReadDatabase {
+export interface DatabaseLocation {
   /** A path, or a `postgres://` address. */
   database: string
   /**
@@ -19,7 +19,7 @@ export interface ReadDatabase {
  * @throws DatabaseError or PostgresError if it can't be opened or read.
  */
 export function readFrom<Found>(
-  { database, schema }: ReadDatabase,
+  { database, schema }: DatabaseLocation,
   read: (database: QueryDatabase) => Found,
 ): Found {
   const opened = openDatabaseReadOnly(database, { schema })

@@ -3,9 +3,9 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { StoredJournal } from '../store/postgres/stored-journal.js'
+import type { DatabaseLocation } from './database-location.js'
 import type { ObjectStore } from './objects/object-store.js'
 import { openS3 } from './objects/s3-store.js'
-import type { ReadDatabase } from './read-from.js'
 import { type ShippedFile, ShippedJournal } from './ship/shipped-journal.js'
 
 const decompress = promisify(gunzip)
@@ -42,7 +42,7 @@ export class OffHostCopies {
    * @throws PostgresError; ObjectStoreError; InputError PACKAGE_MISSING
    */
   static async open(
-    { database, schema = DEFAULT_SCHEMA, shippedTo }: ReadDatabase & { shippedTo?: string | undefined },
+    { database, schema = DEFAULT_SCHEMA, shippedTo }: DatabaseLocation & { shippedTo?: string | undefined },
     journalId: string,
   ): Promise<OffHostCopies> {
     const isShared = isPostgresAddress(database)
@@ -59,7 +59,7 @@ export class OffHostCopies {
   }
 
   /** Whether a segment may be archived or pruned: a copy holds all of it, or none is needed. */
-  async allow(segment: HeldSegment): Promise<boolean> {
+  async isCovered(segment: HeldSegment): Promise<boolean> {
     if (this.#copies === null) return true
     for (const copy of this.#copies) if (await copy.holds(segment)) return true
     return false

@@ -34,7 +34,7 @@ const COSTS = [
  *
  * @param expected the SQLite database that the journal was folded into.
  */
-export function asPostgresKeeps(expected: Database): void {
+export function convertToPostgresForm(expected: Database): void {
   expected.function('without_nul', { deterministic: true }, (text) => String(text).replaceAll('\0', '\ufffd'))
   expected.function('sorted_labels', { deterministic: true }, (text) => sortedLabels(String(text)))
   const change = (table: string, column: string, sql: string) =>

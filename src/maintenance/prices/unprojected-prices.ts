@@ -18,7 +18,7 @@ const DEFAULTS = { correlationId: () => '', timestamp: () => '' }
  * @param deadline by the clock of `performance.now()`.
  * @throws QueryError TIMED_OUT; JournalError as `status` does.
  */
-export async function waitingPrices(
+export async function unprojectedPrices(
   directory: string,
   positions: readonly SegmentPosition[],
   deadline: number,

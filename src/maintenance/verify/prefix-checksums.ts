@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** Computes checksums over the beginning of a segment while its bytes are read. */
-export class PassingBytes {
+export class PrefixChecksums {
   /** CRC-32 of the first `crcBytes` bytes. */
   crc32 = 0
   readonly #crcBytes: number

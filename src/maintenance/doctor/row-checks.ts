@@ -1,16 +1,16 @@
 import type { JournalTables, KnownSegments } from '../journal-tables.js'
-import type { Look } from './check.js'
+import type { NamedCheck } from './check.js'
 import { checkCompletions, checkHeld, checkStreams } from './completions.js'
 import { checkRejected } from './database.js'
+import { checkUsage } from './inconsistent-usage.js'
 import { checkLines } from './projector.js'
-import { checkUsage } from './usage.js'
 
-/** The looks at what a journal's lines have become, in either database. */
-export function looksAtRows(
+/** The checks of what a journal's lines have become, in either kind of database. */
+export function rowChecks(
   tables: JournalTables,
   { positions }: KnownSegments,
   now: number,
-): readonly Look[] {
+): readonly NamedCheck[] {
   return [
     ['rejected_lines', () => checkRejected(tables)],
     ['held_completions', () => checkHeld(tables, now)],

@@ -5,8 +5,8 @@ import { checkSchema } from '../../store/postgres/schema/migrations.js'
 import { databaseBytes } from '../../store/sqlite/connection/copy-database.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { storeVersions } from '../../store/sqlite/fold-versions.js'
-import { sortedLabels } from './as-postgres-keeps.js'
 import { createTemporary } from './expected-database.js'
+import { sortedLabels } from './postgres-form.js'
 
 /** How many rows are read at a time. */
 const PAGE_ROWS = 2000
