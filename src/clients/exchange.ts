@@ -211,7 +211,8 @@ export class Exchange {
     // text, the usage may still be missing, so the end counts only if the usage has come.
     const mayStop = interruption === null || interruption.kind === 'aborted' || observation?.usage != null
     const isEndSeen = this.#hasVisibleEnd && this.#hasContent && mayStop && seen?.kind === 'complete'
-    if (isEndSeen || (interruption === null && (!this.#hasVisibleEnd || seen === null))) return null
+    const mayBeWhole = !this.#hasVisibleEnd || seen === null || seen.kind === 'unknown'
+    if (isEndSeen || (interruption === null && mayBeWhole)) return null
     return { error_message: inTheAnswer(interruption, this.#isStream) }
   }
 

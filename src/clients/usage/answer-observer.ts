@@ -34,14 +34,12 @@ const FAILURE: Api = {
 /** Reads an answer whose API isn't known. What ends its streams isn't known either. */
 const UNKNOWN: Api = {
   wanted: wantedNode({ error: ERROR }),
-  reader(found) {
-    found.isEnded = true
-    return (document) => readError(document, found)
-  },
+  reader: (found) => (document) => readError(document, found),
 }
 
 class BodyObserver implements AnswerObserver {
   readonly #status: number
+  readonly #isApiKnown: boolean
   readonly #isStreamExpected: boolean
   /** Whether an empty body is incomplete, as one of a stream or of JSON is. */
   readonly #isBodyExpected: boolean
@@ -65,6 +63,7 @@ class BodyObserver implements AnswerObserver {
     const read = api.reader(this.#found)
     const type = header('content-type')?.toLowerCase() ?? ''
     this.#status = status
+    this.#isApiKnown = api !== UNKNOWN
     this.#costs = readCostHeaders(header)
     this.#isStreamExpected = type.includes('event-stream') || (isStreamAsked && !BINARY.test(type))
     this.#isBodyExpected = this.#isStreamExpected || type.includes('json')
@@ -116,20 +115,22 @@ class BodyObserver implements AnswerObserver {
       return { kind: 'error', status, message: error?.message ?? statusText(status) }
     }
     if (error !== null) return { kind: 'error', ...error }
-    return this.#isWhole() ? { kind: 'complete' } : { kind: 'incomplete' }
+    return { kind: this.#end() }
   }
 
-  #isWhole(): boolean {
+  #end(): 'complete' | 'incomplete' | 'unknown' {
     switch (this.#form) {
       case 'sse':
-        return this.#found.isEnded || this.#isDone
+        if (this.#found.isEnded || this.#isDone) return 'complete'
+        return this.#isApiKnown ? 'incomplete' : 'unknown'
       case 'json':
-        // Nobody knows where broken JSON should end, so it counts as whole.
-        return this.#scanner.isEnded || this.#scanner.isBroken
+        // Nobody knows where broken JSON should end.
+        if (this.#scanner.isBroken) return 'unknown'
+        return this.#scanner.isEnded ? 'complete' : 'incomplete'
       case 'undecided':
-        return !this.#isBodyExpected
+        return this.#isBodyExpected ? 'incomplete' : 'unknown'
       case 'opaque':
-        return true
+        return 'unknown'
     }
   }
 

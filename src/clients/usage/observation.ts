@@ -15,6 +15,8 @@ export type ObservedOutcome =
   | { kind: 'complete' }
   /** The body stopped too early: a stream without its end marker, or JSON that isn't closed. */
   | { kind: 'incomplete' }
+  /** Nothing in the body shows where it ends. */
+  | { kind: 'unknown' }
   /**
    * The provider reported a failure: by the HTTP status, or in the body of an answer that began
    * with 200. `status` is null if the error came without one; `message` is short, never a body.

@@ -304,6 +304,14 @@ describe('a client that aborts', () => {
     while (log.upstream.brokenOff === 0) await sleep(1)
   })
 
+  test('in the stream of an unknown API, whose end nothing shows, is logged as such', async () => {
+    const log = await logging()
+    log.upstream.answerNext({ ...answers.chatStream(), delivery: { stallAfter: 300 } })
+    const response = await log.fetch(`${log.upstream.url}/v2/chat`, chatCall(STREAM))
+    for await (const _ of response.body as unknown as AsyncIterable<Uint8Array>) break
+    expect(log.rows()).toMatchObject([{ success: false, error_message: 'aborted by the client' }])
+  })
+
   test('ends a body that fetch itself leaves hanging', async () => {
     const log = opened()
     const hanging = async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }))

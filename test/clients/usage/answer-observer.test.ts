@@ -19,7 +19,7 @@ function observer(path: string, type: string | null, status = 200): AnswerObserv
   return observeAnswer({ path, status, header: () => type, isStreamAsked: true })
 }
 
-const OUTCOMES = ['complete', 'incomplete', 'error']
+const OUTCOMES = ['complete', 'incomplete', 'unknown', 'error']
 
 describe('an observer never throws', () => {
   /** Bytes that lead further in than random ones. */

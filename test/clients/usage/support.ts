@@ -11,6 +11,9 @@ export interface Recorded extends Partial<Omit<Answer, 'header'>> {
   tells: Partial<Omit<Observation, 'usage'>> & { usage?: Partial<Usage> }
 }
 
+/** What a body tells that doesn't show where it ends. */
+export const UNKNOWN_END: Recorded['tells'] = { outcome: { kind: 'unknown' } }
+
 const NO_USAGE: Usage = {
   input_tokens: null,
   output_tokens: null,

@@ -1,4 +1,4 @@
-import type { Recorded } from '../support.js'
+import { type Recorded, UNKNOWN_END } from '../support.js'
 
 // Answers that failed, and answers that nothing is known of.
 
@@ -76,8 +76,8 @@ export const FAILURES: Recorded[] = [
       outcome: { kind: 'incomplete' },
     },
   },
-  { name: 'a body that is not JSON', path: CHAT, body: 'Hello', tells: {} },
-  { name: 'a body that is broken JSON', path: CHAT, body: '{"usage" 5}', tells: {} },
+  { name: 'a body that is not JSON', path: CHAT, body: 'Hello', tells: UNKNOWN_END },
+  { name: 'a body that is broken JSON', path: CHAT, body: '{"usage" 5}', tells: UNKNOWN_END },
   {
     name: 'an empty body in place of JSON',
     path: CHAT,
@@ -89,13 +89,13 @@ export const FAILURES: Recorded[] = [
     path: '/v1/audio/transcriptions',
     headers: { 'content-type': 'text/plain' },
     body: '',
-    tells: {},
+    tells: UNKNOWN_END,
   },
   {
     name: 'a stream of an API that is not known, whose end nobody knows',
     path: '/v1/rerank',
     body: 'data: {"usage":{"prompt_tokens":5}}\n\n',
-    tells: {},
+    tells: UNKNOWN_END,
   },
   {
     name: 'a stream without a byte',
