@@ -1,22 +1,11 @@
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { sizeText } from '../../maintenance/count-text.js'
+import { sizeText, wholeNumber } from '../../maintenance/count-text.js'
 import type { TimeZone } from '../../queries/window/time-zone.js'
 
 /** Shown in place of an unknown value. */
 export const UNKNOWN = '–'
 
 const SHOWN_VALUE = 60
-
-let format: Intl.NumberFormat | undefined
-
-/**
- * Formats a whole number with commas between thousands. The format is made when it is first used:
- * making one takes a tenth of the time in which a command starts, and most commands need none.
- */
-function wholeNumber(value: number): string {
-  format ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-  return format.format(value)
-}
 
 /** `28,185` */
 export function formatCount(value: number | null): string {

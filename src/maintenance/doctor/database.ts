@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { checkVersions } from '../../store/sqlite/fold-versions.js'
-import { countText, sizeText } from '../count-text.js'
+import { countText, sizeText, wholeNumber } from '../count-text.js'
 import type { JournalTables } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem } from './check.js'
 
@@ -46,7 +46,7 @@ export function checkRejected(tables: JournalTables): Finding {
     .all(NEWEST_ROWS)
   const total = rows.reduce((sum, { n }) => sum + n, 0)
   if (total === 0) return ok('no line was rejected')
-  const items = rows.map(({ reason, n }) => `${reason}: ${n.toLocaleString('en-US')}`)
+  const items = rows.map(({ reason, n }) => `${reason}: ${wholeNumber(n)}`)
   const found = `${atLeast(total)}${countText(total, 'line')} could not be projected; they stay in the journal`
   const advice =
     'See `request-journal rejected`. unknown_type: a newer writer, so upgrade and replay; or a mistyped type, which stays rejected until the event is appended again'

@@ -5,7 +5,7 @@ import { nodeFileSystem } from '../../journal/file-system.js'
 import { readOrCreateIdentity } from '../../journal/journal-identity.js'
 import { listSegments } from '../../journal/segments.js'
 import { acquireImportLock } from '../../store/sqlite/connection/lock.js'
-import { countText } from '../count-text.js'
+import { countText, wholeNumber } from '../count-text.js'
 import { InputError } from '../errors.js'
 import type { ImportResult } from './import-result.js'
 import { ImportTally } from './import-tally.js'
@@ -251,7 +251,7 @@ class ImportRun {
     const { rejected, rows, rejections, hasTooManyRejected } = this.#tally
     const [first] = rejections
     if (!hasTooManyRejected || this.#options.allowRejected === true || first === undefined) return
-    const found = `${countText(rejected, 'row')} of ${rows.toLocaleString('en-US')} would be rejected, so nothing was imported: the first is line ${first.line}: ${first.reason}`
+    const found = `${countText(rejected, 'row')} of ${wholeNumber(rows)} would be rejected, so nothing was imported: the first is line ${first.line}: ${first.reason}`
     const advice = 'a dry run names them; --allow-rejected takes the others'
     throw new InputError('ROWS_REJECTED', this.#opened.path, `${found}; ${advice}`)
   }
