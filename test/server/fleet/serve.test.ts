@@ -112,7 +112,7 @@ describe.skipIf(noPostgres !== null)('a server over PostgreSQL', () => {
       ({ status }) => status !== 200,
     )
     expect(status).toBe(503)
-    const [, since] = /^Unavailable: PostgreSQL hasn't answered since (\S+Z): /.exec(body.error.message) ?? []
+    const [, since] = /^Unavailable: PostgreSQL hasn't answered since (\S+Z); /.exec(body.error.message) ?? []
     const away = await server.get('/healthz')
     expect(away).toMatchObject({ status: 503, body: { status: 'failing', away_since: since } })
     proxy.isClosed = false
