@@ -10,9 +10,9 @@
  */
 export const WRAP = String.raw`\\?(?:\\r|\r)?(?:\\n|\n)(?:[ \t]{1,8}(?=[A-Za-z0-9_+/-]{12})|(?=[A-Za-z0-9_+/-]{4}))(?=[A-Za-z_+/-]{0,64}\d)`
 /** A character of a key, plain or percent-encoded. */
-const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:25)?(?:2D|5F)|${WRAP})`
-const BASE64_CHARACTER = `(?:[A-Za-z0-9_+/=-]|%(?:25)?(?:2[BDF]|3D|5F)|${WRAP})`
-const DASH = '(?:-|%(?:25)?2D)'
+const KEY_CHARACTER = `(?:[A-Za-z0-9_*-]|%(?:25)?(?:2[Dd]|5[Ff])|${WRAP})`
+const BASE64_CHARACTER = `(?:[A-Za-z0-9_+/=-]|%(?:25)?(?:2[BDFbdf]|3[Dd]|5[Ff])|${WRAP})`
+const DASH = '(?:-|%(?:25)?2[Dd])'
 const BASE58 = '[1-9A-HJ-NP-Za-km-z]'
 const BECH32 = '[02-9ac-hj-np-z]'
 
@@ -43,7 +43,7 @@ const KEYS = [
   'gh[pousr]_[A-Za-z0-9_]{12,}|github_pat_[A-Za-z0-9_]{12,}|glpat-[A-Za-z0-9_-]{12,}',
   'xox[abeprs]-[A-Za-z0-9-]{10,}|npm_[A-Za-z0-9]{30,}|dapi[a-f0-9]{30,}|SG\\.[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}',
   // Telegram bots, even in a URL's path.
-  '(?:bot)?\\d{6,12}(?::|%3A)AA[A-Za-z0-9_-]{25,}',
+  '(?:bot)?\\d{6,12}(?::|%3[Aa])AA[A-Za-z0-9_-]{25,}',
   // JWTs.
   '(?<!-)eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{2,}(?:\\.[A-Za-z0-9_-]*){0,3}',
   // Cashu tokens.

@@ -45,6 +45,12 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** What helps if this user isn't allowed to read a file of the journal, to end a message with. */
+export function ownerAdvice(error: unknown): string {
+  const isRefused = errorCode(error) === 'EACCES'
+  return isRefused ? ". Run this as the journal's owner, or share the journal with a group" : ''
+}
+
 const UNNAMED = 'Unknown system error -'
 
 /**

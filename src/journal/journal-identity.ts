@@ -6,6 +6,7 @@ import {
   type FileSystem,
   isMissing,
   nodeFileSystem,
+  ownerAdvice,
   readSmallFile,
   reasonOf,
   syncDirectory,
@@ -197,9 +198,7 @@ function readIfThere(path: string, fs: FileSystem): JournalIdentity | null {
     text = readSmallFile(path, MAX_IDENTITY_BYTES, fs)
   } catch (error) {
     if (isMissing(error)) return null
-    const isRefused = errorCode(error) === 'EACCES'
-    const advice = isRefused ? ". Run this as the journal's owner, or share the journal with a group" : ''
-    const text = `Can't read ${path}: ${reasonOf(error)}${advice}`
+    const text = `Can't read ${path}: ${reasonOf(error)}${ownerAdvice(error)}`
     throw new JournalError('JOURNAL_INVALID', path, text, { cause: error })
   }
   return parseIdentity(text, path)

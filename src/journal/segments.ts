@@ -100,8 +100,11 @@ export function fileOf(segment: Segment): string {
   return segment.state === 'archived' ? archiveFile(segment) : plainFile(segment)
 }
 
-/** Matches names that people may take for a segment's or an archive's. */
-const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.gz)?$/i
+/**
+ * Matches names that people may take for a segment's or an archive's, also if another program has
+ * compressed the file.
+ */
+const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.(gz|bz2|xz|zst|lz4|zip))?$/i
 
 /**
  * Lists the files whose names come close to a segment's, such as `2026-11-20_1.ndjson` or

@@ -43,7 +43,7 @@ export function segmentProblems({ segment, stats, position, isPruned }: SegmentS
 
 export function nearMissProblem(file: string): string {
   const names = '2026-11-20.ndjson or 2026-11-20_001.ndjson'
-  return `${file} isn't the name of a segment, so its lines aren't read: rename it (${names}), or move it away`
+  return `${file} isn't the name of a segment, so its lines aren't read: uncompress it if need be, rename it (${names}), or move it away`
 }
 
 /** @param databasePath null if nothing is waiting to be written to the database's disk. */

@@ -138,7 +138,8 @@ async function listen(
   finished.catch(() => {})
   try {
     await pool.ready()
-    const url = await app.listen({ host, port })
+    // Browsers refuse [::], which stands for all addresses.
+    const url = (await app.listen({ host, port })).replace('//[::]:', '//[::1]:')
     // This machine can reach the URL. The server may listen on more addresses.
     const addresses = app.addresses().map(addressText)
     logger.info({ url, addresses, database }, 'Serving')

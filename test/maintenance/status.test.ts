@@ -194,6 +194,7 @@ test('what stands in for a segment, or is named almost like one, is a problem to
   symlinkSync('2026-11-21.ndjson', join(journal, '2026-11-21.ndjson'))
   const nearMisses = [
     '2026-11-20.NDJSON',
+    '2026-11-20.ndjson.zst',
     '2026-11-20_000.ndjson',
     '2026-11-20_1.ndjson',
     '2026-13-01.ndjson',

@@ -202,6 +202,7 @@ const SECRETS: [string, string, string][] = [
     `sk-ant-api03-${letters(20)}\\\n${letters(20)}`,
     'got SECRET\nand more',
   ],
+  ['a key that is percent-encoded in lower case', `sk%2dant%2dapi03%2d${letters(20)}`, 'GET /?q=SECRET&x=1'],
   ['a key that is percent-encoded', `sk%2Dproj%2D${letters(20)}%5F${letters(20)}`, 'GET /?q=SECRET&x=1'],
 ]
 

@@ -75,6 +75,9 @@ describe.skipIf(!isRoot)('what root makes (needs root)', () => {
       workspace.database,
     ])
     expect(status).toBe(1)
+    chownSync(workspace.database, 0, 0)
+    const { stderr } = runAs(GATEWAY, ['stats', '--db', workspace.database])
+    expect(stderr).toContain('this user may not read the file: run this as its owner')
     const problems = JSON.parse(stdout).checks.filter(({ level }: { level: string }) => level === 'problem')
     expect(problems).toMatchObject([
       { check: 'journal_lock' },

@@ -9,6 +9,7 @@ import {
   isMissing,
   nodeFileSystem,
   openRegularFile,
+  ownerAdvice,
   readUpTo,
   reasonOf,
   syncDirectory,
@@ -260,7 +261,7 @@ export class ManifestFile {
   }
 
   #unreadable(error: unknown): JournalError {
-    const text = `Can't read ${this.path}: ${reasonOf(error)}`
+    const text = `Can't read ${this.path}: ${reasonOf(error)}${ownerAdvice(error)}`
     return new JournalError('MANIFEST_UNREADABLE', this.path, text, { cause: error })
   }
 

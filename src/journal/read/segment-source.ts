@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { JournalError } from '../errors.js'
+import { ownerAdvice } from '../file-system.js'
 import type { SegmentRef } from '../segments.js'
 import type { ScannedLine } from './line-scanner.js'
 
@@ -77,7 +78,10 @@ export function openForReading(path: string): number {
 
 export function unreadable(path: string, error: unknown): JournalError {
   const { code, message } = error as NodeJS.ErrnoException
-  const found = code === 'ELOOP' ? 'it is a symbolic link, and a segment must be a regular file' : message
+  const isLink = code === 'ELOOP'
+  const found = isLink
+    ? 'it is a symbolic link, and a segment must be a regular file'
+    : `${message}${ownerAdvice(error)}`
   return new JournalError('SEGMENT_UNREADABLE', path, `Can't read ${path}: ${found}`, { cause: error })
 }
 

@@ -141,7 +141,7 @@ export function checkNearMisses(directory: string): Finding {
   if (files.length === 0) return ok('no file is named almost like a segment')
   const found = `${countText(files.length, 'file')} named almost like a segment, whose lines aren't read`
   const advice =
-    'Rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
+    'Uncompress them if need be, rename them as journal/README.md says, 2026-11-20.ndjson or 2026-11-20_001.ndjson, or move them away'
   return problem(found, advice, files)
 }
 

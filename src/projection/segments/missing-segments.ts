@@ -66,7 +66,9 @@ function whyMissing(
   segment: Segment | undefined,
   { kind, bytes, lines }: EntryOf<'sealed' | 'archived'>,
 ): string | null {
-  if (segment === undefined) return `the manifest says that it was ${kind} with ${lines} lines`
+  if (segment === undefined) {
+    return `the manifest says that it was ${kind} with ${lines === 1 ? '1 line' : `${lines} lines`}`
+  }
   // An archive is judged by its content.
   const size = plainSize(directory, segment)
   if (size === null || size >= bytes) return null

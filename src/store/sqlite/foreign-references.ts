@@ -124,7 +124,8 @@ export function checkUnreferred(database: Database, extent: RowExtent): void {
       .pluck()
       .get()
     if (n === undefined || n === 0) continue
-    const found = `${n} rows of the table ${JSON.stringify(child)} refer to requests that would be removed (ON DELETE ${onDelete})`
+    const [rows, refer] = n === 1 ? ['row', 'refers'] : ['rows', 'refer']
+    const found = `${n} ${rows} of the table ${JSON.stringify(child)} ${refer} to requests that would be removed (ON DELETE ${onDelete})`
     const advice =
       'remove or redirect those rows, or declare the reference with ON DELETE CASCADE or SET NULL, and prune again'
     throw new DatabaseError('ROWS_REFERRED_TO', database.name, `${found}; nothing was removed: ${advice}`)

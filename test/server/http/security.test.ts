@@ -67,6 +67,12 @@ describe('token', () => {
     expect((await server.get(`/v1/stats?token=${TOKEN}`)).status).toBe(401)
   })
 
+  test('a server on every address of IPv6 has a URL that browsers open', async ({ serve }) => {
+    const server = await serve({ host: '::', token: TOKEN })
+    expect(new URL(server.url).hostname).toBe('[::1]')
+    await server.close()
+  })
+
   test('an empty one, or one that no header carries, is refused', async ({ place, serve }) => {
     await log(place, [])
     for (const token of ['', ' ', 'a b', 'a\nb', 'tökén']) {

@@ -137,7 +137,7 @@ function makeWritable(file: string): void {
     throw new DatabaseError(
       'DATABASE_UNWRITABLE',
       file,
-      `the database or its folder cannot be written (${reason}): expected a folder that this user may write to; correct its permissions, or name another file`,
+      `the database or its folder cannot be written (${reason}): expected a file and a folder that this user may write to; correct their permissions, or name another file`,
       { cause: error },
     )
   }

@@ -1,5 +1,5 @@
 // Loads better-sqlite3, and opens connections with it.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { loadPackage, resolvePackage } from '../../../package/package-files.js'
@@ -18,16 +18,33 @@ let driver: typeof SQLite | null = null
  * Opens a connection. This is the only place that loads better-sqlite3. The package is resolved
  * when the program runs, since in a bundle it wouldn't find its native addon.
  *
- * @throws DatabaseError DRIVER_UNUSABLE when better-sqlite3 is missing or isn't for this Node.
+ * @throws DatabaseError DRIVER_UNUSABLE when better-sqlite3 is missing or isn't for this Node;
+ *   NOT_A_DATABASE when the file is a FIFO, a device or a socket.
  * @throws SqliteError as better-sqlite3 does.
  */
 export function connect(file: string, options: SQLite.Options): SQLite.Database {
   driver ??= loadDriver()
+  refuseSpecialFile(file)
   try {
     return new driver(file, options)
   } catch (error) {
     throw asDriverError(error)
   }
+}
+
+/** SQLite would wait for ever for somebody to write to a FIFO. */
+function refuseSpecialFile(file: string): void {
+  let isSpecial: boolean
+  try {
+    const stats = statSync(file)
+    isSpecial = !stats.isFile() && !stats.isDirectory()
+  } catch {
+    // SQLite makes the file, or says why it can't be opened.
+    return
+  }
+  if (!isSpecial) return
+  const found = 'found a FIFO, a device or a socket, expected a regular file'
+  throw new DatabaseError('NOT_A_DATABASE', file, `${found}: move it away, or name another file`)
 }
 
 /** The version of the SQLite that databases are opened with; null if it can't be loaded. */

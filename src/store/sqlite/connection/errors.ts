@@ -1,10 +1,12 @@
+import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
 import { temporaryFolder } from './temporary-folder.js'
 
 /**
  * The things that can be wrong with a database. The codes are stable:
  *
- * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory.
+ * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory, a FIFO
+ *   or a device.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
  * - `DATABASE_MISSING`: a file that doesn't exist was to be opened read-only, or locked.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a
@@ -90,6 +92,18 @@ function diskAdvice(path: string): string {
   return `check the disk of ${folder}${rest}, and the space left there`
 }
 
+/** Says what SQLite doesn't: whether this user may not read the file itself, or not write beside it. */
+function openAdvice(path: string): string {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') {
+      return "this user may not read the file: run this as its owner, or correct its permissions and its folder's"
+    }
+  }
+  return 'expected a file in a folder that this user may write to (SQLite keeps -wal and -shm files beside a database)'
+}
+
 /**
  * Returns an error of SQLite about the file at `path` as a {@link DatabaseError}, and any other
  * error as it is.
@@ -121,10 +135,7 @@ export function asDatabaseError(error: unknown, path: string): unknown {
     return as('DATABASE_UNWRITABLE', `${found}: ${diskAdvice(path)}`)
   }
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/.test(error.code)) {
-    return as(
-      'DATABASE_UNWRITABLE',
-      `${found}: expected a file in a folder that this user may write to (SQLite keeps -wal and -shm files beside a database)`,
-    )
+    return as('DATABASE_UNWRITABLE', `${found}: ${openAdvice(path)}`)
   }
   if (/^SQLITE_CONSTRAINT/.test(error.code)) {
     const advice =

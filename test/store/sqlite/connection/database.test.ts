@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { openDatabase, openDatabaseReadOnly } from '../../../../src/store/sqlite/connection/database.js'
+import { isLocked } from '../../../../src/store/sqlite/connection/lock.js'
 import { migrate, packagedMigrations } from '../../../../src/store/sqlite/schema/migrations.js'
 import { builtModule, Child, databaseErrorOf, temporaryPath } from '../support.js'
 
@@ -128,6 +130,20 @@ describe('openDatabase refuses', () => {
       expect(error).toMatchObject({ code: 'NOT_A_DATABASE', path })
       expect(error.message).toContain(`found a directory: name a file, such as ${path}/requests.db`)
     }
+  })
+
+  test('a FIFO, at which SQLite would wait, as the database and as its lock', () => {
+    const path = temporaryPath()
+    execFileSync('mkfifo', [path])
+    for (const open of [openDatabase, openDatabaseReadOnly]) {
+      const error = databaseErrorOf(() => open(path))
+      expect(error).toMatchObject({ code: 'NOT_A_DATABASE', path })
+      expect(error.message).toContain('found a FIFO')
+    }
+    rmSync(path)
+    openDatabase(path).close()
+    execFileSync('mkfifo', [`${path}.lock`])
+    expect(databaseErrorOf(() => isLocked(path))).toMatchObject({ code: 'NOT_A_DATABASE' })
   })
 
   test.skipIf(process.platform !== 'linux')('a folder that takes no files, even from root', () => {
