@@ -104,7 +104,7 @@ test.skipIf(noPostgres !== null || !isThere('psql', '--version'))(
 
 test('the worked example of docs/pricing.md costs what the page says', async () => {
   const reader = new Reader('')
-  expect(await follow(reader, 'docs/pricing.md', 'How a cost comes about')).toBe(1)
+  expect(await follow(reader, 'docs/pricing.md', 'How a cost is computed')).toBe(1)
   expect(await rowsIn(reader.folder)).toMatchObject([{ cost_usd: 0.02, cost_sats: 29.850746269 }])
 })
 
