@@ -20,7 +20,7 @@ const RUN: Record<string, Part[]> = {
     ['docs/import.md', 'From a table of your own', { sh: 1 }],
     ['docs/operations.md', 'Backup and restore', { sh: 2 }],
     ['docs/operations.md', 'Move from arbstr, or another sqlx program', { sh: 2 }],
-    ['docs/pricing.md', 'How a cost comes about', { sh: 1 }],
+    ['docs/pricing.md', 'How a cost is computed', { sh: 1 }],
     ['docs/pricing.md', 'Prices', { sh: 1 }],
     ['docs/pricing.md', 'Importing prices', { sh: 1, csv: 1 }],
     ['docs/tutorial.md', '2. Start a proxy that logs', { 'sh server': 1, text: 1 }],
