@@ -90,7 +90,7 @@ export function addProxy(program: ProgramCommand): void {
     )
     .settingOption(
       '--grace-seconds <n>',
-      'how long answers may go on after SIGTERM',
+      'how long answers may continue after SIGTERM',
       wholeNumberBetween(0, 86_400),
       25,
     )

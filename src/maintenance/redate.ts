@@ -59,7 +59,7 @@ export interface RedateResult {
  * what was begun.
  *
  * @throws JournalError JOURNAL_MISSING, SEGMENTS_EXHAUSTED; DatabaseError PROJECTOR_RUNNING while a
- *   projector is at work, or if the database can't be read; ProjectionError OTHER_JOURNAL. Then
+ *   projector is running, or if the database can't be read; ProjectionError OTHER_JOURNAL. Then
  *   nothing was renamed.
  * @throws what `replay` throws.
  */

@@ -57,7 +57,7 @@ const RUN: Record<string, Part[]> = {
     // The questions by psql, and the names that Citus is given.
     ['docs/fleet.md', 'A host that lost its disk', { sh: 1 }],
     ['docs/fleet.md', 'Old days', { sh: 1 }],
-    ['docs/fleet.md', 'Past one server', { sql: 1 }],
+    ['docs/fleet.md', 'Beyond one server', { sql: 1 }],
   ],
   'test/maintenance/parquet/export-parquet.test.ts': [['docs/fleet.md', 'Parquet', { sql: 1 }]],
   'test/documents.test.ts': [['docs/asking.md', 'With SQL', { sql: 1 }]],

@@ -270,7 +270,7 @@ export class ProgramCommand extends Command {
   }
 }
 
-/** Breaks a command line before its options and pipes, so that it can be copied as it stands. */
+/** Breaks a command line before its options and pipes, so that it can be copied as it is. */
 function wrapExample(line: string): string {
   const parts = line.split(/ (?=--|\||>)/)
   const lines: string[] = []
