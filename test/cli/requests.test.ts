@@ -199,6 +199,7 @@ describe('--follow', () => {
     const exit = once(child, 'exit')
     await append(workspace, requestLine('b'))
     expect(await exit).toEqual([0, null])
-    expect(errors()).toBe('')
+    // It may look whether all is projected while `append` is between writing and projecting.
+    expect(errors().replace(/^.*note: .* not projected yet.*\n/m, '')).toBe('')
   })
 })
