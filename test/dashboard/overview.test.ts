@@ -287,6 +287,14 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
       expect(await namelessControls(page)).toEqual([])
       expect(await faintTexts(page)).toEqual([])
     }
+    await dashboard.goTo('?range=7d')
+    await dashboard.shown()
+    for (const width of [1440, 1000, 740]) {
+      await page.setViewportSize({ width, height: 900 })
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      const header = await page.locator('.bar-row').boundingBox()
+      if (width === 1440) expect(header?.height, 'one row').toBeLessThan(60)
+    }
   })
 
   test('is quiet against nothing; has a table behind each chart, keys, a link that lasts, and curl', async ({
