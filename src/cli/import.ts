@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { RequestLogged } from '../events/event-types.js'
 import { countText } from '../maintenance/count-text.js'
@@ -7,6 +9,7 @@ import type { JournalImport } from '../maintenance/import/list-imports.js'
 import type { ImportProgress } from '../maintenance/import/options.js'
 import type { UndoResult } from '../maintenance/import/undo-import.js'
 import type { TimeZone } from '../queries/window/time-zone.js'
+import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { formatBytes, formatCount, UNKNOWN } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { note } from './output/standard-error.js'
@@ -22,7 +25,7 @@ const NAMED_ROWS = 20
 /** How many characters of an import's id are shown: `--undo` needs no more. */
 const SHOWN_ID_CHARACTERS = 8
 
-interface ImportFlags extends Pick<CommonFlags, 'journal' | 'json'> {
+interface ImportFlags extends Pick<CommonFlags, 'journal' | 'db' | 'schema' | 'json'> {
   from?: ImportSource
   table?: string
   map?: Record<string, string>
@@ -81,9 +84,11 @@ export function addImport(program: ProgramCommand): void {
     .option('--list', 'only list what was imported into the journal: files, days, counts, segments')
     .option(
       '--undo <id>',
-      'take an import out of the journal, by its id or the part of it that --list shows: stop the projector ' +
-        'first, and run `replay --allow-missing` afterwards',
+      'take an import out of the journal, by its id or the part of it that --list shows; with --dry-run it ' +
+        'only says what it would take out. Stop the projector first (nothing is taken out while one works ' +
+        'on --db, or on requests.db beside the journal), and run `replay --allow-missing` afterwards',
     )
+    .storeOption()
     .option(
       '--dry-run',
       'only say what it would do: the first ten requests, the totals, and what is rejected',
@@ -106,7 +111,7 @@ async function runImport(file: string | undefined, flags: ImportFlags, command: 
   if (flags.from === undefined) command.error("error: required option '--from <source>' not specified")
   const { importRequests } = await import('../maintenance/import/import.js')
   const { checkImportOptions } = await import('../maintenance/import/options.js')
-  const { timezone, list, undo, json, from, ...others } = flags
+  const { timezone, list, undo, json, db, schema, from, ...others } = flags
   const options = { ...others, from, file, timezone: timezone?.name }
   try {
     checkImportOptions(options)
@@ -144,12 +149,19 @@ async function runUndo(
   const { undoImport } = await import('../maintenance/import/undo-import.js')
   let result: UndoResult
   try {
-    result = undoImport({ ...flags, undo })
+    const { journal, db, schema, dryRun } = flags
+    result = undoImport({ journal, undo, dryRun, database: databaseOf(journal, db), schema })
   } catch (error) {
     if (error instanceof RangeError) command.error(`error: option --${visible(error.message)}`)
     throw error
   }
   printAnswer(result, flags, undoText)
+}
+
+/** The database that was named or is in this directory, or else the one beside the journal. */
+function databaseOf(journal: string, db: string): string {
+  if (isPostgresAddress(db) || existsSync(db)) return db
+  return join(dirname(journal), 'requests.db')
 }
 
 function undoText({ dry_run, undone, is_manifest_restored }: UndoResult): string {

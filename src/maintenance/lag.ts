@@ -7,6 +7,7 @@ import { readIdentity } from '../journal/journal-identity.js'
 import { isBlank } from '../journal/read/line-scanner.js'
 import { SegmentReader } from '../journal/read/segment-reader.js'
 import { listSegments, type Segment } from '../journal/segments.js'
+import { missingSegments } from '../projection/segments/missing-segments.js'
 import { databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
 import { DEFAULT_SCHEMA } from '../store/postgres/connection/address.js'
@@ -118,6 +119,11 @@ function timestampOf(line: Buffer): number | null {
 export interface DatabaseLag extends Lag {
   /** Whether a projector or a replay holds the database; null if a replica is asked. */
   projector_running: boolean | null
+  /**
+   * How many segments were projected and are gone from the journal, without a prune and without
+   * anybody's having accepted it.
+   */
+  segments_gone: number
 }
 
 /**
@@ -133,12 +139,16 @@ export async function databaseLag(
 ): Promise<DatabaseLag | null> {
   const { journal_id } = readIdentity(directory)
   const tables = new JournalTables(opened, journal_id)
-  const { positions, pruned } = tables.knownSegments()
+  const known = tables.knownSegments()
+  const { positions, pruned } = known
   if (!tables.isKnown || positions.some(({ journalId }) => journalId !== journal_id)) return null
   const byId = new Map(positions.map((position) => [position.id, position]))
   const listed = listSegments(directory)
-  const lag = await lagOf(directory, statSegments(directory, listed, readManifest(directory), byId, pruned))
+  const manifest = readManifest(directory)
+  const lag = await lagOf(directory, statSegments(directory, listed, manifest, byId, pruned))
   const isRunning =
     tables.number === null ? isLocked(databaseName(database)) : isProjected(opened, schema, tables.number)
-  return { ...lag, projector_running: isRunning }
+  const names = new Set(positions.map(({ name }) => name))
+  const gone = missingSegments(directory, manifest, listed, known).filter(({ name }) => names.has(name))
+  return { ...lag, projector_running: isRunning, segments_gone: gone.length }
 }

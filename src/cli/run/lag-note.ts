@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path'
+import { countText } from '../../maintenance/count-text.js'
 import type { DatabaseLag } from '../../maintenance/lag.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { QueryDatabase } from '../../store/query-database.js'
@@ -19,8 +20,8 @@ export interface DatabaseFlags {
 }
 
 /**
- * Says in one line that the answers of a database are older than its journal; null if they aren't.
- * The journal is the one that was named, or else the one that the environment names or that is in
+ * Says that the answers of a database are older than its journal, or that they include segments
+ * that are gone from it; null if neither is so. The journal is the one that was named, or else the one that the environment names or that is in
  * this directory, or the one next to the database. A journal that the database wasn't projected
  * from is ignored.
  */
@@ -40,7 +41,18 @@ export async function lagText(
   return null
 }
 
-function textOf({ lag_bytes, lag_seconds, projector_running }: DatabaseLag): string | null {
+function textOf(lag: DatabaseLag): string | null {
+  const notes = [waitingText(lag), goneText(lag)].filter((text) => text !== null)
+  return notes.length === 0 ? null : notes.join('\n')
+}
+
+function goneText({ segments_gone }: DatabaseLag): string | null {
+  if (segments_gone === 0) return null
+  const [are, them] = segments_gone === 1 ? ['is', 'it'] : ['are', 'them']
+  return `note: ${countText(segments_gone, 'segment')} that ${are} projected ${are} gone from the journal, so the answers still include ${them}: \`request-journal replay --allow-missing\` builds the database without ${them}`
+}
+
+function waitingText({ lag_bytes, lag_seconds, projector_running }: DatabaseLag): string | null {
   if (lag_bytes === 0) return null
   const isRunning = projector_running !== false
   if (isRunning && lag_seconds < USUAL_LAG_SECONDS) return null

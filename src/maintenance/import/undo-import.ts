@@ -4,13 +4,31 @@ import { lastEntries, MANIFEST_FILE, readManifest } from '../../journal/chain/ma
 import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { importsUnderWay, listSegments, stagedImport } from '../../journal/segments.js'
-import { acquireImportLock, acquireJournalLock } from '../../store/sqlite/connection/lock.js'
+import {
+  DEFAULT_SCHEMA,
+  isPostgresAddress,
+  postgresAddress,
+} from '../../store/postgres/connection/address.js'
+import { PostgresError } from '../../store/postgres/connection/errors.js'
+import { DatabaseError } from '../../store/sqlite/connection/errors.js'
+import {
+  acquireDatabaseLock,
+  acquireImportLock,
+  acquireJournalLock,
+  type Lock,
+} from '../../store/sqlite/connection/lock.js'
+import { countText } from '../count-text.js'
+import { type DatabaseLocation, readFrom } from '../database-location.js'
+import { JournalTables } from '../journal-tables.js'
+import { isProjected } from '../other-journals.js'
 import { type JournalImport, listImports } from './list-imports.js'
 
 /** How many characters of an id are enough. */
 const MIN_ID_CHARACTERS = 8
+/** How many imports are named if the one that is asked for isn't there. */
+const NAMED_IMPORTS = 5
 
-export interface UndoImportOptions {
+export interface UndoImportOptions extends Partial<DatabaseLocation> {
   /** The journal's directory. */
   journal: string
   /** The import's id, or at least its first eight characters. */
@@ -38,22 +56,74 @@ export interface UndoResult {
  * Takes an import out of a journal: removes its segments, and its entries too if they are the
  * manifest's last ones. The same file can be imported again then. After a kill, run it again.
  * Nothing else may be working on the journal. Projectors stop at segments that are gone, until
- * `replay` has rebuilt their database without them.
+ * `replay` has rebuilt their database without them: so nothing is taken out while one works on the
+ * database that is named.
  *
  * @throws RangeError if there is no such import, or it can't be taken out.
  * @throws JournalError JOURNAL_MISSING, JOURNAL_INVALID, MANIFEST_UNREADABLE; DatabaseError
- *   PROJECTOR_RUNNING while an import, `archive` or `prune` works on this journal.
+ *   PROJECTOR_RUNNING while an import, `archive` or `prune` works on this journal, or a projector
+ *   on the database; PostgresError.
  */
-export function undoImport({ journal, undo, dryRun = false }: UndoImportOptions): UndoResult {
+export function undoImport({
+  journal,
+  undo,
+  dryRun = false,
+  database,
+  schema,
+}: UndoImportOptions): UndoResult {
   const directory = resolve(journal)
-  readIdentity(directory)
+  const { journal_id } = readIdentity(directory)
   const found = plan(directory, undo)
   if (dryRun) return resultOf(found, true)
+  const lock = database === undefined ? null : keepProjectorsOut(journal_id, { database, schema })
+  try {
+    return withJournalLocked(directory, () => takeOut(directory, plan(directory, undo)))
+  } finally {
+    lock?.release()
+  }
+}
+
+/**
+ * Keeps projectors of a journal out of a database until the lock is released. Null: there is no
+ * such file, another journal is projected into it, or it is in PostgreSQL, where no projector runs.
+ *
+ * @throws DatabaseError PROJECTOR_RUNNING; PostgresError PROJECTOR_RUNNING, …
+ */
+function keepProjectorsOut(journalId: string, location: DatabaseLocation): Lock | null {
+  const { database, schema = DEFAULT_SCHEMA } = location
+  if (isPostgresAddress(database)) {
+    const isRunning = readFrom(location, (opened) =>
+      isProjected(opened, schema, new JournalTables(opened, journalId).number ?? 0),
+    )
+    if (isRunning !== true) return null
+    const found = 'a projector or a replay writes the rows of this journal: stop it first'
+    throw new PostgresError('PROJECTOR_RUNNING', postgresAddress(database).name, found)
+  }
+  try {
+    return acquireDatabaseLock(resolve(database), 'import')
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    if (error.code === 'DATABASE_MISSING') return null
+    if (error.code === 'PROJECTOR_RUNNING' && isOfOther(journalId, location)) return null
+    throw error
+  }
+}
+
+/** Whether another journal is projected into a file. */
+function isOfOther(journalId: string, location: DatabaseLocation): boolean {
+  return readFrom(location, (opened) =>
+    new JournalTables(opened, journalId)
+      .knownSegments()
+      .positions.some((position) => position.journalId !== journalId),
+  )
+}
+
+function withJournalLocked<Result>(directory: string, work: () => Result): Result {
   const importLock = acquireImportLock(directory)
   try {
     const journalLock = acquireJournalLock(directory, 'import')
     try {
-      return takeOut(directory, plan(directory, undo))
+      return work()
     } finally {
       journalLock.release()
     }
@@ -103,6 +173,11 @@ function plan(directory: string, id: string): Plan {
   if (manifest.entries.slice(first).every(isOwn)) {
     return { undone, firstHash: manifest.entries[first]?.hash ?? null }
   }
+  if (undone.segments_gone === segments.length) {
+    throw new RangeError(
+      `undo: found import ${import_id}, whose segments are gone already, expected one that is there: ${namesOf(directory)}`,
+    )
+  }
   // Otherwise a writer would take the number of a segment that the manifest still names.
   const [newest] = [...segments].sort().reverse()
   if (!listSegments(directory).some(({ name }) => newest !== undefined && name > newest)) {
@@ -118,8 +193,22 @@ function importNamed(directory: string, id: string): JournalImport {
   const [only, ...others] = imports.filter(({ import_id }) => import_id.startsWith(id))
   if (only !== undefined && others.length === 0 && id.length >= MIN_ID_CHARACTERS) return only
   throw new RangeError(
-    `undo: found '${id}', expected the id of an import, or its first ${MIN_ID_CHARACTERS} characters: --list names them`,
+    `undo: found '${id}', expected the id of an import that is there, or its first ${MIN_ID_CHARACTERS} characters: ${namesOf(directory)}`,
   )
+}
+
+/** Names the imports that are in a journal, for a message. */
+function namesOf(directory: string): string {
+  const there = listImports({ journal: directory }).filter((it) => it.segments_gone < it.segments.length)
+  if (there.length === 0) return 'no import is there any more'
+  const named = there
+    .slice(-NAMED_IMPORTS)
+    .map(
+      ({ import_id, file }) =>
+        `${import_id.slice(0, MIN_ID_CHARACTERS)} of ${file ?? 'a file without a name'}`,
+    )
+  const more = there.length - named.length
+  return `${named.join(', ')}${more === 0 ? '' : `, and ${countText(more, 'earlier one')}: --list names all`}`
 }
 
 /** Cuts the manifest off before the entry with this hash. */

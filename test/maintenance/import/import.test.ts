@@ -3,11 +3,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
+import { lagText } from '../../../src/cli/run/lag-note.js'
 import { openJournal } from '../../../src/index.js'
 import { readManifest } from '../../../src/journal/chain/manifest.js'
 import { archiveWith } from '../../../src/maintenance/archive.js'
 import { doctor, listImports, status, undoImport, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
+import { openDatabaseReadOnly } from '../../../src/queries/open-database.js'
+import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
 import { requestLog, test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
 
@@ -192,10 +195,21 @@ test('the last import can be taken out without a trace, and made again otherwise
   expect(() => undoImport({ journal, undo: '' })).toThrow("undo: found '', expected the id of an import")
   const expected = { undone: { import_id, segments, requests: 4 }, is_manifest_restored: true }
   expect(undoImport({ journal, undo, dryRun: true })).toMatchObject({ dry_run: true, ...expected })
+  const projector = acquireDatabaseLock(database, 'project')
+  expect(() => undoImport({ journal, undo, database })).toThrow(
+    /a projector \(pid .* is already working on this database: stop it first/,
+  )
+  projector.release()
   // One that was killed has removed a part of them.
   rmSync(join(journal, `${segments[0]}.gz`))
-  expect(undoImport({ journal, undo })).toMatchObject({ dry_run: false, ...expected })
+  expect(undoImport({ journal, undo, database })).toMatchObject({ dry_run: false, ...expected })
   expect(readFileSync(manifest)).toEqual(before)
+  expect(() => undoImport({ journal, undo })).toThrow(/that is there.*: \w{8} of good\.csv$/)
+  const opened = openDatabaseReadOnly(database)
+  expect(await lagText(opened, { db: database, journal })).toMatch(
+    /^note: 2 segments that are projected are gone from the journal, .* `request-journal replay --allow-missing`/,
+  )
+  opened.close()
   await replay({ journal, database, allowMissing: true })
   expect(listImports({ journal }).map((it) => it.file)).toEqual(['good.csv'])
   await expectSound(workspace)
@@ -219,6 +233,9 @@ test('an import that isn’t the last can be taken out and made again, and verif
   await expect(otherwise).rejects.toMatchObject({ code: 'IMPORTED_OTHERWISE' })
   const undone = undoImport({ journal, undo: import_id })
   expect(undone).toMatchObject({ is_manifest_restored: false, undone: { segments } })
+  expect(() => undoImport({ journal, undo: import_id })).toThrow(
+    /whose segments are gone already, .*: \w{8} of later\.csv$/,
+  )
   expect(readManifest(journal).entries).toHaveLength(6)
   const again = await importHere({ journal, from: 'litellm', file })
   expect(again).toMatchObject({ already_imported: false, requests: 4, import_id })

@@ -69,7 +69,7 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
     connection.pragma('incremental_vacuum(0)')
   } catch (error) {
     connection?.close()
-    if (isBusy(error)) throw alreadyHeld(realPath, pidPath, error)
+    if (isBusy(error)) throw alreadyHeld(realPath, pidPath, purpose, error)
     throw asDatabaseError(error, lockPath)
   }
   held.add(connection)
@@ -159,10 +159,18 @@ function writePidFile(pidPath: string, purpose: LockPurpose): void {
   }
 }
 
-function alreadyHeld(databasePath: string, pidPath: string, cause: unknown): DatabaseError {
+function alreadyHeld(
+  databasePath: string,
+  pidPath: string,
+  wanted: LockPurpose,
+  cause: unknown,
+): DatabaseError {
   const holder = readPidFile(pidPath)
   const who = holder === undefined ? '' : ` (${holder.description})`
-  const [name, doing, advice] = WORK[holder?.purpose as LockPurpose] ?? WORK.project
+  const work = WORK[holder?.purpose as LockPurpose] ?? WORK.project
+  const [name, doing] = work
+  // A projector goes on until it is stopped, and does only its own work.
+  const advice = work === WORK.project && wanted !== 'project' ? 'stop it first' : work[2]
   return new DatabaseError(
     'PROJECTOR_RUNNING',
     databasePath,
