@@ -70,6 +70,7 @@ test.for([
     ['--from', 'csv', '--map', 'a=time'],
     "option --map: found the field 'time', expected one of correlation_id",
   ],
+  [['--from', 'csv', '--map', 'model=name'], "labels.NAME; if 'name' is the column, write name=model"],
   [['--undo', '3f9a12c4'], "'--undo' takes no file, found "],
   [['--list'], "'--list' takes no file, found "],
   [[], "required option '--from <source>' not specified"],

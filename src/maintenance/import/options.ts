@@ -92,8 +92,14 @@ export function checkImportOptions({ from, table, map = {}, set = {}, rejected }
   ] as const) {
     const unknown = fields.find((field) => !isMappable(field))
     if (unknown !== undefined) {
+      const [column] = Object.entries(map).find(([, field]) => field === unknown) ?? []
+      // Whoever writes the field before the column has named the field.
+      const advice =
+        option === 'map' && column !== undefined && isMappable(column)
+          ? `; if '${unknown}' is the column, write ${unknown}=${column}`
+          : ''
       throw new RangeError(
-        `${option}: found the field '${unknown}', expected one of ${MAPPABLE_FIELDS.join(', ')}`,
+        `${option}: found the field '${unknown}', expected one of ${MAPPABLE_FIELDS.join(', ')}${advice}`,
       )
     }
   }
