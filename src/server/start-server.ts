@@ -219,7 +219,7 @@ function addressUnavailable(host: string, port: number, error: unknown): unknown
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error
   const advice =
     code === 'EADDRINUSE'
-      ? 'something listens there already; stop it, or choose another port with --port'
+      ? 'something listens there already; stop it, or choose another port with --port (proxy: --serve-port)'
       : `this machine can't listen on it (${code}); choose another with --host and --port`
   return new ServerError('ADDRESS_UNAVAILABLE', `${host}:${port}: ${advice}`, { cause: error })
 }

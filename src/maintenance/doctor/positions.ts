@@ -53,7 +53,7 @@ export function checkPositions(
   }
   if (wrong.length > 0) {
     const advice =
-      'The projector stops at this. Restore the segments from a backup, or rebuild without them: `request-journal replay --allow-missing`'
+      'The projector stops at this. If `redate` has renamed them, run `request-journal replay`. Otherwise restore them from a backup, or rebuild without them: `request-journal replay --allow-missing`'
     return problem(`${countText(wrong.length, 'segment')} no longer as projected`, advice, wrong)
   }
   const rest =

@@ -188,7 +188,12 @@ const PROBLEMS: [string, string, RegExp, (workspace: Workspace) => void][] = [
     /2999-01-01\.ndjson.*request-journal redate/,
     ({ journal }) => writeSegment(journal, '', '2999-01-01.ndjson'),
   ],
-  ['a segment gone', 'positions', /gone.*--allow-missing/, ({ journal }) => rmSync(join(journal, DAY))],
+  [
+    'a segment gone',
+    'positions',
+    /gone.*redate.*request-journal replay`.*--allow-missing/,
+    ({ journal }) => rmSync(join(journal, DAY)),
+  ],
   ['a segment truncated', 'positions', /truncated/, ({ journal }) => truncateSync(join(journal, DAY), 10)],
   [
     'a segment replaced',

@@ -69,7 +69,11 @@ describe('token', () => {
 
   test('a server on every address of IPv6 has a URL that browsers open', async ({ serve }) => {
     const server = await serve({ host: '::', token: TOKEN })
-    expect(new URL(server.url).hostname).toBe('[::1]')
+    const { hostname, port } = new URL(server.url)
+    expect(hostname).toBe('[::1]')
+    await expect(serve({ host: '::', token: TOKEN, port: Number(port) })).rejects.toThrow(
+      'another port with --port (proxy: --serve-port)',
+    )
     await server.close()
   })
 
