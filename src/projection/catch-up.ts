@@ -16,7 +16,7 @@ import { ProjectedSegments } from './projected-segments.js'
 import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
 import { ProjectedArchives } from './segments/projected-archives.js'
-import { checkJournal, checkSegment } from './segments/segment-check.js'
+import { checkJournal, checkSealed, checkSegment } from './segments/segment-check.js'
 import { SegmentsKeptOpen } from './segments/segments-kept-open.js'
 
 /**
@@ -41,6 +41,8 @@ export class CatchUp {
   /** The version of each closed segment's file when it had been read to its end. */
   readonly #seen = new Map<number, string>()
   #newestId = 0
+  /** The segments that were found to begin with the bytes that were sealed, or to be unsealed. */
+  readonly #sealedChecked = new Set<number>()
 
   /**
    * @throws ProjectionError OTHER_JOURNAL, PROJECTION_OUTDATED, OTHER_ROLLUP_LABELS.
@@ -256,7 +258,12 @@ export class CatchUp {
   async #open(segment: Segment): Promise<SegmentSource> {
     const source = this.#openSegments.open(segment, this.#projected.get(segment))
     const file = fileIdentity(source.stats)
-    checkSegment(source, this.#projected.positionOf(segment, file))
+    const position = this.#projected.positionOf(segment, file)
+    checkSegment(source, position)
+    if (!this.#sealedChecked.has(segment.id)) {
+      await checkSealed(source, this.#archives.sealedEntry(segment), position.projectedBytes)
+      this.#sealedChecked.add(segment.id)
+    }
     if (!source.isArchive) await this.#projected.remember(segment, file)
     return source
   }

@@ -27,7 +27,7 @@ import { replayInto } from './replay-into.js'
 import { repriceAll } from './repricing.js'
 import { missingSegments, missingSegmentsError } from './segments/missing-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
-import { checkJournal } from './segments/segment-check.js'
+import { checkJournal, checkSealed } from './segments/segment-check.js'
 import { SmallFileCopies } from './small-file-copies.js'
 
 /** How far a replay has got. */
@@ -197,6 +197,7 @@ class Rebuild {
   readonly #before: ReadonlyMap<number, SegmentPosition>
   readonly #segments: readonly Segment[]
   readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
+  readonly #sealed: ReadonlyMap<string, EntryOf<'sealed'>>
   readonly #progress: ReplayProgress
   readonly #lost: LostSegment[] = []
 
@@ -206,7 +207,9 @@ class Rebuild {
     this.#context = context
     this.#before = new Map(before.map((position) => [position.id, position]))
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
-    this.#archives = lastEntries(readManifest(directory), 'archived')
+    const manifest = readManifest(directory)
+    this.#archives = lastEntries(manifest, 'archived')
+    this.#sealed = lastEntries(manifest, 'sealed')
     this.#segments = withoutNewImports(directory, segments, {
       isProjected: ({ id }) => this.#before.has(id),
       isRecorded: ({ name }) => this.#archives.has(name),
@@ -241,6 +244,8 @@ class Rebuild {
     const before = this.#before.get(segment.id)
     const source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
     try {
+      // Lines that were projected are compared with their position once they have been read.
+      if (!allowMissing && before === undefined) await checkSealed(source, this.#sealed.get(name), 0)
       const decoder = new SegmentDecoder(source, {
         journalId: identity.journal_id,
         prefixBytes: before?.projectedBytes ?? 0,

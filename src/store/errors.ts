@@ -5,7 +5,8 @@
  * - `OTHER_JOURNAL`: the database was projected from another journal.
  * - `SEGMENT_MISSING`: a segment that was projected is gone.
  * - `SEGMENT_TRUNCATED`: a segment is shorter than its position.
- * - `SEGMENT_REPLACED`: a segment is neither the file that was read nor a faithful copy of it.
+ * - `SEGMENT_REPLACED`: a segment is neither the file that was read nor a faithful copy of it, or
+ *   isn't what was sealed or archived.
  * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read of it may not be on disk.
  * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the
  *   database.

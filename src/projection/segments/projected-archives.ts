@@ -17,6 +17,7 @@ export class ProjectedArchives {
   readonly #directory: string
   readonly #manifest: ManifestFile
   #archived: ReadonlyMap<string, EntryOf<'archived'>> = new Map()
+  #sealed: ReadonlyMap<string, EntryOf<'sealed'>> = new Map()
   /** The keys of archives that were found to be projected to their end, by segment. */
   readonly #done = new Map<number, string>()
   /** The keys of archives that were found to hold what was recorded, by segment. */
@@ -31,7 +32,13 @@ export class ProjectedArchives {
   refresh(): Manifest {
     const manifest = this.#manifest.read()
     this.#archived = lastEntries(manifest, 'archived')
+    this.#sealed = lastEntries(manifest, 'sealed')
     return manifest
+  }
+
+  /** What the manifest says of a segment that was sealed. */
+  sealedEntry({ name }: Segment): EntryOf<'sealed'> | undefined {
+    return this.#sealed.get(name)
   }
 
   /** How many bytes an archived segment has, decompressed; undefined if no manifest records it. */

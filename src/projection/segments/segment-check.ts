@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import type { EntryOf } from '../../journal/chain/manifest.js'
 import { type FileIdentity, fileIdentity } from '../../journal/file-identity.js'
 import type { JournalIdentity } from '../../journal/journal-identity.js'
+import { segmentBytes } from '../../journal/read/segment-bytes.js'
 import { lastLineChecksum } from '../../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../../journal/read/segment-source.js'
 import { ProjectionError } from '../../store/errors.js'
@@ -40,6 +43,30 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
     const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and not a faithful copy`
     throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
   }
+}
+
+/**
+ * Checks that a segment still begins with the bytes that were sealed, unless they were projected: a
+ * new database has no position that remembers them. Hashing costs a hundredth of projecting.
+ * Archives are judged by their own entry.
+ *
+ * @throws ProjectionError SEGMENT_REPLACED
+ */
+export async function checkSealed(
+  source: SegmentSource,
+  sealed: EntryOf<'sealed'> | undefined,
+  projectedBytes: number,
+): Promise<void> {
+  if (sealed === undefined || source.isArchive || projectedBytes >= sealed.bytes) return
+  // Whether a segment may be shorter is for the check of missing segments to say.
+  if (Number(source.stats.size) < sealed.bytes) return
+  const hash = createHash('sha256')
+  for await (const bytes of segmentBytes(source, 0, sealed.bytes)) hash.update(bytes)
+  if (hash.digest('hex') === sealed.sha256) return
+  const found = `the first ${sealed.bytes} bytes are not those that were sealed`
+  const advice =
+    'run `request-journal verify` to see which, and bring the segment back from a backup, or rebuild from it as it is with `request-journal replay --allow-missing`'
+  throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: ${advice}`)
 }
 
 /** Whether a file is the one that a position remembers. Older versions didn't store the device. */

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { archiveWith } from '../../../src/maintenance/archive.js'
@@ -38,6 +38,29 @@ async function problemsOf(workspace: Workspace): Promise<{ status: string[]; doc
       .flatMap(({ items }) => items),
   }
 }
+
+test('another segment in the place of a sealed one stops project and replay into a new database', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  await sealThree(workspace)
+  removeDatabase(workspace)
+  const { journal, database } = workspace
+  const right = readFileSync(join(journal, OLD))
+  // Its lines are whole, and their checksums are right.
+  cpSync(join(journal, NEXT), join(journal, OLD))
+  for (const run of [projectOnce, replay]) {
+    await expect(run(workspace)).rejects.toMatchObject({
+      code: 'SEGMENT_REPLACED',
+      message: expect.stringMatching(new RegExp(`${OLD}.*not those that were sealed.*--allow-missing`)),
+    })
+  }
+  expect(await replay({ journal, database, allowMissing: true })).toMatchObject({ projected: 6 })
+  expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })
+  removeDatabase(workspace)
+  writeFileSync(join(journal, OLD), right)
+  expect(await projectOnce(workspace)).toMatchObject({ projected: 6 })
+})
 
 describe.each<[string, string, (workspace: Workspace) => void]>([
   ['without a sealed segment', 'SEGMENT_MISSING', ({ journal }) => rmSync(join(journal, OLD))],
