@@ -38,7 +38,8 @@ export function addRequests(program: ProgramCommand): void {
     .command('requests')
     .summary('the list of requests')
     .description(
-      'Lists requests, the newest first, and for a stream how long it ran. A stream whose end is not known ' +
+      'Lists requests, the newest first, and for a stream how long it ran. Each attempt has a line: ' +
+        'retry 1 is the second one. A stream whose end is not known ' +
         'is open, or after an hour unfinished; – means unknown. --json prints the body of GET ' +
         '/v1/requests?details=true.',
     )
@@ -47,7 +48,8 @@ export function addRequests(program: ProgramCommand): void {
     .unpricedOption()
     .choiceOption(
       '--sort <column>',
-      'what to sort by; cost is the one in the currency that is shown. timestamp by default',
+      'what to sort by; cost is the one in the currency that is shown, latency_ms of a stream the time to ' +
+        'its first byte. timestamp by default',
       SORTS,
     )
     .choiceOption('--order <order>', 'desc by default', ['asc', 'desc'])

@@ -6,7 +6,7 @@ import type { RequestDetail } from '../queries/rows/request-detail.js'
 import { CURRENCIES } from '../queries/window/currency.js'
 import { amountText } from './output/amounts.js'
 import { formatCount, formatInstant, formatMs, formatTime, UNKNOWN } from './output/format.js'
-import { outcome } from './output/request-table.js'
+import { outcomeText } from './output/request-table.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
@@ -75,7 +75,7 @@ function formatDetail(detail: RequestDetail): string {
     ...field('service tier', detail.service_tier),
     ['policy', detail.policy ?? UNKNOWN],
     ...field('journal', detail.journal ?? null),
-    ['outcome', outcome(detail)],
+    ['outcome', outcomeText(detail)],
     ['tokens', tokenText(tokens)],
     ...costFields(detail),
     ['latency', formatMs(timing.latency_ms)],

@@ -159,9 +159,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(dashboard.search()).toBe('?range=1h')
   })
 
-  test('retries are told apart from requests, and cached tokens from others', async ({
-    shared: dashboard,
-  }) => {
+  test('retries are told apart from requests, and cached tokens from others', async ({ dashboard }) => {
     const { page } = dashboard
     const usage = { input_tokens: 1000, output_tokens: 10, cost_sats: 3 }
     dashboard.append(
@@ -177,6 +175,10 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     expect(await read('Cache hits')).toMatch(/^Cache hits 20\.0 ?% 600 of 3,000 tokens in, 50 written/)
     expect(await page.locator('#requests-count').innerText()).toBe('3 attempts, 1 retry')
     expect(await page.locator('#chart-requests h3').innerText()).toBe('Attempts per minute')
+    // A filter that leaves out the first attempts leaves only attempts to be counted.
+    await dashboard.open('?range=last_1h&attempt=1')
+    expect(await read('Attempts')).toMatch(/^Attempts 1 1 retry/)
+    expect(await page.locator('input[name="range"]:checked').inputValue()).toBe('1h')
   })
 
   test('unpriced requests are counted beside the cost, and lead to their list', async ({

@@ -1,9 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DEFAULTS, FILTERS, formatState, parseState } from '../../src/server/dashboard/page/page-state.js'
+import {
+  DEFAULTS,
+  FILTERS,
+  formatState,
+  parseState,
+  separatesAttempts,
+} from '../../src/server/dashboard/page/page-state.js'
 import {
   endFromInput,
   endsNow,
+  presetOf,
   refreshEveryMs,
   resolveWindow,
   windowBefore,
@@ -34,7 +41,11 @@ describe('the URL keeps the state of the page', () => {
     fc.assert(
       fc.property(state, (state) => {
         const read = parseState(formatState(state))
-        expect({ ...read, labels: { ...read.labels } }).toEqual({ ...state, labels: { ...state.labels } })
+        expect({ ...read, labels: { ...read.labels } }).toEqual({
+          ...state,
+          range: presetOf(state.range),
+          labels: { ...state.labels },
+        })
       }),
     )
   })
@@ -47,6 +58,28 @@ describe('the URL keeps the state of the page', () => {
     expect(formatState({ ...DEFAULTS, since: '2026-11-25T08:00:00.000Z' })).toBe(
       '?since=2026-11-25T08:00:00.000Z',
     )
+  })
+
+  test('a range that means the same as a preset is that preset', () => {
+    const ranges = ['last_1h', '60m', '1d', 'last_7d', '1w', '2d', 'today', 'nonsense']
+    expect(ranges.map((range) => parseState(`?range=${range}`).range)).toEqual([
+      '1h',
+      '1h',
+      '24h',
+      '7d',
+      '7d',
+      '2d',
+      'today',
+      'nonsense',
+    ])
+  })
+
+  test('filters by what attempts of one request differ in are told apart from those of whole requests', () => {
+    const separates = (search: string) => separatesAttempts(parseState(search))
+    expect(separates('?range=1h&label:team=search&policy=cheap&correlation_id=x')).toBe(false)
+    for (const filter of ['attempt=1', 'success=false', 'provider=openai']) {
+      expect(separates(`?${filter}`), filter).toBe(true)
+    }
   })
 
   test('the rest is kept to be shown: other names, names given twice, an id that isn’t one', () => {

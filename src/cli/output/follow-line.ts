@@ -4,7 +4,7 @@ import type { Currency } from '../../queries/window/currency.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { amountText } from './amounts.js'
 import { formatCount, formatLocalTime, formatMs, UNKNOWN } from './format.js'
-import { outcome } from './request-table.js'
+import { outcomeText, retryNotes } from './request-table.js'
 import { cutToWidth, displayWidth, padEnd, visible } from './terminal.js'
 
 type Style = Parameters<typeof styleText>[0]
@@ -21,7 +21,7 @@ const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
 const MARKS = { ok: '✓', failed: '✗', open: '▸', ended: '■' }
 
 /** What the marks mean. */
-export const LEGEND = `${MARKS.ok} ok  ${MARKS.failed} failed  ${MARKS.open} stream, to its first byte  ${MARKS.ended} its end, whole time`
+export const LEGEND = `${MARKS.ok} ok  ${MARKS.failed} failed  ${MARKS.open} stream that runs  ${MARKS.ended} stream that ended`
 
 /** The texts of the columns before the outcome, in their order. */
 interface Cells {
@@ -31,7 +31,7 @@ interface Cells {
   provider: string
   tokens: string
   cost: string
-  took: string
+  latency: string
 }
 
 /** Formats the line above the columns, for a page of this width. */
@@ -43,7 +43,7 @@ export function formatHeader(currencies: readonly Currency[], width: number, zon
     provider: 'provider',
     tokens: 'in → out',
     cost: currencies.length > 1 ? 'cost' : (currencies[0] ?? 'cost'),
-    took: 'took',
+    latency: 'latency',
   }
   const parts = columnsOf(cells, ['reset', 'reset'], width).map(([, text]) => text)
   return cutToWidth([...parts, 'outcome'].join(' '), width)
@@ -52,26 +52,23 @@ export function formatHeader(currencies: readonly Currency[], width: number, zon
 /**
  * Formats one line of fixed columns, as many as there is room for. The message of a failure comes
  * last, and runs past the edge of the page rather than being cut.
- *
- * @param hasEnded whether the entry is the end of a stream that was shown before.
  */
 export function formatFollowed(
   entry: RequestEntry,
   currencies: readonly Currency[],
-  hasEnded: boolean,
   width: number,
   zone = TimeZone.UTC,
 ): StyledPart[] {
   const { success, tokens, timing } = entry
-  const end = visible(outcome(entry))
+  const end = visible(outcomeText(entry, [...retryNotes(entry), ...streamNotes(entry)]))
   const cells: Cells = {
     time: formatLocalTime(entry.timestamp, zone).slice(11),
-    mark: markOf(entry, hasEnded),
+    mark: markOf(entry),
     model: visible(entry.model),
     provider: visible(entry.provider ?? UNKNOWN),
     tokens: `${formatCount(tokens.input)} → ${formatCount(tokens.output)}`,
     cost: costText(entry, currencies),
-    took: formatMs(hasEnded ? (timing.stream_duration_ms ?? null) : timing.latency_ms),
+    latency: formatMs(timing.latency_ms),
   }
   const parts = columnsOf(cells, [success ? 'green' : 'red', 'bold'], width)
   const columns = parts.reduce((sum, [, text]) => sum + displayWidth(text) + 1, 0)
@@ -80,10 +77,15 @@ export function formatFollowed(
   return isMarked ? parts : [...parts, [success ? 'yellow' : 'red', end]]
 }
 
-function markOf({ success, state }: RequestEntry, hasEnded: boolean): string {
+function markOf({ success, state, streaming }: RequestEntry): string {
   if (!success) return MARKS.failed
   if (state !== 'finished') return MARKS.open
-  return hasEnded ? MARKS.ended : MARKS.ok
+  return streaming ? MARKS.ended : MARKS.ok
+}
+
+/** `stream 1,002 ms`: how long a stream ran after its first byte, up to which its latency counts. */
+function streamNotes({ timing: { stream_duration_ms: duration } }: RequestEntry): string[] {
+  return duration === undefined ? [] : [`stream ${formatMs(duration)}`]
 }
 
 /** Returns the columns that a page of this width has room for. */
@@ -98,7 +100,7 @@ function columnsOf(cells: Cells, [markStyle, nameStyle]: [Style, Style], width: 
   if (width >= ROOM.provider) parts.push(['cyan', padded(cells.provider, 12)])
   if (width >= ROOM.tokens) parts.push(['reset', cells.tokens.padStart(16)])
   if (width >= ROOM.cost) parts.push(['yellow', cells.cost.padStart(16)])
-  return [...parts, ['reset', cells.took.padStart(9)]]
+  return [...parts, ['reset', cells.latency.padStart(9)]]
 }
 
 /** The cost in the first of these currencies in which it is known. */

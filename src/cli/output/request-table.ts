@@ -4,6 +4,10 @@ import { TimeZone } from '../../queries/window/time-zone.js'
 import { amountFormatter } from './amounts.js'
 import { formatCount, formatLocalTime, formatMs, UNKNOWN } from './format.js'
 import { type Column, formatTable } from './table.js'
+import { displayWidth } from './terminal.js'
+
+/** The part of a narrow page that the outcomes keep, so that a reason can be read. */
+const SHARE_OF_OUTCOMES = 0.35
 
 /** A table's column, and its cell for a request. */
 interface RequestColumn extends Column {
@@ -38,7 +42,7 @@ export function formatRequestTable(
       dropRank: 6,
       cell: ({ streaming, timing }) => (streaming ? formatMs(timing.stream_duration_ms ?? null) : ''),
     },
-    { title: 'outcome', shrinksTo: 10, cell: outcome },
+    { title: 'outcome', shrinksTo: leastWidthOfOutcomes(entries, width), cell: outcome },
   ]
   const rows = entries.map((entry) => columns.map(({ cell }) => cell(entry)))
   return formatTable(columns, rows, width)
@@ -50,10 +54,37 @@ function costColumn(currency: Currency, entries: readonly RequestEntry[], dropRa
   return { title: currency, align: 'right', dropRank, cell: (entry) => format(cost(entry)) }
 }
 
-/** `ok` or `failed 429 slow down`; `open` or `unfinished` if the end of a stream isn't known. */
-export function outcome({ success, error, state = 'finished' }: RequestEntry): string {
-  const words = [state !== 'finished' ? state : success ? 'ok' : 'failed']
+/** A message may be cut, but not what stands before it. */
+function leastWidthOfOutcomes(entries: readonly RequestEntry[], pageWidth: number): number {
+  const ends = entries.map((entry) => displayWidth(ending(entry, retryNotes(entry))))
+  return Math.max('outcome'.length, Math.floor(pageWidth * SHARE_OF_OUTCOMES), ...ends)
+}
+
+/** `ok`, or `failed 429 (retry 1) slow down`. */
+function outcome(entry: RequestEntry): string {
+  return outcomeText(entry, retryNotes(entry))
+}
+
+/** `retry 1`; nothing for a first attempt, or if the attempt isn't known. */
+export function retryNotes({ attempt }: RequestEntry): string[] {
+  return (attempt ?? 0) > 0 ? [`retry ${attempt}`] : []
+}
+
+/**
+ * How a request ended: `ok` or `failed 429 slow down`; `open` or `unfinished` if the end of a
+ * stream isn't known.
+ *
+ * @param notes stand in brackets before the message: `failed 429 (retry 1) slow down`.
+ */
+export function outcomeText(entry: RequestEntry, notes: readonly string[] = []): string {
+  const message = entry.error?.message
+  return typeof message === 'string' ? `${ending(entry, notes)} ${message}` : ending(entry, notes)
+}
+
+/** The outcome without its message. */
+function ending({ success, error, state = 'finished' }: RequestEntry, notes: readonly string[]): string {
+  const words: string[] = [state !== 'finished' ? state : success ? 'ok' : 'failed']
   if (typeof error?.status === 'number') words.push(String(error.status))
-  if (typeof error?.message === 'string') words.push(error.message)
+  if (notes.length > 0) words.push(`(${notes.join(', ')})`)
   return words.join(' ')
 }

@@ -71,7 +71,7 @@ export async function followRequests(
         isAway = true
         continue
       }
-      for (const entry of last.completed) output.show(entry, true)
+      for (const entry of last.completed) output.show(entry)
       for (const entry of last.data) output.show(entry)
       output.flush()
     }
@@ -101,8 +101,7 @@ function showNewest(database: QueryDatabase, filter: RequestFilter, output: Foll
 
 /** Shows requests; those of one poll appear together. */
 interface FollowOutput {
-  /** @param hasEnded whether the entry is the end of a stream that was shown before. */
-  show(entry: RequestEntry, hasEnded?: boolean): void
+  show(entry: RequestEntry): void
   /** Called after all requests of a poll. */
   flush(): void
   /** Says something else, on stderr. */
@@ -115,8 +114,7 @@ function outputFor(asJson: boolean, currencies: readonly Currency[], zone?: Time
   if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb')
     return new FollowScreen(currencies, zone)
   return {
-    show: (entry, hasEnded = false) =>
-      print(plainText(formatFollowed(entry, currencies, hasEnded, pageWidth(), zone))),
+    show: (entry) => print(plainText(formatFollowed(entry, currencies, pageWidth(), zone))),
     flush: () => {},
     note,
   }
@@ -149,7 +147,7 @@ class FollowScreen implements FollowOutput {
     process.stdout.on('resize', () => this.#lines.release())
   }
 
-  show(entry: RequestEntry, hasEnded = false): void {
+  show(entry: RequestEntry): void {
     const isNew = !this.#lines.has(entry.id)
     // One header is always on the screen.
     if (isNew && this.#linesSinceHeader >= (process.stdout.rows || DEFAULT_SIZE.rows) - 3) {
@@ -157,7 +155,7 @@ class FollowScreen implements FollowOutput {
       this.#linesSinceHeader = 0
     }
     if (isNew) this.#linesSinceHeader++
-    this.#put(formatFollowed(entry, this.#currencies, hasEnded, pageWidth(), this.#zone), entry.id)
+    this.#put(formatFollowed(entry, this.#currencies, pageWidth(), this.#zone), entry.id)
   }
 
   flush(): void {

@@ -1,7 +1,21 @@
 import { expect, test } from 'vitest'
 import { formatFollowed, formatHeader } from '../../../src/cli/output/follow-line.js'
 import { LiveLines } from '../../../src/cli/output/live-lines.js'
+import { formatRequestTable } from '../../../src/cli/output/request-table.js'
 import type { RequestEntry } from '../../../src/queries/rows/request-entry.js'
+
+const ENTRY = {
+  id: 1,
+  timestamp: '2026-11-22T10:00:00.000Z',
+  model: 'gpt-4o',
+  provider: 'openai',
+  success: true,
+  streaming: false,
+  state: 'finished',
+  tokens: { input: 1, output: 2 },
+  cost: { usd: 0.5 },
+  timing: { latency_ms: 100 },
+}
 
 /** A terminal that knows what these lines use: line feeds, and going up to erase what is below. */
 class Screen {
@@ -63,26 +77,48 @@ test('a line that has left the screen, or was moved by a new size, comes again',
   expect(screen.shown.slice(-2)).toEqual(['ended 1', 'again'])
 })
 
+test('a followed line names retries and how long a stream ran; its latency stays what it was', () => {
+  const at = (members: object) =>
+    formatFollowed({ ...ENTRY, ...members } as unknown as RequestEntry, ['usd'], 140)
+      .map(([, text]) => text)
+      .join(' ')
+  const error = { status: 429, message: 'slow down' }
+  expect(at({ attempt: 0 })).toMatch(/✓ .* 100 ms$/)
+  expect(at({ attempt: 1 })).toMatch(/✓ .* 100 ms ok \(retry 1\)$/)
+  expect(at({ attempt: 2, success: false, error })).toMatch(/✗ .* 100 ms failed 429 \(retry 2\) slow down$/)
+  const stream = { streaming: true, timing: { latency_ms: 100, stream_duration_ms: 1002 } }
+  expect(at({ streaming: true, state: 'open' })).toMatch(/▸ .* 100 ms open$/)
+  expect(at(stream)).toMatch(/■ .* 100 ms ok \(stream 1,002 ms\)$/)
+  expect(at({ ...stream, attempt: 1, success: false })).toMatch(
+    /✗ .* 100 ms failed \(retry 1, stream 1,002 ms\)$/,
+  )
+})
+
+test.each([60, 80, 110])(
+  'on a page of %i, a table of requests keeps statuses, retries and reasons',
+  (width) => {
+    const message = 'aborted by the client, which had waited for a minute'
+    const entries = [
+      { ...ENTRY, model: 'a-model-with-a-very-long-name-indeed', attempt: 0 },
+      { ...ENTRY, attempt: 1, success: false, error: { status: 429, message } },
+      { ...ENTRY, success: false, error: { status: null, message } },
+    ] as unknown as RequestEntry[]
+    const lines = formatRequestTable(entries, ['sats', 'usd'], width).split('\n')
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width)
+    expect(lines[2]).toContain('failed 429 (retry 1)')
+    expect(lines[3]).toContain('failed aborted by')
+    if (width >= 80) expect(lines[3]).toContain('failed aborted by the clie')
+  },
+)
+
 test.each([40, 80, 140])('the titles stand above their columns on a page of %i', (width) => {
-  const entry = {
-    id: 1,
-    timestamp: '2026-11-22T10:00:00.000Z',
-    model: 'gpt-4o',
-    provider: 'openai',
-    success: true,
-    streaming: false,
-    state: 'finished',
-    tokens: { input: 1, output: 2 },
-    cost: { usd: 0.5 },
-    timing: { latency_ms: 100 },
-  } as unknown as RequestEntry
-  const line = formatFollowed(entry, ['usd'], false, width)
+  const line = formatFollowed(ENTRY as unknown as RequestEntry, ['usd'], width)
     .map(([, text]) => text)
     .join(' ')
   const header = formatHeader(['usd'], width)
   expect(header.length).toBeLessThanOrEqual(width)
   expect(header.indexOf('model')).toBe(line.indexOf('gpt-4o'))
-  expect(header.indexOf('took') + 4).toBe(line.length)
+  expect(header.indexOf('latency') + 7).toBe(line.length)
   if (width >= 94) expect(header.indexOf('provider')).toBe(line.indexOf('openai'))
   if (width >= 81) expect(header.indexOf('out') + 3).toBe(line.indexOf('→ 2') + 3)
 })

@@ -3,6 +3,7 @@ import { shownMoment } from '../api/clock.js'
 import { seriesQuery, statsQuery } from '../api/questions.js'
 import { OverviewCharts } from '../charts/overview-charts.js'
 import { byId } from '../page/dom.js'
+import { separatesAttempts } from '../page/page-state.js'
 import { beforeName, windowBefore } from '../page/time-window.js'
 import { Failures } from './failures.js'
 import { Tiles } from './tiles.js'
@@ -104,7 +105,7 @@ export class Overview {
       hideWelcome()
       byId('charts', HTMLElement).hidden = false
     }
-    this.#tiles.show(stats)
+    this.#tiles.show(stats, separatesAttempts(state))
     this.onStats(stats)
     try {
       // In the same currency, even if the window before has costs in the other one only.

@@ -13,7 +13,13 @@ import {
  * @typedef {import('../../../queries/index.js').Stats} Stats
  * @typedef {import('../../../queries/index.js').Currency} Currency
  *
+ * @typedef {object} Asked what the statistics are an answer to
+ * @property {boolean} isOfAttempts whether the filters may take some attempts of a request and leave
+ *   out others
+ * @property {(currency: Currency) => void} onUnpriced called to show the requests without a cost
+ *
  * @typedef {object} Figure
+ * @property {string} [name] if it isn't what the tile is named for
  * @property {string} value
  * @property {string} [unit]
  * @property {string} [exact] the value with all digits, if it was rounded
@@ -24,7 +30,7 @@ import {
  * @property {string} name
  * @property {boolean} [isBadWhenMore] an increase is bad news, a decrease good news
  * @property {boolean} [isShare] the amount is a percentage: it is compared in points
- * @property {(stats: Stats, onUnpriced: (currency: Currency) => void) => Figure} read
+ * @property {(stats: Stats, asked: Asked) => Figure} read
  */
 
 /** The tiles in their order, and how each is read from the statistics. @type {Tile[]} */
@@ -61,18 +67,20 @@ function count(amount) {
 }
 
 /**
- * Counts the requests of clients: a retry is another attempt at a request that is counted already.
+ * Counts the requests of clients: a retry is another attempt at a request that is counted already,
+ * unless the filters leave that one out. Then attempts are what can be counted.
  *
  * @param {Stats} stats
+ * @param {Pick<Asked, 'isOfAttempts'>} asked
  * @returns {Figure}
  */
-function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, retries = 0 } }) {
+function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, retries = 0 } }, asked) {
+  const isOfAttempts = asked.isOfAttempts && retries > 0
   const parts = [
     ...(retries === 0
       ? []
       : [
-          strong(total),
-          ' attempts, ',
+          ...(isOfAttempts ? [] : [strong(total), ' attempts, ']),
           strong(retries),
           retries === 1 ? ' retry' : ' retries',
           ...(streaming === 0 ? [] : [', ']),
@@ -81,6 +89,7 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, re
     ...(open === 0 ? [] : [', ', strong(open), ' open']),
     ...(unfinished === 0 ? [] : [', ', strong(unfinished), ' unfinished']),
   ]
+  if (isOfAttempts) return { ...count(total), name: 'Attempts', aside: parts }
   return { ...count(total - retries), aside: parts }
 }
 
@@ -90,7 +99,7 @@ function readRequests({ counts: { total, streaming, open = 0, unfinished = 0, re
  *
  * @type {Tile['read']}
  */
-function readCost(stats, onUnpriced) {
+function readCost(stats, { onUnpriced }) {
   const { total } = stats.counts
   const { currency, cost, unpriced, unpricedFailures: failed } = costsOf(stats)
   const ofThemFailed = failed === 0 ? '' : ` (${formatCompact(failed)} failed)`

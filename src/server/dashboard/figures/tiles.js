@@ -13,12 +13,15 @@ const SAME = '= same'
 /** The row of figures, each compared with the window before. */
 export class Tiles {
   #root = byId('tiles', HTMLElement)
+  /** @type {import('./readings.js').Asked} what the shown figures answer */
+  #asked
   #slots = TILES.map((tile) => {
+    const name = element('dt', '', tile.name)
     const figure = element('dd', 'figure', UNKNOWN)
     const aside = element('dd', 'aside')
     const delta = element('dd', 'delta')
-    this.#root.append(element('div', 'tile', element('dt', '', tile.name), figure, aside, delta))
-    return { tile, figure, aside, delta, amount: /** @type {number | null} */ (null) }
+    this.#root.append(element('div', 'tile', name, figure, aside, delta))
+    return { tile, name, figure, aside, delta, amount: /** @type {number | null} */ (null) }
   })
 
   /** @param {boolean} isBusy whether the figures of another question are on their way */
@@ -29,7 +32,8 @@ export class Tiles {
   /** Shows that nothing is known. */
   clear() {
     this.setBusy(false)
-    for (const { figure, aside, delta } of this.#slots) {
+    for (const { tile, name, figure, aside, delta } of this.#slots) {
+      name.textContent = tile.name
       figure.replaceChildren(UNKNOWN)
       aside.replaceChildren()
       delta.replaceChildren()
@@ -42,13 +46,20 @@ export class Tiles {
    */
   constructor(onUnpriced) {
     this.onUnpriced = onUnpriced
+    this.#asked = { isOfAttempts: false, onUnpriced }
   }
 
-  /** @param {Stats} stats */
-  show(stats) {
+  /**
+   * @param {Stats} stats
+   * @param {boolean} isOfAttempts whether the filters may take some attempts of a request and leave
+   *   out others
+   */
+  show(stats, isOfAttempts) {
     this.setBusy(false)
+    this.#asked = { isOfAttempts, onUnpriced: this.onUnpriced }
     for (const slot of this.#slots) {
-      const { value, unit, exact, aside = [], amount } = slot.tile.read(stats, this.onUnpriced)
+      const { name, value, unit, exact, aside = [], amount } = slot.tile.read(stats, this.#asked)
+      slot.name.textContent = name ?? slot.tile.name
       slot.figure.replaceChildren(value, ...(unit === undefined ? [] : [element('span', 'unit', unit)]))
       slot.figure.title = exact ?? ''
       slot.aside.replaceChildren(...aside)
@@ -64,7 +75,7 @@ export class Tiles {
     for (const { tile, amount, delta } of this.#slots) {
       // If there were no requests before, there is nothing to compare with.
       const isNothing = before === null || before.counts.total === 0
-      const old = isNothing ? null : tile.read(before, this.onUnpriced)
+      const old = isNothing ? null : tile.read(before, this.#asked)
       const { text, spoken, tone } = describeDelta(amount, old?.amount ?? null, tile)
       delta.className = `delta ${tone}`
       delta.title = spoken === '' ? '' : `${spoken} ${name}`

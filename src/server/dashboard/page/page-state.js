@@ -1,4 +1,4 @@
-import { isDated } from './time-window.js'
+import { isDated, presetOf } from './time-window.js'
 import { rememberedZone, showZone } from './zone.js'
 
 /**
@@ -41,6 +41,16 @@ export const FILTERS = /** @type {const} */ ([
   'unpriced',
   'attempt',
   'service_tier',
+])
+
+/** The filters that apply to all attempts of a request alike, as its labels do. */
+const OF_WHOLE_REQUESTS = /** @type {readonly string[]} */ ([
+  'policy',
+  'without_policy',
+  'without_label',
+  'journal',
+  'streaming',
+  'correlation_id',
 ])
 
 /** No filter at all. */
@@ -115,6 +125,7 @@ export function parseState(search) {
   return {
     ...DEFAULTS,
     ...texts,
+    ...(texts['range'] === undefined ? {} : { range: presetOf(texts['range']) }),
     ...datedWindow(texts),
     // A link may name UTC, so that the choice of another browser doesn't apply.
     timezone: timezone === 'UTC' ? '' : timezone,
@@ -122,6 +133,16 @@ export function parseState(search) {
     request,
     notUnderstood,
   }
+}
+
+/**
+ * Whether the filters may take some attempts of a request and leave out others, such as those that
+ * went to another provider.
+ *
+ * @param {FilterState} state
+ */
+export function separatesAttempts(state) {
+  return FILTERS.some((name) => state[name] !== '' && !OF_WHOLE_REQUESTS.includes(name))
 }
 
 /**

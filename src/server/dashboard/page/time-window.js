@@ -59,6 +59,18 @@ export function windowLength(words) {
   return count === undefined ? null : Number(count) * UNIT_MS[/** @type {'m' | 'h' | 'd' | 'w'} */ (unit)]
 }
 
+/**
+ * Returns the range with a button that means the same, `24h` for `1d` or `last_24h`; other words as
+ * they are.
+ *
+ * @param {string} range
+ */
+export function presetOf(range) {
+  const length = windowLength(range)
+  const same = Object.keys(PRESETS).find((preset) => length !== null && windowLength(preset) === length)
+  return same ?? range
+}
+
 /** @param {string} range */
 export function isCalendarRange(range) {
   return calendarOf(range) !== undefined
