@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { RequestLogged } from '../events/event-types.js'
 import { countText } from '../maintenance/count-text.js'
+import type { ImportNote } from '../maintenance/import/import-notes.js'
 import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
+import type { ImportTotals } from '../maintenance/import/import-totals.js'
 import type { JournalImport } from '../maintenance/import/list-imports.js'
 import type { ImportProgress } from '../maintenance/import/options.js'
 import type { UndoResult } from '../maintenance/import/undo-import.js'
@@ -229,12 +231,13 @@ function describe(result: ImportResult, journal: string): string {
   }
   const what = `${countText(requests, 'request')} (${countText(result.event_count, 'event')})`
   lines.push(`${what} ${dry_run ? 'would be ' : ''}imported into ${journal}${leftOutText(result)}`)
-  if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result)}`)
+  if (requests > 0) lines.push(`from ${result.from} to ${result.to}: ${totalsText(result.totals)}`)
   if (result.ambiguous_times > 0) {
     const times = countText(result.ambiguous_times, 'time')
     lines.push(`${times} occurred twice, because clocks were put back: the first instant is taken`)
   }
-  lines.push(...result.notes.map(({ note, count }) => `${countText(count, 'request')}: ${note}`))
+  lines.push(...othersTexts(result))
+  lines.push(...result.notes.map(noteText))
   if (segments.length > 0) lines.push(`in ${segmentsText(segments)}`)
   if (events.length > 0) lines.push('', `The first requests (--json has all of their fields):`)
   lines.push(...events.map((event) => visible(requestText(event))))
@@ -261,7 +264,31 @@ function leftOutText({ rejected, already_there, repeated, left_out }: ImportResu
   return [`, ${formatCount(rejected)} rejected`, ...counted].join(', ')
 }
 
-function totalsText({ totals }: ImportResult): string {
+/** What the rows carry that aren't imported, so that the sums of the source can be compared. */
+function othersTexts(result: ImportResult): string[] {
+  const { rejected, already_there, already_there_differing, repeated, repeated_differing } = result
+  const differing = (count: number, taken: string) =>
+    count === 0
+      ? ''
+      : `; ${formatCount(count)} of them ${count === 1 ? 'has' : 'have'} another cost: ${taken}`
+  const there = differing(already_there_differing, 'the one that is there stays')
+  const again = differing(repeated_differing, 'the first is taken')
+  return [
+    rejected === 0 ? [] : `rejected: ${totalsText(result.rejected_totals)}`,
+    already_there === 0 ? [] : `already there: ${totalsText(result.already_there_totals)}${there}`,
+    repeated === 0 ? [] : `twice in the file: ${totalsText(result.repeated_totals)}${again}`,
+  ].flat()
+}
+
+/** `3 requests, the first on line 12: succeeded without a cost` */
+function noteText({ note, count, first_line, values, has_more_values }: ImportNote): string {
+  const line = `line ${formatCount(first_line)}`
+  const where = count === 1 ? `on ${line}` : `the first on ${line}`
+  const named = [...values.map(visible), ...(has_more_values ? ['…'] : [])].join(', ')
+  return `${countText(count, 'request')}, ${where}: ${note}${named === '' ? '' : `: ${named}`}`
+}
+
+function totalsText(totals: ImportTotals): string {
   const { input_tokens, output_tokens, ...costs } = totals
   const tokens = `${formatCount(input_tokens)} tokens in, ${formatCount(output_tokens)} out`
   const known = Object.entries(costs).flatMap(([name, cost]) => (cost === null ? [] : [`${name} ${cost}`]))

@@ -1,5 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
-import type { ImportTotals } from './import-tally.js'
+import type { ImportNote } from './import-notes.js'
+import type { ImportTotals } from './import-totals.js'
 
 /** What `import` prints with `--json`. */
 export interface ImportResult {
@@ -19,8 +20,12 @@ export interface ImportResult {
   event_count: number
   /** Requests that aren't added again, since other imports have added them. */
   already_there: number
+  /** How many of them have another cost than the request that is there, which stays as it is. */
+  already_there_differing: number
   /** Requests that aren't added, since the file has them twice. */
   repeated: number
+  /** How many of them have another cost than the first one, which was taken. */
+  repeated_differing: number
   /** Rows that can't become requests. */
   rejected: number
   /** Whether so many are rejected that nothing is imported without `allowRejected`. */
@@ -32,11 +37,17 @@ export interface ImportResult {
   /** Times that the clocks of the zone showed twice: the first instant was taken. */
   ambiguous_times: number
   /** Oddities of requests that are imported all the same, and how often. */
-  notes: { note: string; count: number }[]
+  notes: ImportNote[]
   /** The first and the last timestamp. */
   from: string | null
   to: string | null
   totals: ImportTotals
+  /** What the requests carry that were already there. */
+  already_there_totals: ImportTotals
+  /** What the requests carry that the file has again. */
+  repeated_totals: ImportTotals
+  /** What the rejected rows carry, as far as it can be read. */
+  rejected_totals: ImportTotals
   /** The segments that hold the requests. */
   segments: string[]
   /** How many of these are gone: `prune` or somebody else has removed them. */

@@ -1,10 +1,7 @@
 import type { RequestLogged } from '../../events/event-types.js'
-import { decimalText } from '../../folds/costs/decimal.js'
-import { splitCost } from '../../folds/sums/split-cost.js'
+import { AmountSums, type Amounts } from './import-totals.js'
 import type { ImportedLines } from './imported-lines.js'
-
-export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
-const BILLION = 1_000_000_000n
+import type { Known } from './known-requests.js'
 
 /** How many rejected rows are kept one by one. */
 const NAMED_ROWS = 100
@@ -13,17 +10,6 @@ const TOLERATED_ROWS = 10
 const TOLERATED_SHARE = 0.1
 /** How many requests are shown. */
 const SHOWN_REQUESTS = 10
-
-/** What the rows of a source add up to, as the journal keeps them. */
-export interface ImportTotals {
-  input_tokens: number
-  output_tokens: number
-  /** Decimal texts with at most nine decimals; null: no request has this cost. */
-  cost_usd: string | null
-  provider_cost_usd: string | null
-  cost_sats: string | null
-  provider_cost_sats: string | null
-}
 
 /** Counts what rows become. */
 export class ImportTally {
@@ -40,16 +26,23 @@ export class ImportTally {
   readonly shown: RequestLogged[] = []
   from: string | null = null
   to: string | null = null
-  readonly #tokens = { input_tokens: 0, output_tokens: 0 }
-  readonly #costs = new Map<(typeof COSTS)[number], bigint>()
+  /** How many of these have another cost than the request that was found before. */
+  readonly differing = { journal: 0, file: 0 }
+  readonly sums = {
+    imported: new AmountSums(),
+    rejected: new AmountSums(),
+    journal: new AmountSums(),
+    file: new AmountSums(),
+  }
 
   /** Whether so many rows are rejected that the file or the options must be wrong. */
   get hasTooManyRejected(): boolean {
     return this.rejected > TOLERATED_ROWS && this.rejected > this.rows * TOLERATED_SHARE
   }
 
-  refuse(line: number, reason: string): void {
+  refuse(line: number, reason: string, amounts: Amounts): void {
     this.rejected++
+    this.sums.rejected.add(amounts)
     if (this.rejections.length < NAMED_ROWS) this.rejections.push({ line, reason })
   }
 
@@ -60,28 +53,13 @@ export class ImportTally {
     if (this.shown.length < SHOWN_REQUESTS) this.shown.push(request)
     if (this.from === null || timestamp < this.from) this.from = timestamp
     if (this.to === null || timestamp > this.to) this.to = timestamp
-    this.#tokens.input_tokens += request.input_tokens ?? 0
-    this.#tokens.output_tokens += request.output_tokens ?? 0
-    for (const name of COSTS) {
-      const cost = request[name] ?? null
-      if (cost === null) continue
-      const { whole, billionths } = splitCost(cost)
-      this.#costs.set(name, (this.#costs.get(name) ?? 0n) + BigInt(whole) * BILLION + BigInt(billionths))
-    }
+    this.sums.imported.add(request)
   }
 
-  totals(): ImportTotals {
-    const text = (name: (typeof COSTS)[number]) => {
-      const sum = this.#costs.get(name)
-      if (sum === undefined) return null
-      return sum < 0n ? `-${decimalText(-sum, 9)}` : decimalText(sum, 9)
-    }
-    return {
-      ...this.#tokens,
-      cost_usd: text('cost_usd'),
-      provider_cost_usd: text('provider_cost_usd'),
-      cost_sats: text('cost_sats'),
-      provider_cost_sats: text('provider_cost_sats'),
-    }
+  /** Counts a request that isn't added, since it is known. */
+  addKnown({ request }: ImportedLines, { from, hasOtherCost }: Known): void {
+    this.knownFrom[from]++
+    if (hasOtherCost) this.differing[from]++
+    this.sums[from].add(request)
   }
 }

@@ -203,11 +203,11 @@ class ImportRun {
         }
         const read = this.#read(row)
         if (read === null) continue
-        const knownFrom = await known.add(read)
-        if (knownFrom !== null) tally.knownFrom[knownFrom]++
+        const found = await known.add(read)
+        if (found !== null) tally.addKnown(read, found)
         else {
           tally.add(read)
-          this.#opened.reader.keepNotes()
+          this.#opened.reader.keepNotes(read.hasOwnId && known.addId(read.request))
           await use(read)
         }
       }
@@ -240,7 +240,7 @@ class ImportRun {
       tally.leftOut++
     } catch (error) {
       if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
-      tally.refuse(row.line, error.message)
+      tally.refuse(row.line, error.message, this.#opened.reader.amountsOf(row))
       this.#rejected.add(row)
     }
     return null
@@ -283,7 +283,9 @@ class ImportRun {
       requests: tally.requests,
       event_count: tally.events,
       already_there: tally.knownFrom.journal,
+      already_there_differing: tally.differing.journal,
       repeated: tally.knownFrom.file,
+      repeated_differing: tally.differing.file,
       rejected: tally.rejected,
       too_many_rejected: tally.hasTooManyRejected,
       left_out: tally.leftOut,
@@ -292,7 +294,10 @@ class ImportRun {
       notes: this.#opened.reader.notes,
       from: tally.from,
       to: tally.to,
-      totals: tally.totals(),
+      totals: tally.sums.imported.totals(),
+      already_there_totals: tally.sums.journal.totals(),
+      repeated_totals: tally.sums.file.totals(),
+      rejected_totals: tally.sums.rejected.totals(),
       segments,
       segments_gone: segments.filter((name) => !there.has(name)).length,
       events: isDry ? tally.shown : [],

@@ -30,8 +30,16 @@ export interface LeftOut {
   leftOut: string
 }
 
-/** Makes a request of a row. @throws RowProblem */
-export type ReadRow = (row: SourceRow) => ImportedRequest | LeftOut
+/** Reads a part of a request from a row. @throws RowProblem */
+export type ReadPart = (row: SourceRow) => ImportedRequest
+
+/** How the rows of a source are read. */
+export interface RowReader {
+  /** Makes a request of a row. @throws RowProblem */
+  read(row: SourceRow): ImportedRequest | LeftOut
+  /** These read the tokens and the cost by themselves, since a rejected row may have them too. */
+  amounts: readonly ReadPart[]
+}
 
 /** Thrown when a row can't become a request; the other rows are still read. */
 export class RowProblem extends Error {

@@ -4,11 +4,19 @@ import { readManifest } from '../../journal/chain/manifest.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { connect } from '../../store/sqlite/connection/driver.js'
+import { COSTS } from './import-totals.js'
 import { hasIdOfPlace, type ImportedLines } from './imported-lines.js'
 import { recordedParts } from './recorded-imports.js'
 
 /** Where a request was found before. */
-export type KnownFrom = 'journal' | 'file'
+type KnownFrom = 'journal' | 'file'
+
+/** A request that was found before. */
+export interface Known {
+  from: KnownFrom
+  /** Whether it has another cost than it had there. */
+  hasOtherCost: boolean
+}
 
 interface Part {
   segment: Segment
@@ -29,8 +37,9 @@ interface Part {
 export class KnownRequests {
   readonly #directory: string
   readonly #database: SQLite.Database
-  readonly #insert: SQLite.Statement<[string, KnownFrom]>
-  readonly #select: SQLite.Statement<[string], KnownFrom>
+  readonly #insert: SQLite.Statement<[string, KnownFrom, string]>
+  readonly #select: SQLite.Statement<[string], { origin: KnownFrom; costs: string }>
+  readonly #insertId: SQLite.Statement<[string]>
   readonly #insertWithoutId: SQLite.Statement<[string]>
   readonly #takeWithoutId: SQLite.Statement<[string]>
   /** The imported segments that haven't been read yet. */
@@ -47,14 +56,14 @@ export class KnownRequests {
     // An empty name is a database in a temporary file, which is removed when it is closed.
     this.#database = connect('', {})
     this.#database.pragma('journal_mode = OFF')
-    this.#database.exec('CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT) WITHOUT ROWID')
     this.#database.exec(
-      'CREATE TABLE without_id (request TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID; BEGIN',
+      `CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT, costs TEXT) WITHOUT ROWID;
+       CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID;
+       CREATE TABLE without_id (request TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID; BEGIN`,
     )
-    this.#insert = this.#database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?)')
-    this.#select = this.#database
-      .prepare<[string], KnownFrom>('SELECT origin FROM known WHERE request = ?')
-      .pluck()
+    this.#insert = this.#database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?, ?)')
+    this.#select = this.#database.prepare('SELECT origin, costs FROM known WHERE request = ?')
+    this.#insertId = this.#database.prepare('INSERT OR IGNORE INTO ids VALUES (?)')
     this.#insertWithoutId = this.#database.prepare(
       'INSERT INTO without_id VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
     )
@@ -66,10 +75,10 @@ export class KnownRequests {
   /**
    * Adds a request of the file, unless it is known.
    *
-   * @returns where it was found before; null if it is new.
+   * @returns what is known of it; null if it is new.
    * @throws JournalError SEGMENT_UNREADABLE
    */
-  async add({ request, hasOwnId }: ImportedLines): Promise<KnownFrom | null> {
+  async add({ request, hasOwnId }: ImportedLines): Promise<Known | null> {
     const { timestamp } = request
     if (this.#unread.some((part) => isWithin(part, timestamp))) {
       const due = this.#unread.filter((part) => isWithin(part, timestamp))
@@ -77,11 +86,19 @@ export class KnownRequests {
       for (const { segment } of due) await this.#read(segment)
     }
     if (!hasOwnId) {
-      return this.#takeWithoutId.run(keyWithoutId(request)).changes > 0 ? 'journal' : null
+      const isThere = this.#takeWithoutId.run(keyWithoutId(request)).changes > 0
+      return isThere ? { from: 'journal', hasOtherCost: false } : null
     }
     const key = keyOf(request)
-    if (this.#insert.run(key, 'file').changes > 0) return null
-    return this.#select.get(key) ?? null
+    const costs = costsOf(request)
+    if (this.#insert.run(key, 'file', costs).changes > 0) return null
+    const known = this.#select.get(key)
+    return known === undefined ? null : { from: known.origin, hasOtherCost: known.costs !== costs }
+  }
+
+  /** Adds the id of a request of the file. @returns whether another one of the file has it too. */
+  addId({ correlation_id, attempt }: RequestLogged): boolean {
+    return this.#insertId.run(JSON.stringify([correlation_id, attempt ?? null])).changes === 0
   }
 
   close(): void {
@@ -98,7 +115,7 @@ export class KnownRequests {
           // all.
           const event = JSON.parse(bytes.toString()) as RequestLogged
           if (event.type !== 'request_logged') continue
-          this.#insert.run(keyOf(event), 'journal')
+          this.#insert.run(keyOf(event), 'journal', costsOf(event))
           if (hasIdOfPlace(event)) this.#insertWithoutId.run(keyWithoutId(event))
         }
       }
@@ -110,6 +127,10 @@ export class KnownRequests {
 
 function isWithin({ first, last }: Part, timestamp: string): boolean {
   return first <= timestamp && timestamp <= last
+}
+
+function costsOf(request: RequestLogged): string {
+  return COSTS.map((name) => request[name] ?? '').join(' ')
 }
 
 function keyWithoutId(request: RequestLogged): string {

@@ -1,6 +1,12 @@
 import type { ImportNotes } from './import-notes.js'
 import type { ImportTimes } from './import-times.js'
-import { type ImportedRequest, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import {
+  type ImportedRequest,
+  type LeftOut,
+  RowProblem,
+  type RowReader,
+  type SourceRow,
+} from './imported-row.js'
 import { columnMembers, countOf, firstOf, labelsOf, numberOf, textOf } from './row-values.js'
 
 /**
@@ -41,8 +47,8 @@ const CALLS = new Set(['GENERATION', 'EMBEDDING'])
  * are left out. Its total cost is what the caller reported, or what Langfuse computed. Times
  * without an offset are UTC, as the export's description says.
  */
-export function langfuseReader(times: ImportTimes, notes: ImportNotes): ReadRow {
-  return (row) => {
+export function langfuseReader(times: ImportTimes, notes: ImportNotes): RowReader {
+  const read = (row: SourceRow): ImportedRequest | LeftOut => {
     const find = (column: keyof typeof COLUMNS) => firstOf(row, COLUMNS[column])
     const type = textOf(find('type'))
     if (type !== null && !CALLS.has(type.toUpperCase())) return { leftOut: `an observation of type ${type}` }
@@ -59,7 +65,7 @@ export function langfuseReader(times: ImportTimes, notes: ImportNotes): ReadRow 
       ...usage(row, notes),
       success,
       error_message: success ? null : textOf(find('message')),
-      cost_usd: cost(row, notes),
+      ...cost(row, notes),
       labels: labelsOf({
         user: find('user'),
         session: find('session'),
@@ -69,6 +75,7 @@ export function langfuseReader(times: ImportTimes, notes: ImportNotes): ReadRow 
       }),
     }
   }
+  return { read, amounts: [(row) => usage(row, notes), (row) => cost(row, notes)] }
 }
 
 function timing(
@@ -96,7 +103,7 @@ function timing(
  * The keys of `usage_details` are parts that don't overlap: those with `input` in their names add up
  * to all of the input, and so does `output`.
  */
-function usage(row: SourceRow, notes: ImportNotes): Partial<ImportedRequest> {
+function usage(row: SourceRow, notes: ImportNotes): ImportedRequest {
   const details = Object.entries(columnMembers(firstOf(row, COLUMNS.usage), 'usage_details', notes))
   const sum = (...words: RegExp[]) => {
     const found = details.filter(([name]) => words.every((word) => word.test(name)))
@@ -114,9 +121,9 @@ function usage(row: SourceRow, notes: ImportNotes): Partial<ImportedRequest> {
   }
 }
 
-function cost(row: SourceRow, notes: ImportNotes): number | null {
+function cost(row: SourceRow, notes: ImportNotes): ImportedRequest {
   const total = numberOf(firstOf(row, COLUMNS.totalCost), 'total_cost')
-  if (total !== null) return total
+  if (total !== null) return { cost_usd: total }
   const costs = columnMembers(firstOf(row, COLUMNS.costs), 'cost_details', notes)
-  return numberOf(costs['total'], 'cost_details.total')
+  return { cost_usd: numberOf(costs['total'], 'cost_details.total') }
 }

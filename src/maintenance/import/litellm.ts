@@ -1,6 +1,6 @@
 import type { ImportNotes } from './import-notes.js'
 import type { ImportTimes } from './import-times.js'
-import { type ImportedRequest, type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import { type ImportedRequest, RowProblem, type RowReader, type SourceRow } from './imported-row.js'
 import {
   columnMembers,
   countOf,
@@ -26,10 +26,10 @@ export const LITELLM_DAY_COLUMNS = ['startTime', 'models', 'users'] as const
  * `/spend/logs`. `spend` is LiteLLM's own figure. The database stores times in UTC without an
  * offset.
  */
-export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
+export function litellmReader(times: ImportTimes, notes: ImportNotes): RowReader {
   const team = new NameOrId('team', '--map team_id=labels.team', notes)
   const key = new NameOrId('key', '--map api_key=labels.key', notes)
-  return (row) => {
+  const read = (row: SourceRow): ImportedRequest => {
     const start = times.instant(row.get('startTime'), 'startTime')
     if (start === null) throw new RowProblem('startTime: found nothing, expected a time')
     const end = times.instant(row.get('endTime'), 'endTime')
@@ -46,7 +46,7 @@ export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
       ...timing(row, { start, end, firstByte }, notes),
       ...outcome(row, metadata),
       ...usage(row, metadata),
-      cost_usd: numberOf(row.get('spend'), 'spend'),
+      ...cost(row),
       labels: labelsOf({
         user: row.get('user'),
         end_user: row.get('end_user'),
@@ -59,6 +59,11 @@ export function litellmReader(times: ImportTimes, notes: ImportNotes): ReadRow {
       }),
     }
   }
+  return { read, amounts: [(row) => usage(row, membersOf(row.get('metadata'))), cost] }
+}
+
+function cost(row: SourceRow): ImportedRequest {
+  return { cost_usd: numberOf(row.get('spend'), 'spend') }
 }
 
 /**
@@ -71,7 +76,7 @@ class NameOrId {
   #hasAliases = false
 
   constructor(label: string, option: string, notes: ImportNotes) {
-    this.#note = `its ${label} has no alias in metadata, as others have, and is known by its id; ${option} takes the ids of all`
+    this.#note = `no alias of the ${label} in metadata, where others have one, so the ${label} is known by its id (${option} takes the ids of all)`
     this.#notes = notes
   }
 
@@ -82,7 +87,7 @@ class NameOrId {
       return name
     }
     const text = textOf(id)
-    if (text !== null) this.#notes.add(this.#note, () => this.#hasAliases)
+    if (text !== null) this.#notes.add(this.#note, { value: text, isWorthTelling: () => this.#hasAliases })
     return text
   }
 }
@@ -106,7 +111,7 @@ function timing(
   if (end === null) return { latency_ms: reported ?? undefined }
   if (end >= start) return { latency_ms: end - start }
   // The request was billed all the same.
-  if (reported === null) notes.add('endTime is before startTime: latency_ms is 0')
+  notes.add(`endTime is before startTime: latency_ms is ${reported === null ? 0 : 'request_duration_ms'}`)
   return { latency_ms: reported ?? 0 }
 }
 

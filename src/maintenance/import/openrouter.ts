@@ -1,5 +1,5 @@
 import type { ImportTimes } from './import-times.js'
-import { type ReadRow, RowProblem, type SourceRow } from './imported-row.js'
+import { type ImportedRequest, RowProblem, type RowReader, type SourceRow } from './imported-row.js'
 import { countOf, firstOf, flagOf, labelsOf, numberOf, partOf, textOf } from './row-values.js'
 
 /** The names of each column: in the activity export, and in answers of `/api/v1/generation`. */
@@ -26,8 +26,8 @@ export const OPENROUTER_DAY_COLUMNS = ['Date', 'Slug', 'Usage'] as const
  * Reads OpenRouter's generations. The cost is what OpenRouter billed, so it is the provider's. Times
  * without an offset are UTC.
  */
-export function openrouterReader(times: ImportTimes): ReadRow {
-  return (row) => {
+export function openrouterReader(times: ImportTimes): RowReader {
+  const read = (row: SourceRow): ImportedRequest => {
     const find = (column: keyof typeof COLUMNS) => firstOf(row, COLUMNS[column])
     const created = times.instant(find('created'), 'created_at')
     if (created === null) throw new RowProblem('created_at: found nothing, expected a time')
@@ -41,11 +41,8 @@ export function openrouterReader(times: ImportTimes): ReadRow {
       // The same provider as of a request that is logged while it runs.
       provider: 'openrouter',
       ...timing(row),
-      input_tokens: countOf(find('input'), 'tokens_prompt'),
-      output_tokens: countOf(find('output'), 'tokens_completion'),
-      cache_read_input_tokens: partOf(find('cached'), 'tokens_cached'),
-      reasoning_output_tokens: partOf(find('reasoning'), 'tokens_reasoning'),
-      provider_cost_usd: numberOf(find('cost'), 'cost_total'),
+      ...usage(row),
+      ...cost(row),
       success,
       error_message: success ? null : textOf(firstOf(row, ['finish_reason_raw', 'native_finish_reason'])),
       labels: labelsOf({
@@ -57,6 +54,20 @@ export function openrouterReader(times: ImportTimes): ReadRow {
       }),
     }
   }
+  return { read, amounts: [usage, cost] }
+}
+
+function usage(row: SourceRow): ImportedRequest {
+  return {
+    input_tokens: countOf(firstOf(row, COLUMNS.input), 'tokens_prompt'),
+    output_tokens: countOf(firstOf(row, COLUMNS.output), 'tokens_completion'),
+    cache_read_input_tokens: partOf(firstOf(row, COLUMNS.cached), 'tokens_cached'),
+    reasoning_output_tokens: partOf(firstOf(row, COLUMNS.reasoning), 'tokens_reasoning'),
+  }
+}
+
+function cost(row: SourceRow): ImportedRequest {
+  return { provider_cost_usd: numberOf(firstOf(row, COLUMNS.cost), 'cost_total') }
 }
 
 function timing(row: SourceRow) {

@@ -152,6 +152,7 @@ test('requests that another import has brought, or that the file has twice, are 
   rows.push(
     ...['new-1', 'new-2', 'new-2'].map((id) => `${id},,7,7,2026-06-29 10:00:00,2026-06-29 10:00:01,,gpt-4o`),
   )
+  rows[0] = rows[0]?.replace('0.002', '0.5') ?? ''
   const names = header.split(',')
   const objects = rows.map((row) =>
     JSON.stringify(Object.fromEntries(row.split(',').map((value, at) => [names[at], value]))),
@@ -164,7 +165,10 @@ test('requests that another import has brought, or that the file has twice, are 
     requests: 2,
     event_count: 2,
     already_there: 6,
+    already_there_differing: 1,
+    already_there_totals: { input_tokens: 90, cost_usd: '0.507' },
     repeated: 1,
+    repeated_differing: 0,
     totals: { input_tokens: 14 },
   }
   expect(await importHere({ ...options, dryRun: true })).toMatchObject(expected)

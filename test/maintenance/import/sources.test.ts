@@ -105,21 +105,43 @@ describe('LiteLLM', () => {
       { ...row, request_id: 'c', endTime: '2026-10-01 09:00:00', request_duration_ms: 12 },
       { ...row, request_id: 'd', endTime: null, request_duration_ms: 13, metadata: '{"user_api_key' },
       { ...row, request_id: 'e', spend: -0.25, metadata: { user_api_key_team_alias: 'search' } },
-      { ...row, request_id: 'f', model: '' },
+      { ...row, request_id: 'f', model: '', completion_tokens: 6 },
       { ...row, request_id: 'g', endTime: null },
       // It isn't added, so nothing of it is noted.
-      { ...row, request_id: 'e', spend: -0.25 },
+      { ...row, request_id: 'e', spend: 0.75 },
       { ...row, request_id: 'h', prompt_tokens: '1.000', metadata: 'none' },
+      { ...row, request_id: 'b', spend: null },
+      {
+        ...row,
+        ...{ request_id: 'i', prompt_tokens: 9 },
+        metadata: { additional_usage_values: { cache_read_input_tokens: 10 } },
+      },
     ]
     writeFileSync(file, odd.map((it) => JSON.stringify(it)).join('\n'))
     const { result, rows } = await imported(workspace, { from: 'litellm', file })
-    expect(result.notes).toEqual([
-      { note: "a failure without a model: its model is 'unknown'", count: 1 },
-      { note: 'endTime is before startTime: latency_ms is 0', count: 1 },
-      { note: expect.stringContaining('its team has no alias in metadata, as others have'), count: 1 },
-      { note: "metadata isn't an object of JSON: nothing was taken from it", count: 1 },
-      { note: 'cost_usd is less than 0', count: 1 },
+    expect(result.notes).toMatchObject([
+      { note: "failed without a model: the model is 'unknown'", count: 1, first_line: 1 },
+      { note: 'endTime is before startTime: latency_ms is 0', first_line: 2 },
+      { note: expect.stringMatching(/^no alias of the team in metadata, where others/), values: ['team-1'] },
+      { note: 'succeeded without input tokens', count: 5, first_line: 2 },
+      { note: 'endTime is before startTime: latency_ms is request_duration_ms', first_line: 3 },
+      { note: "metadata isn't an object of JSON: nothing was taken from it", first_line: 4 },
+      { note: 'cost_usd is less than 0, and counts as it is', first_line: 5 },
+      { note: 'succeeded without a cost', count: 1, first_line: 10 },
+      {
+        note: 'its id is that of an earlier row, with another time, model, latency or tokens: both count',
+        count: 1,
+        first_line: 10,
+      },
+      { note: 'a part of the tokens is larger than the whole, such as cached ones', first_line: 11 },
     ])
+    // All of the file's `spend`: each row is in one of these.
+    expect(result.totals).toMatchObject({ cost_usd: '2.25', input_tokens: 9 })
+    expect(result).toMatchObject({
+      ...{ repeated: 1, repeated_differing: 1, rejected: 3 },
+      repeated_totals: { cost_usd: '0.75', input_tokens: 0 },
+      rejected_totals: { cost_usd: '1.5', output_tokens: 6 },
+    })
     expect(result.rejections).toEqual([
       { line: 6, reason: expect.stringContaining('; --set model=… gives one to all rows that have none') },
       {
@@ -137,6 +159,8 @@ describe('LiteLLM', () => {
       { latency_ms: 12 },
       { latency_ms: 13 },
       { cost_usd: -0.25 },
+      { cost_usd: null },
+      { input_tokens: 9 },
     ])
   })
 
@@ -382,7 +406,7 @@ describe('a CSV file of one’s own', () => {
       requests: 4,
       already_there: 2,
       repeated: 0,
-      notes: [{ note: 'its time is in the future', count: 1 }],
+      notes: [{ note: 'the time is in the future', count: 1 }],
     })
   })
 
