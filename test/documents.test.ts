@@ -13,7 +13,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { projectOnce } from '../src/projection/index.js'
 import { openDatabase } from '../src/store/sqlite/connection/database.js'
+import { lines, writeSegment } from './support/journal-files.js'
+import { completionLine, requestLine } from './support/lines.js'
 import { PAGES, readPage } from './support/pages.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -130,20 +133,41 @@ test('docs/clients.md has every option of loggedFetch', () => {
   expect(rows.toSorted()).toEqual(members('clients/fetch/options.ts', 'LoggedFetchOptions').toSorted())
 })
 
-test('docs/asking.md has every column of requests, and its SQL is that of the table', () => {
+test('docs/asking.md has every column of requests, and its SQL answers what it says', async () => {
   const section = readPage('docs/asking.md').split('## With SQL\n')[1]?.split('\n## ')[0] ?? ''
   const named = [...section.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
     ([, names = '']) => names.match(/\w+/g) ?? [],
   )
-  const path = join(mkdtempSync(join(tmpdir(), 'request-journal-columns-')), 'requests.db')
+  const directory = mkdtempSync(join(tmpdir(), 'request-journal-columns-'))
+  const [journal, path] = [join(directory, 'journal'), join(directory, 'requests.db')]
+  const failed = (error_status: number) => ({ success: false, error_status })
+  writeSegment(
+    journal,
+    lines(
+      requestLine('lost', { attempt: 0, ...failed(429) }),
+      requestLine('kept', { attempt: 0, ...failed(429) }),
+      requestLine('kept', { attempt: 1, latency_ms: 900, cost_usd: 0.5, labels: { team: 'search' } }),
+      requestLine('lost', { attempt: 1, ...failed(500) }),
+      requestLine('slow', { latency_ms: 300, streaming: true }),
+      completionLine('slow', { success: true, stream_duration_ms: 5000 }),
+      requestLine('old', { timestamp: '2026-10-10T10:00:00.000Z', cost_usd: 1 }),
+    ),
+  )
+  await projectOnce({ journal, database: path })
   const database = openDatabase(path)
   try {
     const columns = database.prepare<[], string>(`SELECT name FROM pragma_table_info('requests')`).pluck()
     expect(named.toSorted()).toEqual(columns.all().toSorted())
-    const [, sql = ''] = /^```sql\n(.*?)^```/ms.exec(section) ?? []
-    expect(database.prepare(sql).all()).toEqual([])
+    const answers = [...section.matchAll(/^```sql\n(.*?)^```/gms)].map(([, sql = '']) =>
+      database.prepare(sql).all(),
+    )
+    expect(answers).toMatchObject([
+      [{ team: null, model: 'gpt-4o', requests: 1, usd_billionths: 1e9, unpriced: 0 }],
+      [{ total_ms: 5300 }, { total_ms: 900 }, { total_ms: 100 }, { total_ms: 100 }, { total_ms: 100 }],
+      [{ correlation_id: 'lost', attempts: 2, last_id: 4, error_status: 500 }],
+    ])
   } finally {
     database.close()
-    rmSync(dirname(path), { recursive: true })
+    rmSync(directory, { recursive: true })
   }
 })

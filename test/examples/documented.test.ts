@@ -46,7 +46,7 @@ test.each([
     0,
     { model: 'gpt-4o', streaming: true, input_tokens: 812, cost_usd: 0.01843, labels: { team: 'search' } },
   ],
-  ['README.md', 'Log your requests', 1, { model: 'gpt-4o', streaming: false, ...CHAT }],
+  ['README.md', 'Log your requests', 1, { model: 'gpt-4o', provider: 'openai', streaming: false, ...CHAT }],
   [
     'docs/clients.md',
     'fetch: one line in a Node.js program',

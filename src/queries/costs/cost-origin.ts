@@ -61,8 +61,10 @@ export interface Unpriced {
   command: string | null
 }
 
+type ExplainedRow = RequestColumns & { error_status: number | null }
+
 /** Finds out how the costs of a stored row came about. */
-export function costOrigin(database: QueryDatabase, row: RequestColumns): CostOrigin {
+export function costOrigin(database: QueryDatabase, row: ExplainedRow): CostOrigin {
   const details = detailsOf(row.details)
   const facts: CostFacts = { ...row, ...details, success: row.success !== 0 }
   const book = readBookOf(database, row, modelsOf(facts))
@@ -113,7 +115,7 @@ function placedEvent({ event: { type: _, ...event }, place }: Rate): RateOfReque
 
 function unpricedOf(
   database: QueryDatabase,
-  { cost_sats, cost_usd, streaming }: RequestColumns,
+  { cost_sats, cost_usd, streaming, error_status }: ExplainedRow,
   facts: CostFacts,
   book: PriceBook,
   isSame: boolean,
@@ -126,21 +128,32 @@ function unpricedOf(
       'A price or an exchange rate was set after this request was logged; its cost will be computed soon.'
     return { currency, reason: 'to_be_repriced', text, command: null }
   }
-  if (currency === 'both') return { currency, ...adviceFor(facts, book, streaming !== 0) }
+  if (currency === 'both') return { currency, ...adviceFor(facts, book, { streaming, error_status }) }
   return usedCurrencies(database).includes(currency) ? { currency, ...noRate(facts) } : null
 }
 
 type Advice = Omit<Unpriced, 'currency'>
 
-function adviceFor(facts: CostFacts, book: PriceBook, isStream: boolean): Advice {
+function adviceFor(
+  facts: CostFacts,
+  book: PriceBook,
+  { streaming, error_status }: Pick<ExplainedRow, 'streaming' | 'error_status'>,
+): Advice {
+  const isStream = streaming !== 0
   const reason = unpricedReason(facts, book)
   if (reason === 'no_price' || reason === 'price_not_in_force') return noPrice(facts, book, reason)
   if (reason === 'unknown_tokens') return { reason, text: unknownTokens(isStream), command: null }
   const text =
     reason === 'failed_without_usage'
-      ? 'It failed and its tokens were not logged, so it counts as not billed.'
+      ? failedWithoutUsage(isStream && error_status === null)
       : "A price is in force, but the token counts can't be true: a part is larger than the whole, or the cost is too great for a number."
   return { reason, text, command: null }
+}
+
+/** @param mayBeAborted whether it is a stream that no error status explains. */
+function failedWithoutUsage(mayBeAborted: boolean): string {
+  const text = 'It failed and its tokens were not logged, so it counts as not billed'
+  return mayBeAborted ? `${text}, but the provider may bill a part of an aborted stream.` : `${text}.`
 }
 
 function unknownTokens(isStream: boolean): string {

@@ -158,7 +158,21 @@ describe('why a cost is unknown', () => {
       'it failed, and nobody told its tokens',
       [priceLine()],
       { success: false, error_status: 500 },
-      { reason: 'failed_without_usage', command: null },
+      {
+        reason: 'failed_without_usage',
+        text: expect.stringMatching(/ counts as not billed\.$/),
+        command: null,
+      },
+    ],
+    [
+      'its stream was aborted',
+      [priceLine()],
+      { streaming: true, success: false, error_message: 'aborted by the client' },
+      {
+        reason: 'failed_without_usage',
+        text: expect.stringContaining('not billed, but the provider may bill a part of an aborted stream.'),
+        command: null,
+      },
     ],
   ])('%s', async ([, events, fields, expected], { workspace }) => {
     const detail = await first(workspace, ...events, requestLine('a', fields))
