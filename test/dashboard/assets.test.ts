@@ -35,8 +35,8 @@ describe('what the browser is sent', () => {
       bytes += content.length
       compressed += brotliCompressSync(content).length
     }
-    expect(compressed).toBeLessThan(85_000)
-    expect(bytes).toBeLessThan(260_000)
+    expect(compressed).toBeLessThan(90_000)
+    expect(bytes).toBeLessThan(275_000)
   })
 
   test('the page has neither script nor style of its own, which the security policy would refuse', () => {

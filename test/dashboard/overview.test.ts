@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { hasBrowser } from './support/browser.js'
 import { eventually, recent, test } from './support/dashboard.js'
@@ -258,6 +259,62 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await eventually(texts).toEqual(['(no tier) 3.00 100.0 % 1 request'])
   })
 
+  test('every name of a breakdown has its exact cost, share and requests in a drawer, to copy or as CSV; the list has its column', async ({
+    shared: dashboard,
+  }) => {
+    const { page } = dashboard
+    const team = (name: string, cost_sats: number | null) =>
+      recent({ cost_sats, labels: { team: name, a: name } })
+    const small = Array.from({ length: 8 }, (_, i) => team(`t${i}`, 0.001 * (i + 1)))
+    dashboard.append(team('search', 12_345.678_9), ...small)
+    await dashboard.projected(9)
+    await dashboard.open('?by=label:team&range=1h')
+    const legend = page.locator('#chart-cost .legend li')
+    const last = async () => (await legend.last().innerText()).replace(/\s+/g, ' ')
+    // What would be added up as one name is that name.
+    await eventually(last).toBe('t0 0.001 < 0.1 % 1 request')
+    expect(await legend.first().locator('.value').getAttribute('title')).toBe('12,345.6789 sats')
+    expect(await page.locator('#columns').innerText()).toMatch(/^Time \(UTC\)[^a]*Model\s+team\s+a\s/)
+    dashboard.append(team('unknown cost', null))
+    await dashboard.projected(10)
+    await dashboard.open('?by=label:team')
+    await eventually(last).toBe('2 others 0.001 < 0.1 % 1 of 2 unpriced')
+
+    await page.getByRole('button', { name: 'Table of Cost per hour, sats' }).click()
+    const foot = page.getByRole('table', { name: 'Cost per hour, sats' }).locator('tfoot')
+    expect((await foot.innerText()).split(/\s+/)).toEqual([
+      'Total',
+      '12,345.6789',
+      ...[8, 7, 6, 5, 4, 3, 2].map((i) => `0.00${i}`),
+      '0.001',
+      '12,345.7149',
+    ])
+    await page.getByRole('button', { name: 'Table of Cost per hour, sats' }).click()
+
+    await legend.getByRole('button', { name: '2 others' }).click()
+    const drawer = page.getByRole('dialog', { name: 'Cost by team' })
+    const rows = async () =>
+      (await drawer.getByRole('row').allInnerTexts()).map((text) => text.split('\t').join(' '))
+    await eventually(async () => (await rows()).length).toBe(12)
+    const all = await rows()
+    expect(all[0]).toBe('team sats Share Requests Unpriced')
+    expect(all[1]).toBe('search 12,345.6789 100.00 % 1 0')
+    expect(all.slice(-2)).toEqual(['unknown cost – – 1 1', 'Total 12,345.7149 100.00 % 10 1'])
+    expect(await namelessControls(page)).toEqual([])
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      drawer.getByRole('button', { name: 'CSV' }).click(),
+    ])
+    expect(file.suggestedFilename()).toBe('cost-by-team.csv')
+    const lines = readFileSync(await file.path(), 'utf8').split('\r\n')
+    expect(lines[0]).toBe('\ufeffteam,cost_sats,share_percent,requests,unpriced')
+    expect(lines[1]).toMatch(/^search,12345\.6789,99\.999\d+,1,0$/)
+    expect(lines.slice(-2)).toEqual(['unknown cost,,,1,1', ''])
+    await drawer.getByRole('button', { name: 't3' }).click()
+    await eventually(() => dashboard.search()).toBe('?by=label:team&label:team=t3')
+    expect(await drawer.isVisible()).toBe(false)
+  })
+
   test('every control has a name, every text contrast, and nothing moves while the page loads', async ({
     shared: dashboard,
   }) => {
@@ -311,7 +368,13 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
 
     await page.getByRole('button', { name: 'Table of Requests per minute' }).click()
     const table = page.getByRole('table', { name: 'Requests per minute' })
-    expect(await table.getByRole('columnheader').allInnerTexts()).toEqual(['Time', 'Succeeded', 'Failed'])
+    expect(await table.getByRole('columnheader').allInnerTexts()).toEqual([
+      'Time',
+      'Succeeded',
+      'Failed',
+      'Total',
+    ])
+    expect(await table.locator('tfoot').innerText()).toMatch(/^Total\s+1\s+1\s+2$/)
     expect(await table.getByRole('row').count()).toBeGreaterThan(60)
     expect(await page.locator('#chart-requests .plot').isVisible()).toBe(false)
 

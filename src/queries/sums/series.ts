@@ -21,7 +21,7 @@ export interface SeriesOptions extends RequestFilter {
   by?: SeriesBy | undefined
   /**
    * How many names are listed: those with the most requests. All others are added up as `other`.
-   * @default the 8 with the largest costs or refunds in the currency
+   * @default the 8 with the largest costs or refunds in the currency, or 9 if there are 9
    */
   limit?: number | undefined
   /**
@@ -66,10 +66,14 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   p99_latency_ms: (number | null)[]
   /**
    * The costs by name, those with the largest costs or refunds in the currency first: at most
-   * eight, or `limit`, and the rest under `other`. Requests without a name are under
-   * `unknown_group`.
+   * eight, or `limit`, and the rest under `other`. A ninth name that is the only one left is listed
+   * itself. Requests without a name are under `unknown_group`.
    */
   cost_sats: Record<string, number[]>
+  /**
+   * How many names `other` adds up, null if they are too many to count; only if there are others.
+   */
+  other_groups?: number | null
   /** As in {@link Stats}; only if these requests are among the names. */
   unknown_group?: string
   /** By the same names; only with `unknown`, or with the currency `usd`. */
@@ -132,7 +136,13 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
     }
     const question = { filter, period, unknown, currencies: isInDollars || currency === 'usd', grouping }
-    const { whole, named, unknownGroup } = readSeries(database, question, keys, options.limit, currency)
+    const { whole, named, unknownGroup, otherGroups } = readSeries(
+      database,
+      question,
+      keys,
+      options.limit,
+      currency,
+    )
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are grouped by time only: grouped by name too they would take many times the
     // memory.
@@ -159,6 +169,7 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       p99_latency_ms: percentiles(0.99),
       ...(unknownGroup === undefined ? {} : { unknown_group: unknownGroup }),
       cost_sats: listsByName((tally) => tally.cost('sats')),
+      ...(otherGroups === undefined ? {} : { other_groups: otherGroups }),
       ...(isInDollars ? { cost_usd: listsByName((tally) => tally.cost('usd')) } : {}),
       ...(unknown
         ? {
@@ -202,6 +213,8 @@ interface ReadSeries {
   /** By the name of a group, one for each period. */
   named: Map<string, Tally[]>
   unknownGroup: string | undefined
+  /** How many groups the others are; undefined if there are none. */
+  otherGroups?: number | null
 }
 
 /**
@@ -229,7 +242,9 @@ function readSeries(
     const parts = listed.map((group) => at(key, group))
     return without(whole.get(key) ?? new Tally(), parts)
   })
-  return { whole, named: named.set(OTHER, others), unknownGroup }
+  const { otherCount, groups } = top
+  const otherGroups = otherCount === null ? null : otherCount + groups.size - listed.length
+  return { whole, named: named.set(OTHER, others), unknownGroup, otherGroups }
 }
 
 /** Reads all groups of all periods, or only those that are shown if all would be too many. */
@@ -239,14 +254,18 @@ function readGroups(
   limit: number | undefined,
   currency: Currency,
 ): { tallies: Tallies; whole: Map<string, Tally>; top: TopGroups } {
-  const count = limit ?? MAX_NAMES
+  // Others that are one name only aren't added up: it is listed itself.
+  const countOf = (all: number | null) => limit ?? (all === MAX_NAMES + 1 ? all : MAX_NAMES)
   const rank = limit === undefined ? currency : 'requests'
   try {
     const tallies = tallyRequests(database, question)
-    return { tallies, whole: wholeOf(tallies), top: firstOf(totalsOf(tallies), count, rank) }
+    const totals = totalsOf(tallies)
+    return { tallies, whole: wholeOf(tallies), top: firstOf(totals, countOf(totals.size), rank) }
   } catch (error) {
     if (!isTooManyGroups(error)) throw error
-    const top = topGroups(database, { ...question, period: undefined }, count, rank)
+    const ask = (most: number) => topGroups(database, { ...question, period: undefined }, most, rank)
+    const first = ask(countOf(null))
+    const top = first.otherCount === 1 ? ask(countOf(MAX_NAMES + 1)) : first
     const tallies = tallyRequests(database, { ...question, only: new Set(top.groups.keys()) })
     const whole = wholeOf(tallyRequests(database, { ...question, grouping: undefined }))
     return { tallies, whole, top }

@@ -1,5 +1,6 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
 import type { QueryDatabase } from '../../store/query-database.js'
+import { oneOf } from '../errors.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'
 import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
@@ -13,6 +14,7 @@ import { firstOf, type Rank, topGroups } from './top-groups.js'
 
 /** The message for an empty window. The contract of the arbstr gateway has these words. */
 const EMPTY = 'No requests found in the specified time range'
+const RANKS = ['requests', 'cost'] as const
 
 export interface StatsOptions extends RequestFilter {
   /** @default no groups: all requests are counted together */
@@ -121,6 +123,8 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   unknown_group?: string
   /** All groups that the limit leaves out, added up. */
   other?: StatsSection
+  /** How many groups these are, null if they are too many to count; only if there are others. */
+  other_groups?: number | null
 }
 
 /**
@@ -129,7 +133,7 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
  *
  * @throws QueryError INVALID_TIMEZONE, INVALID_SINCE, INVALID_UNTIL, INVALID_BEFORE,
  *   INVALID_FILTER, INVALID_CURRENCY, MODEL_NOT_FOUND, PROVIDER_NOT_FOUND, INVALID_GROUP_BY,
- *   TOO_MANY_GROUPS, in this order; TIMED_OUT
+ *   INVALID_SORT, TOO_MANY_GROUPS, in this order; TIMED_OUT
  */
 export function stats(database: QueryDatabase, options: StatsOptions = {}): Stats {
   return database.transaction(() => {
@@ -137,7 +141,8 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
     const filter = checkedFilter(database, options)
     const groups = options.groupBy === undefined ? null : groupsFor(database, options.groupBy)
     const { unknown, currency, percentiles: latencies } = options
-    const rank = options.rank === 'cost' ? shownCurrency(database, options).currency : 'requests'
+    const sort = oneOf(RANKS, options.rank ?? 'requests', 'INVALID_SORT', 'sort')
+    const rank = sort === 'cost' ? shownCurrency(database, options).currency : 'requests'
     const currencies = currency !== undefined || rank === 'usd'
     const question = { filter, latencies, unknown, currencies }
     const isByModel = groups?.section === 'models'
@@ -159,7 +164,9 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
         ? {}
         : { [groups.section]: sections(grouped.tallies, options) }),
       ...(grouped?.unknownGroup === undefined ? {} : { unknown_group: grouped.unknownGroup }),
-      ...(grouped === null || grouped.others === null ? {} : { other: section(grouped.others, options) }),
+      ...(grouped === null || grouped.others === null
+        ? {}
+        : { other: section(grouped.others, options), other_groups: grouped.otherCount }),
     }
   })()
 }
@@ -179,6 +186,7 @@ interface ReadGroups {
    */
   tallies: Map<string, Tally>
   others: Tally | null
+  otherCount: number | null
   unknownGroup?: string | undefined
 }
 
@@ -194,10 +202,10 @@ function readGroups(
     const periods = period === undefined ? period : periodsIn(database, zone, question.filter, period)
     const tallies = [...tallyRequests(database, { ...question, period: periods })]
     const byName = new Map(tallies.map(([start, whole]) => [startOfPeriod(start), sumOf(whole.values())]))
-    const { groups, others } = firstOf(byName, limit ?? byName.size, rank)
-    return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), others }
+    const { groups, ...rest } = firstOf(byName, limit ?? byName.size, rank)
+    return { tallies: new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1))), ...rest }
   }
-  const { groups, others } = topGroups(database, { ...question, grouping, period: undefined }, limit, rank)
+  const { groups, ...rest } = topGroups(database, { ...question, grouping, period: undefined }, limit, rank)
   const tallies = new Map(first.map((name) => [name, groups.get(groupKey(grouping, name)) ?? new Tally()]))
   for (const name of first) groups.delete(groupKey(grouping, name))
   const spellings = namesOfGroups(database, grouping, groups.keys())
@@ -208,11 +216,11 @@ function readGroups(
   const named = [...groups].map(([key, tally]): [string, Tally] => [spellings.get(key) ?? key, tally])
   named.sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [name, tally] of named) tallies.set(name, tally)
-  if (unnamed === undefined || unknownGroup === undefined) return { tallies, others }
+  if (unnamed === undefined || unknownGroup === undefined) return { tallies, ...rest }
   const sameName = tallies.get(unknownGroup)
   tallies.delete(unknownGroup)
   tallies.set(unknownGroup, sameName === undefined ? unnamed : sumOf([sameName, unnamed]))
-  return { tallies, others, ...(section === 'tiers' ? {} : { unknownGroup }) }
+  return { tallies, ...rest, ...(section === 'tiers' ? {} : { unknownGroup }) }
 }
 
 function sections(tallies: ReadonlyMap<string, Tally>, options: StatsOptions): Record<string, StatsSection> {

@@ -18,6 +18,8 @@ export interface TopGroups {
   groups: Map<string, Tally>
   /** All other groups, added up; null if there are none. */
   others: Tally | null
+  /** How many others there are; null if they are too many to be held in memory. */
+  otherCount: number | null
 }
 
 type GroupedQuestion = Question & { grouping: Grouping; period?: undefined }
@@ -54,9 +56,9 @@ export function firstOf(all: ReadonlyMap<string, Tally>, limit: number, rank: Ra
     ([a], [b]) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || compareKeys(a, b),
   )
   const rest = sorted.slice(limit)
-  if (rest.length === 0) return { groups: new Map(sorted), others: null }
+  if (rest.length === 0) return { groups: new Map(sorted), others: null, otherCount: 0 }
   const others = sumOf(rest.map(([, tally]) => tally))
-  return { groups: new Map(sorted.slice(0, limit)), others }
+  return { groups: new Map(sorted.slice(0, limit)), others, otherCount: rest.length }
 }
 
 /** Requests without a name come before those with an empty one, as in SQL. */
@@ -79,7 +81,7 @@ export function readFirst(
   const found = tallyRequests(database, { ...question, only: new Set(keys) }).get('')
   const groups = new Map(keys.map((key) => [key, found?.get(key) ?? new Tally()]))
   const whole = tallyWhole(database, { ...question, grouping: undefined, only: undefined })
-  return { groups, others: without(whole, groups.values()) }
+  return { groups, others: without(whole, groups.values()), otherCount: null }
 }
 
 /**

@@ -4,6 +4,7 @@ import { Filters } from './controls/filters.js'
 import { choiceOf } from './controls/name-choice.js'
 import { ShareMenu } from './controls/share-menu.js'
 import { Overview } from './figures/overview.js'
+import { Sums } from './figures/sums.js'
 import { Connection } from './page/connection.js'
 import { byId } from './page/dom.js'
 import { startKeyboard } from './page/keyboard.js'
@@ -22,6 +23,7 @@ const MOST_LOAD = 1 / 20
 const store = new PageStore()
 const connection = new Connection(loadAll)
 const filters = new Filters(store)
+const sums = new Sums(store)
 const overview = new Overview({
   onSelect: (since, before) =>
     store.update({
@@ -33,6 +35,7 @@ const overview = new Overview({
     if (choiceOf(store.state, by, name) === null) return null
     return () => store.update(choiceOf(store.state, by, name) ?? {})
   },
+  onOthers: () => sums.open(),
   onStatus: (status) => {
     const isChosen = store.state.error_status === status
     store.update(isChosen ? { error_status: '', success: '' } : { error_status: status, success: 'false' })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
-import { type SeriesBucket, series } from '../../../src/queries/index.js'
+import { type SeriesBucket, series, stats } from '../../../src/queries/index.js'
 import { runs } from '../../support/runs.js'
 import { rows } from '../arbitrary-rows.js'
 import { costOf, groupOf, matches, NOW, percentileOf, type ReferenceRow, sectionOf } from '../reference.js'
@@ -123,16 +123,23 @@ test('every bucket of the window is there, the first and the last cut by it', ({
   })
 })
 
-test('eight names by cost, and the rest as one', ({ database }) => {
-  insert(database, ...Array.from({ length: 10 }, (_, i) => ({ model: `m${i}`, cost_sats: i })))
-  const { cost_sats } = series(database, {
-    since: '2026-11-22T10:00:00.000Z',
-    until: '2026-11-22T10:00:30.000Z',
-  })
-  expect(cost_sats).toEqual({
-    ...Object.fromEntries([9, 8, 7, 6, 5, 4, 3, 2].map((i) => [`m${i}`, [i]])),
-    other: [1],
-  })
+test('eight names by cost, and the rest as one with their number; a ninth alone is no rest', ({
+  database,
+}) => {
+  insert(database, ...Array.from({ length: 9 }, (_, i) => ({ model: `m${i + 1}`, cost_sats: i + 1 })))
+  const window = { since: '2026-11-22T10:00:00.000Z', until: '2026-11-22T10:00:30.000Z' }
+  const named = Object.fromEntries([9, 8, 7, 6, 5, 4, 3, 2].map((i) => [`m${i}`, [i]]))
+  const nine = series(database, window)
+  expect(nine.cost_sats).toEqual({ ...named, m1: [1] })
+  expect(nine).not.toHaveProperty('other_groups')
+  expect(series(database, { ...window, limit: 8 })).toMatchObject({ other_groups: 1 })
+  insert(database, { model: 'm0', cost_sats: 0 })
+  const ten = series(database, window)
+  expect(ten.cost_sats).toEqual({ ...named, other: [1] })
+  expect(ten.other_groups).toBe(2)
+  const dearest = stats(database, { ...window, groupBy: 'model', limit: 1, rank: 'cost' })
+  expect(dearest.models).toHaveProperty('m9')
+  expect(dearest.other_groups).toBe(9)
 })
 
 test('refunds have a name of their own where they are among the largest amounts', ({ database }) => {

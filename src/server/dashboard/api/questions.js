@@ -63,7 +63,7 @@ export function statsQuery(state, momentMs) {
 }
 
 /**
- * The question for the failures by status, the most frequent status first.
+ * The question for the failures by status.
  *
  * @param {PageState} state
  * @param {number} momentMs
@@ -72,7 +72,7 @@ export function failuresQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
   query.set('success', 'false')
   query.set('group_by', 'error_status')
-  query.set('limit', '7')
+  query.set('limit', '100')
   return query
 }
 
@@ -86,6 +86,23 @@ export function seriesQuery(state, momentMs) {
   const query = scopeQuery(state, momentMs)
   query.set('by', state.by)
   query.set('unknown', 'true')
+  return query
+}
+
+/**
+ * The question for the costs by name, the largest first.
+ *
+ * @param {PageState} state
+ * @param {number} momentMs
+ * @param {number} limit how many names
+ */
+export function sumsQuery(state, momentMs, limit) {
+  const query = scopeQuery(state, momentMs)
+  query.set('unknown', 'true')
+  // The tiers of the arbstr gateway's API don't tell requests without a tier from ‘unknown’.
+  query.set('group_by', state.by === 'tier' ? 'label:tier' : state.by)
+  query.set('sort', 'cost')
+  query.set('limit', String(limit))
   return query
 }
 

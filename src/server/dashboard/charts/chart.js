@@ -1,4 +1,5 @@
 import { announce, button, element, setLabel, setTitle } from '../page/dom.js'
+import { formatExactly } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
 import { chartOptions } from './chart-options.js'
 import { shareOf, trendOf, wholeOf } from './shares.js'
@@ -12,6 +13,7 @@ import { momentOf, TableView } from './table-view.js'
  * @property {number | null} total shown in the legend while the pointer is at no moment
  * @property {string} [aside] shown in place of the count, if a part is unknown: how much of it
  * @property {string} [count] how many requests it is about, shown beside the total
+ * @property {string} [exactCount] the same, with all digits
  * @property {() => void} [onChoose] called when the name is chosen
  *
  * @typedef {object} ChartData
@@ -20,6 +22,7 @@ import { momentOf, TableView } from './table-view.js'
  * @property {number} endSeconds when the last bucket ends
  * @property {ChartSeries[]} series bars from the bottom up
  * @property {string} title
+ * @property {'' | 'sats' | 'usd' | 'ms'} unit of the values; empty: they are counts
  * @property {string} summary the chart in one sentence, for those who can't see it
  * @property {string} [note] shown in the middle if there is nothing to draw
  *
@@ -69,7 +72,7 @@ export class Chart {
     this.#plot.addEventListener('keydown', (event) => this.#onKey(event))
     this.#plot.addEventListener('blur', () => this.#point(null))
     card.append(this.#legend, this.#plot)
-    this.#table = new TableView(this.#plot, kind.format, () => this.#draw())
+    this.#table = new TableView(this.#plot, () => this.#draw())
     card.setAttribute('aria-busy', 'true')
     new ResizeObserver(([entry]) => this.#resize(entry?.contentRect.width ?? 0)).observe(this.#plot)
   }
@@ -94,6 +97,7 @@ export class Chart {
       bucketSeconds: 60,
       endSeconds: 60,
       series: [],
+      unit: '',
       summary: 'Not known.',
       note: 'Not known',
     })
@@ -202,16 +206,21 @@ export class Chart {
     const focused = choices.findIndex((choice) => choice.matches(':focus'))
     const shown = data.series.map(({ values, total }) => (index === null ? total : (values[index] ?? null)))
     const whole = wholeOf(shown)
-    const items = data.series.map(({ name, color, values, aside, count, onChoose }, at) => {
+    const items = data.series.map(({ name, color, values, aside, count, exactCount, onChoose }, at) => {
       const swatch = element('span', 'swatch')
       swatch.style.background = `var(${color})`
       const value = shown[at] ?? null
       const label = onChoose === undefined ? element('span', 'name', name) : button(name, onChoose, 'name')
       setTitle(label, aside === undefined ? name : `${name}: ${aside}`)
-      const item = element('li', '', swatch, label, element('span', 'value', this.kind.format(value)))
+      const amount = element('span', 'value', this.kind.format(value))
+      if (value !== null) amount.title = `${formatExactly(value)} ${data.unit}`.trim()
+      const item = element('li', '', swatch, label, amount)
       if (this.kind.hasShares) item.append(...shareOf(value, whole, color), trendOf(values, color))
-      if (index === null && count !== undefined)
-        item.append(element('span', aside === undefined ? 'count' : 'count is-partial', aside ?? count))
+      if (index === null && count !== undefined) {
+        const text = element('span', aside === undefined ? 'count' : 'count is-partial', aside ?? count)
+        text.title = exactCount ?? ''
+        item.append(text)
+      }
       return item
     })
     this.#legend.replaceChildren(...items)

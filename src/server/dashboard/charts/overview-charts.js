@@ -7,6 +7,7 @@ import {
   formatMs,
   formatShare,
 } from '../page/format.js'
+import { groupName, othersText } from '../page/groups.js'
 import { calendarPeriod, localTime, zoneName } from '../page/zone.js'
 import { Chart } from './chart.js'
 import { Colors } from './colors.js'
@@ -34,9 +35,11 @@ export class OverviewCharts {
    * @param {object} hooks
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
    * @param {NameChooser} hooks.chooserOf for the names in the legend of the costs
+   * @param {() => void} hooks.onOthers called to show the names that have no place in that legend
    */
-  constructor({ onSelect, chooserOf }) {
+  constructor({ onSelect, chooserOf, onOthers }) {
     this.chooserOf = chooserOf
+    this.onOthers = onOthers
     const common = { colors: this.#colors, onSelect }
     this.#requests = new Chart(byId('chart-requests', HTMLElement), {
       kind: 'bars',
@@ -76,7 +79,11 @@ export class OverviewCharts {
     const note = isEmpty ? { note: NOTHING } : {}
     this.#currency = series.currency ?? 'sats'
     this.#requests.show({ ...common, ...requestsOf(series), ...note })
-    this.#cost.show({ ...common, ...costOf(series, this.chooserOf), ...(isEmpty ? note : costNote(series)) })
+    this.#cost.show({
+      ...common,
+      ...costOf(series, this.chooserOf, this.onOthers),
+      ...(isEmpty ? note : costNote(series)),
+    })
     this.#latency.show({ ...common, ...latencyOf(series, stats), ...note })
   }
 
@@ -104,6 +111,7 @@ function requestsOf({ requests, failures, retries = [], times, bucket }) {
   return {
     // If there are retries, a bar counts each attempt, failed ones included.
     title: `${sum(retries) === 0 ? 'Requests' : 'Attempts'} per ${bucket}`,
+    unit: /** @type {const} */ (''),
     series: [
       { name: 'Succeeded', color: '--series-1', values: succeeded, total: all - failed },
       { name: 'Failed', color: '--series-failed', values: failures, total: failed },
@@ -117,25 +125,28 @@ function requestsOf({ requests, failures, retries = [], times, bucket }) {
  *
  * @param {Series} answer
  * @param {NameChooser} chooserOf
+ * @param {() => void} onOthers
  */
-function costOf(answer, chooserOf) {
-  const { by, bucket, currency = 'sats', requests_by_name: asked = {} } = answer
+function costOf(answer, chooserOf, onOthers) {
+  const { by, bucket, currency = 'sats', requests_by_name: asked = {}, other_groups: others } = answer
   const costs = (currency === 'usd' ? answer.cost_usd : answer.cost_sats) ?? {}
   const left = (currency === 'usd' ? answer.unpriced_usd_by_name : answer.unpriced_by_name) ?? {}
-  const kind = by.startsWith('label:') ? by.slice('label:'.length) : by.replace('_', ' ')
   const series = Object.entries(costs).map(([name, amounts], index) => {
     const [requests, unpriced] = [asked[name] ?? [], left[name] ?? []]
     const isUnknown = (/** @type {number} */ all, /** @type {number} */ unknown) => all > 0 && all === unknown
     const [count, unknown] = [sum(requests), sum(unpriced)]
     const ofAll = count === unknown ? '' : ` of ${formatCompact(count)}`
     const isNone = name === answer.unknown_group
-    const choose = name === 'other' ? null : chooserOf(by, isNone ? null : name)
+    const isOthers = name === 'other' && others !== undefined
+    const choose = isOthers ? onOthers : chooserOf(by, isNone ? null : name)
     return {
-      name: isNone ? `(no ${kind})` : name || '""',
-      color: name === 'other' ? '--series-other' : `--series-${(index % 8) + 1}`,
+      name: isOthers ? othersText(others) : groupName(by, isNone ? null : name),
+      // There are eight colours: a ninth name has that of the others.
+      color: isOthers || index === 8 ? '--series-other' : `--series-${index + 1}`,
       values: amounts.map((value, at) => (isUnknown(requests[at] ?? 0, unpriced[at] ?? 0) ? null : value)),
       total: isUnknown(count, unknown) ? null : sum(amounts),
       count: `${formatCompact(count)} ${count === 1 ? 'request' : 'requests'}`,
+      exactCount: `${formatCount(count)} requests${unknown === 0 ? '' : `, ${formatCount(unknown)} unpriced`}`,
       ...(unknown === 0 ? {} : { aside: `${formatCompact(unknown)}${ofAll} unpriced` }),
       ...(choose === null ? {} : { onChoose: choose }),
     }
@@ -144,6 +155,7 @@ function costOf(answer, chooserOf) {
   const unit = currency === 'usd' ? 'dollars' : 'sats'
   return {
     title: `Cost per ${bucket}, ${unit}`,
+    unit: currency,
     series,
     summary: `Cost in ${unit} by ${by}: ${parts || 'none'}.`,
   }
@@ -172,6 +184,7 @@ function latencyOf(series, stats) {
   ]
   return {
     title: 'Latency',
+    unit: /** @type {const} */ ('ms'),
     series: lines,
     summary: `Latency: ${lines.map(({ name, total }) => `${name} ${formatMs(total)}`).join(', ')}.`,
   }

@@ -1,5 +1,5 @@
 import { button, element, setLabel } from '../page/dom.js'
-import { formatClock, formatDay } from '../page/format.js'
+import { formatClock, formatDay, formatExactly } from '../page/format.js'
 
 /** @typedef {import('./chart.js').ChartData} ChartData */
 
@@ -12,11 +12,9 @@ export class TableView {
 
   /**
    * @param {HTMLElement} plot the drawing
-   * @param {(value: number | null) => string} format
    * @param {() => void} onDrawing called when the drawing is shown again
    */
-  constructor(plot, format, onDrawing) {
-    this.format = format
+  constructor(plot, onDrawing) {
     this.#frame.hidden = true
     this.#frame.tabIndex = 0
     this.#frame.setAttribute('role', 'region')
@@ -47,14 +45,27 @@ export class TableView {
   }
 
   /** @param {ChartData} data */
-  #table({ title, times, series, bucketSeconds }) {
+  #table({ title, times, series, bucketSeconds, unit }) {
+    // Percentiles can't be added up.
+    const hasSums = unit !== 'ms' && series.length > 1
     const head = element('tr', '', column('Time'), ...series.map(({ name }) => column(name)))
-    const rows = times.map((seconds, index) => {
-      const time = element('th', '', momentOf(seconds, bucketSeconds))
-      time.scope = 'row'
-      const cells = series.map(({ values }) => element('td', '', this.format(values[index] ?? null)))
-      return element('tr', '', time, ...cells)
-    })
+    if (hasSums) head.append(column('Total'))
+    const row = (/** @type {string} */ name, /** @type {(number | null)[]} */ values) => {
+      const title = element('th', '', name)
+      title.scope = 'row'
+      const shown = hasSums ? [...values, totalOf(values)] : values
+      return element('tr', '', title, ...shown.map((value) => element('td', '', exactly(value, unit))))
+    }
+    const rows = times.map((seconds, index) =>
+      row(
+        momentOf(seconds, bucketSeconds),
+        series.map(({ values }) => values[index] ?? null),
+      ),
+    )
+    const whole = row(
+      unit === 'ms' ? 'All' : 'Total',
+      series.map(({ total }) => total),
+    )
     return element(
       'table',
       '',
@@ -62,6 +73,7 @@ export class TableView {
       element('thead', '', head),
       // The newest rows come first.
       element('tbody', '', ...rows.reverse()),
+      element('tfoot', '', whole),
     )
   }
 }
@@ -75,6 +87,25 @@ export class TableView {
 export function momentOf(seconds, bucketSeconds) {
   const begin = new Date(seconds * 1000).toISOString()
   return bucketSeconds >= 86_400 ? formatDay(begin) : `${formatDay(begin)} ${formatClock(begin).slice(0, 5)}`
+}
+
+/**
+ * A value with all of its digits. The unit of money is in the chart's title.
+ *
+ * @param {number | null} value
+ * @param {ChartData['unit']} unit
+ */
+function exactly(value, unit) {
+  return unit === 'ms' && value !== null ? `${formatExactly(value)} ms` : formatExactly(value)
+}
+
+/**
+ * The sum of what is known; null if nothing is.
+ *
+ * @param {(number | null)[]} values
+ */
+function totalOf(values) {
+  return values.reduce((total, value) => (value === null ? total : (total ?? 0) + value), null)
 }
 
 /** @param {string} name */

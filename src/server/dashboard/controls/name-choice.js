@@ -23,6 +23,7 @@ export function choiceOf(state, by, name) {
   if (name === null) return null
   if (by === 'model') return { model: toggled(state.model, name) }
   if (by === 'error_status') return { error_status: toggled(state.error_status, name) }
+  if (by === 'journal') return { journal: toggled(state.journal, name) }
   return { service_tier: toggled(state.service_tier, name) }
 }
 

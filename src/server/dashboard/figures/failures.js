@@ -3,6 +3,7 @@ import { shownMoment } from '../api/clock.js'
 import { failuresQuery } from '../api/questions.js'
 import { button, byId, element, setTitle } from '../page/dom.js'
 import { formatCompact, formatCount, formatShare } from '../page/format.js'
+import { othersText } from '../page/groups.js'
 
 /**
  * @typedef {import('../page/page-state.js').PageState} PageState
@@ -14,6 +15,8 @@ import { formatCompact, formatCount, formatShare } from '../page/format.js'
  * second. With more than this, failures are counted only when the user asks for it.
  */
 const MOST_UNASKED = 1_000_000
+/** How many rows there are. The last one adds up all other statuses, if there are several. */
+const MOST_ROWS = 8
 
 /** The failures of the window by HTTP status, the most frequent status first. */
 export class Failures {
@@ -68,19 +71,25 @@ export class Failures {
    */
   async #ask(state, signal) {
     /** @type {Stats} */
-    const { error_statuses: statuses = {}, other } = await ask(
-      'v1/stats',
-      failuresQuery(state, shownMoment()),
-      signal,
-    )
+    const {
+      error_statuses: statuses = {},
+      other,
+      other_groups: left,
+    } = await ask('v1/stats', failuresQuery(state, shownMoment()), signal)
     const counts = Object.entries(statuses)
       .map(([status, { counts }]) => ({ status, count: counts.total }))
       .sort((a, b) => b.count - a.count)
-    const rest = other === undefined ? [] : [{ status: null, count: other.counts.total }]
-    const all = [...counts, ...rest]
-    const total = all.reduce((sum, { count }) => sum + count, 0)
-    const most = Math.max(...all.map(({ count }) => count))
-    this.#show(...all.map(({ status, count }) => this.#row(status, count, { total, most })))
+    const total = [...counts, ...(other === undefined ? [] : [{ count: other.counts.total }])].reduce(
+      (sum, { count }) => sum + count,
+      0,
+    )
+    const shown = counts.slice(0, counts.length > MOST_ROWS ? MOST_ROWS - 1 : MOST_ROWS)
+    const rest = shown.reduce((left, { count }) => left - count, total)
+    const most = Math.max(rest, ...shown.map(({ count }) => count))
+    const rows = shown.map(({ status, count }) => this.#row(status, count, { total, most }))
+    const others = left === null ? null : counts.length - shown.length + (left ?? 0)
+    if (rest > 0) rows.push(this.#row(null, rest, { total, most }, othersText(others)))
+    this.#show(...rows)
   }
 
   /** Shows that nothing is known. */
@@ -98,9 +107,9 @@ export class Failures {
    * @param {string | null} status null: all others
    * @param {number} count
    * @param {{ total: number, most: number }} scale
+   * @param {string} [name]
    */
-  #row(status, count, { total, most }) {
-    const name = status === null ? 'other' : status === 'none' ? 'no status' : status
+  #row(status, count, { total, most }, name = status === 'none' ? 'no status' : (status ?? '')) {
     const label =
       status === null
         ? element('span', 'name muted', name)

@@ -28,14 +28,15 @@ export class Overview {
    * @param {(sinceSeconds: number, beforeSeconds: number) => void} hooks.onSelect
    * @param {import('../charts/overview-charts.js').NameChooser} hooks.chooserOf for the names in
    *   the legend of the costs
+   * @param {() => void} hooks.onOthers called to show the names that have no place in that legend
    * @param {(status: string) => void} hooks.onStatus called when an error status is chosen
    * @param {(currency: Currency) => void} hooks.onUnpriced called to show the requests without a
    *   cost
    * @param {(stats: Stats) => void} hooks.onStats called each time there are new figures
    */
-  constructor({ onSelect, chooserOf, onStatus, onUnpriced, onStats }) {
+  constructor({ onSelect, chooserOf, onOthers, onStatus, onUnpriced, onStats }) {
     this.#tiles = new Tiles(onUnpriced)
-    this.#charts = new OverviewCharts({ onSelect, chooserOf })
+    this.#charts = new OverviewCharts({ onSelect, chooserOf, onOthers })
     this.#failures = new Failures(onStatus)
     this.onStats = onStats
   }

@@ -44,9 +44,9 @@ export const TILES = [
 ]
 
 /**
- * The costs of a window in the currency that it is shown in.
+ * The costs of a window, or of a group, in the currency that it is shown in.
  *
- * @param {Stats} stats
+ * @param {Pick<Stats, 'counts' | 'costs' | 'currency'>} stats
  * @returns {{ currency: Currency, cost: number, unpriced: number, unpricedFailures: number }}
  */
 export function costsOf({ counts, costs, currency = 'sats' }) {
@@ -113,7 +113,7 @@ function readCost(stats, { onUnpriced }) {
   const priced = total - unpriced
   const left = unpriced === 0 ? '' : `; ${formatCount(unpriced)} unpriced`
   const each = bold(formatMoney(cost / priced, currency))
-  each.title = 'The cost of all priced requests, divided by their number'
+  each.title = `${formatMoneyExactly(cost / priced, currency)}: the cost of all priced requests, divided by their number`
   return {
     value: formatMoney(cost, currency),
     unit: currency === 'usd' ? '' : 'sats',
@@ -206,7 +206,9 @@ function splitUnit(text) {
 
 /** @param {number} amount */
 function strong(amount) {
-  return bold(formatCompact(amount))
+  const made = bold(formatCompact(amount))
+  made.title = formatCount(amount)
+  return made
 }
 
 /** @param {string} text */

@@ -78,10 +78,11 @@ export class Tiles {
       const old = isNothing ? null : tile.read(before, this.#asked)
       const { text, spoken, tone } = describeDelta(amount, old?.amount ?? null, tile)
       delta.className = `delta ${tone}`
-      delta.title = spoken === '' ? '' : `${spoken} ${name}`
+      const said = spoken === '' ? '' : `${spoken} ${name}`
+      delta.title = said === '' || old?.exact === undefined ? said : `${said} (${old.exact})`
       const shown = element('span', '', text, element('span', 'from', fromText(old, text)))
       shown.setAttribute('aria-hidden', 'true')
-      delta.replaceChildren(...(text === '' ? [] : [shown, element('span', 'unseen', delta.title)]))
+      delta.replaceChildren(...(text === '' ? [] : [shown, element('span', 'unseen', said)]))
     }
   }
 }

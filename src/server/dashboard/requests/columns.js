@@ -18,7 +18,7 @@ import { outcomeCell } from './outcome-cell.js'
  */
 
 const LABEL = 'label:'
-/** How many labels have a column if the user hasn't chosen any. */
+/** How many labels have a column if the user hasn't chosen any, and the page isn't about more. */
 const MOST_LABELS = 2
 /** The value in the page's address for no column that may be left out. */
 const NONE = 'none'
@@ -91,24 +91,31 @@ function allColumns(currency, labels) {
 
 /**
  * Returns the columns of a list: those that were chosen, or else those for which an entry has a
- * value.
+ * value. The labels that the page is about come before others.
  *
- * @param {string} chosen the columns in the page's address; empty: those needed
+ * @param {Pick<import('../page/page-state.js').PageState, 'columns' | 'by' | 'labels'>} state
  * @param {Currency} currency
  * @param {readonly RequestEntry[]} entries if there are none yet, the usual columns are returned
  * @returns {{ shown: Column[], offered: { key: string, title: string, isShown: boolean }[] }}
  */
-export function columnsFor(chosen, currency, entries) {
+export function columnsFor({ columns: chosen, by, labels: filters }, currency, entries) {
   const names = entries.flatMap(({ labels }) => Object.keys(labels ?? {}))
   const wanted = chosen === '' || chosen === NONE ? [] : chosen.split(',').map(decoded)
   const asked = wanted.filter((key) => key.startsWith(LABEL)).map((key) => key.slice(LABEL.length))
-  const labels = [...new Set([...names, ...asked])].sort()
+  const about = [
+    ...(by.startsWith(LABEL) ? [by.slice(LABEL.length)] : by === 'tier' ? [by] : []),
+    ...Object.keys(filters),
+  ]
+  const labels = [...new Set([...about, ...[...names, ...asked].sort()])]
   const all = allColumns(currency, labels)
   // A label with the same value in all entries isn't worth a column.
-  const varying = labels.filter((label) => new Set(entries.map(({ labels }) => labels?.[label])).size > 1)
+  const isUseful = (/** @type {string} */ label) =>
+    about.includes(label) || new Set(entries.map(({ labels }) => labels?.[label])).size > 1
+  const most = Math.max(MOST_LABELS, new Set(about).size)
+  const needed = labels.filter(isUseful).slice(0, most)
   const isNeeded = (/** @type {Column} */ { key, isKnown }) =>
     key.startsWith(LABEL)
-      ? varying.slice(0, MOST_LABELS).includes(key.slice(LABEL.length))
+      ? needed.includes(key.slice(LABEL.length))
       : entries.length === 0
         ? key !== 'policy'
         : entries.some((entry) => isKnown?.(entry))

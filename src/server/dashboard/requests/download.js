@@ -2,6 +2,7 @@ import { ask } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
 import { pageQuery } from '../api/questions.js'
 import { byId, element } from '../page/dom.js'
+import { csvOf, saveFile } from '../page/file.js'
 import { formatCount } from '../page/format.js'
 import { closeWhenLeft } from '../page/menu.js'
 
@@ -16,10 +17,6 @@ import { closeWhenLeft } from '../page/menu.js'
  */
 const MOST = 10_000
 const PER_PAGE = 100
-const TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson' }
-
-/** The characters with which a formula in a spreadsheet begins, in half or full width. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
 
 /** The columns, named as in the events and in `request-journal export`. */
 const COLUMNS = /** @type {const} */ ([
@@ -113,13 +110,9 @@ export class Download {
  */
 function save(format, entries) {
   const rows = entries.map(recordOf)
-  const text = format === 'ndjson' ? rows.map((row) => `${JSON.stringify(row)}\n`).join('') : csvOf(rows)
-  const link = element('a')
-  link.href = URL.createObjectURL(new Blob([text], { type: TYPES[format] }))
-  link.download = `requests.${format}`
-  link.click()
-  // By then the browser has begun to read it.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+  const text =
+    format === 'csv' ? csvOf(COLUMNS, rows) : rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+  saveFile('requests', format, text)
 }
 
 /**
@@ -147,23 +140,4 @@ function recordOf({ tokens, cost, timing, error, provider, policy, labels, attem
     attempt: attempt ?? null,
     cost_usd: cost.usd ?? null,
   }
-}
-
-/**
- * Formats rows as CSV, with the mark by which spreadsheets recognize UTF-8, and with cells escaped
- * that they would take for formulas.
- *
- * @param {Record<string, unknown>[]} rows
- */
-export function csvOf(rows) {
-  const lines = rows.map((row) => COLUMNS.map((column) => cellOf(row[column])).join(','))
-  return `\uFEFF${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`
-}
-
-/** @param {unknown} value */
-function cellOf(value) {
-  if (value == null) return ''
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  const safe = typeof value === 'string' && FORMULA.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -1,4 +1,5 @@
 import { button, byId, element } from '../page/dom.js'
+import { DEFAULTS } from '../page/page-state.js'
 import { zoneCity } from '../page/zone.js'
 import { columnsFor } from './columns.js'
 import { ColumnsMenu } from './columns-menu.js'
@@ -18,7 +19,7 @@ export class RequestTable {
   #frame = byId('rows', HTMLElement)
   /** @type {Map<number, { row: HTMLTableRowElement, entry: RequestEntry }>} */
   #rows = new Map()
-  #look = { currency: /** @type {Currency} */ ('sats'), columns: columnsFor('', 'sats', []).shown }
+  #look = { currency: /** @type {Currency} */ ('sats'), columns: columnsFor(DEFAULTS, 'sats', []).shown }
   #menu
 
   /**
@@ -99,7 +100,7 @@ export class RequestTable {
    */
   showColumns(isOtherLook = false) {
     const entries = [...this.#rows.values()].map(({ entry }) => entry)
-    const { shown, offered } = columnsFor(this.store.state.columns, this.#look.currency, entries)
+    const { shown, offered } = columnsFor(this.store.state, this.#look.currency, entries)
     this.#menu.show(offered)
     const keysOf = (/** @type {import('./columns.js').Column[]} */ columns) =>
       columns.map(({ key }) => key).join()

@@ -112,7 +112,10 @@ export const StatsQuery = lenientQuery({
   limit: count(
     1,
     20_000,
-    'How many groups to list: those with the most requests. All others are added up as `other`. Without it, an answer with more than 20,000 groups is refused.',
+    'How many groups to list: those with the most requests, or as `sort` says. All others are added up as `other`. Without it, an answer with more than 20,000 groups is refused.',
+  ),
+  sort: text(
+    'requests or cost: by what `limit` chooses the groups. Refunds count as costs of their size. The default is requests.',
   ),
 })
 
@@ -128,7 +131,7 @@ export const SeriesQuery = query({
   limit: count(
     1,
     100,
-    'How many names to list: those with the most requests. All others are added up as `other`. By default, the 8 names with the largest costs or refunds are listed.',
+    'How many names to list: those with the most requests. All others are added up as `other`. By default, the 8 names with the largest costs or refunds are listed, and a ninth if it is the last.',
   ),
 })
 

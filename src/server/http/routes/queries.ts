@@ -68,7 +68,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, timezone, limit, percentiles, unpriced: asked, unknown } = query
+      const { group_by: groupBy, timezone, limit, sort, percentiles, unpriced: asked, unknown } = query
       // In this route, true and false ask for counts. Other values are a filter, as elsewhere.
       const isFilter = asked !== 'true' && asked !== 'false'
       const filter = filterOf({ ...query, unpriced: isFilter ? asked : undefined })
@@ -77,6 +77,7 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
         groupBy,
         timezone,
         limit,
+        rank: sort,
         percentiles,
         unpriced: asked === 'true',
         unknown,

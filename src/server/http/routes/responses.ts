@@ -75,6 +75,10 @@ const unknown_group = Type.Optional(
   Type.String({ description: 'What the group of requests without a name is called, if there is one.' }),
 )
 
+const other_groups = Type.Optional(
+  Nullable(Type.Integer({ description: 'How many groups `other` adds up; null: too many to count.' })),
+)
+
 export const StatsAnswer = Type.Object({
   ...WINDOW,
   timezone,
@@ -94,6 +98,7 @@ export const StatsAnswer = Type.Object({
   labels: groups,
   unknown_group,
   other: Type.Optional(Section),
+  other_groups,
   warnings,
 })
 
@@ -129,6 +134,7 @@ export const SeriesAnswer = Type.Object({
   p95_latency_ms: latencies,
   p99_latency_ms: latencies,
   unknown_group,
+  other_groups,
   cost_sats: byName,
   cost_usd: Type.Optional(byName),
   requests_by_name: Type.Optional(byName),
