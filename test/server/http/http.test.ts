@@ -144,7 +144,7 @@ describe('/openapi.json', () => {
       ...Object.values(VALUE_FILTERS).map(({ parameter }) => parameter),
     ]
     expect(names('/v1/stats').sort()).toEqual(
-      [...filters, 'group_by', 'limit', 'percentiles', 'unknown'].sort(),
+      [...filters, 'group_by', 'limit', 'percentiles', 'sort', 'unknown'].sort(),
     )
     expect(names('/v1/requests').sort()).toEqual(
       [...filters, 'cursor', 'details', 'order', 'page', 'per_page', 'sort'].sort(),
