@@ -21,7 +21,7 @@ const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
 const MARKS = { ok: '✓', failed: '✗', open: '▸', ended: '■' }
 
 /** What the marks mean. */
-export const LEGEND = `${MARKS.ok} ok  ${MARKS.failed} failed  ${MARKS.open} stream that runs  ${MARKS.ended} stream that ended`
+export const LEGEND = `${MARKS.ok} ok  ${MARKS.failed} failed  ${MARKS.open} open  ${MARKS.ended} ended stream, latency to its first byte`
 
 /** The texts of the columns before the outcome, in their order. */
 interface Cells {
