@@ -8,6 +8,9 @@ export interface EventProblem {
   expected: string
 }
 
+/** How the message of each InvalidEventError begins. */
+export const INVALID_EVENT = 'Invalid request log event: '
+
 /** The most problems that an error names, since an event may have thousands of wrong labels. */
 const MAX_PROBLEMS = 20
 
@@ -24,7 +27,7 @@ export class InvalidEventError extends Error {
   constructor(problems: readonly EventProblem[]) {
     const named = problems.slice(0, MAX_PROBLEMS)
     const rest = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
-    super(`Invalid request log event: ${named.map(describeProblem).join('; ')}${rest}`)
+    super(`${INVALID_EVENT}${named.map(describeProblem).join('; ')}${rest}`)
     this.name = 'InvalidEventError'
     this.problems = named
   }

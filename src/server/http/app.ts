@@ -16,6 +16,9 @@ import type { MayAppend, TokenCheck } from './token.js'
 /** The only path that accepts a body, if the server accepts events at all. */
 export const EVENTS_PATH = '/v1/events'
 
+/** How clients may write that path by mistake. It matches the path itself, too. */
+const LIKE_EVENTS_PATH = /^(?:\/v1)?\/events?\/*$/i
+
 /** Longer query strings are answered with 414. */
 const MAX_QUERY_LENGTH = 8192
 const MAX_HEADER_BYTES = 16 * 1024
@@ -101,7 +104,7 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     clientErrorHandler: answerUnparsable,
   }).withTypeProvider<TypeBoxProvider>()
   const isPostOfEvents = ({ method, url }: IncomingMessage) =>
-    takesEvents && method === 'POST' && ownUrl(url).split('?', 1)[0] === EVENTS_PATH
+    takesEvents && method === 'POST' && pathOf(ownUrl(url)) === EVENTS_PATH
   boundRequests(app.server, maxRequestMs, isPostOfEvents)
   addCompression(app)
 
@@ -127,7 +130,11 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       const { method, routeOptions, headers } = request
-      const asked = method === 'POST' && routeOptions.url === EVENTS_PATH ? 'events' : 'reading'
+      // A token that only appends is told of a mistake in the path rather than that it reads nothing.
+      const asked =
+        method === 'POST' && LIKE_EVENTS_PATH.test(routeOptions.url ?? pathOf(request.url))
+          ? 'events'
+          : 'reading'
       const mayAppend = await tokenCheck?.check(headers.authorization, asked, onDisconnect(reply))
       request.mayAppend = mayAppend ?? 'every event'
     }
@@ -176,12 +183,20 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
   return app
 }
 
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? ''
+}
+
 /** Refuses what no route accepts: other methods, bodies, long query strings. */
 function checkForm({ method, raw, url }: FastifyRequest, takesEvents: boolean): void {
-  const isOfEvents = url.split('?', 1)[0] === EVENTS_PATH
+  const path = pathOf(url)
+  const isOfEvents = path === EVENTS_PATH
   if (isOfEvents && takesEvents) {
     if (method === 'POST') return
     throw new HttpError(405, `Method not allowed: found ${method}, expected POST`, { allow: 'POST' })
+  }
+  if (method === 'POST' && !isOfEvents && LIKE_EVENTS_PATH.test(path)) {
+    throw new HttpError(404, `Not found: there is nothing at this path; did you mean ${EVENTS_PATH}?`)
   }
   if (method !== 'GET' && method !== 'HEAD') {
     const hint = isOfEvents ? '; a server takes events if it was started with --ingest' : ''

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { shownText } from '../../events/describe-value.js'
-import { InvalidEventError } from '../../events/errors.js'
+import { INVALID_EVENT, InvalidEventError } from '../../events/errors.js'
 import type { EventInput, JournalEvent } from '../../events/event-types.js'
 import { FIELDS } from '../../events/fields.js'
 import { hexChecksum } from '../../events/line.js'
 import { nearestName } from '../../events/nearest-name.js'
 import type { EncodedEvent, Journal } from '../../journal/append/journal.js'
+import { BoundedWarnings } from '../../journal/append/warnings.js'
 import { JournalWriteError } from '../../journal/errors.js'
 import type { MayAppend } from '../http/token.js'
 import type { ServerLogger } from '../options.js'
@@ -48,9 +49,9 @@ export class InvalidPostError extends Error {
   constructor(faults: readonly EventFault[], events: number) {
     const [first] = faults
     const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} of them are listed` : ''
-    super(
-      `nothing was written, because ${faults.length} of ${events} event(s) can't be appended: event ${first?.index}: ${first?.message}${more}`,
-    )
+    const which = events === 1 ? 'the event' : `${faults.length} of ${events} event(s)`
+    const where = events === 1 ? '' : `event ${first?.index}: `
+    super(`nothing was written, because ${which} can't be appended: ${where}${first?.message}${more}`)
     this.faults = faults.slice(0, NAMED_FAULTS)
   }
 }
@@ -80,6 +81,9 @@ export class Ingest {
   readonly #journal: Journal
   readonly #logger: ServerLogger
   readonly #known = new KnownPosts()
+  readonly #refusals: BoundedWarnings
+  /** How many POSTs in a row have failed because the journal refused to write or to sync. */
+  #refused = 0
 
   /**
    * Finds the idempotency-keys of the journal's last lines.
@@ -90,6 +94,7 @@ export class Ingest {
   constructor(journal: Journal, directory: string, logger: ServerLogger) {
     this.#journal = journal
     this.#logger = logger
+    this.#refusals = new BoundedWarnings(logger)
     this.#known.find(directory, Date.now())
   }
 
@@ -113,8 +118,7 @@ export class Ingest {
     const post = this.#postOf(body, events.length, key)
     const encoded = this.#encode(events, post, key, mayAppend)
     if (key !== null) this.#known.add(key, post, Date.now())
-    const appended = this.#write(encoded, post)
-    await this.#flush(post)
+    const appended = await this.#append(encoded, post)
     const warnings = warningsOf(encoded)
     return {
       appended,
@@ -143,7 +147,7 @@ export class Ingest {
       return { body, of, ids: randomUUID().slice(0, -4), written: new Set(), failure: null }
     if (known.body === body && known.of === of) return known
     throw new KeyReusedError(
-      `idempotency-key '${key}' belongs to another body: send a new key with new events`,
+      `idempotency-key '${key}' belongs to another body: send a new key with new events, and the same events as the same bytes`,
     )
   }
 
@@ -166,11 +170,39 @@ export class Ingest {
         encoded.push(one)
       } catch (error) {
         if (!(error instanceof InvalidEventError) && !(error instanceof RefusedEvent)) throw error
-        faults.push({ index, message: error.message })
+        faults.push({ index, message: error.message.replace(INVALID_EVENT, '') })
       }
     }
     if (faults.length > 0) throw new InvalidPostError(faults, events.length)
     return encoded
+  }
+
+  /** Writes and syncs the events that aren't in the journal yet. @throws IngestFailure */
+  async #append(encoded: readonly EncodedEvent[], post: KnownPost): Promise<number> {
+    try {
+      const appended = this.#write(encoded, post)
+      await this.#flush(post)
+      if (appended > 0) this.#noteTaken()
+      return appended
+    } catch (error) {
+      if (error instanceof IngestFailure) this.#noteRefused(error)
+      throw error
+    }
+  }
+
+  /** Warns of the first POST in a row that the journal refuses, since only its client is told. */
+  #noteRefused(err: IngestFailure): void {
+    this.#refused++
+    if (this.#refused > 1) return
+    const text = 'The journal refuses posted events: clients are told to try again, or what is in doubt'
+    this.#refusals.warn(Date.now(), { err }, text)
+  }
+
+  #noteTaken(): void {
+    if (this.#refused === 0) return
+    const refused = this.#refused
+    this.#refused = 0
+    this.#refusals.warn(Date.now(), { refused }, 'The journal takes posted events again')
   }
 
   /** Writes the events that aren't in the journal yet, and returns how many those are. */

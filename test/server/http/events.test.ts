@@ -125,6 +125,8 @@ describe('POST /v1/events', () => {
       appended: 0,
       errors: [{ index: 1, message: expect.stringContaining('latency_ms: found nothing') }],
     })
+    const alone = await post(server, { model: 'm' })
+    expect(alone.body.error.message).toMatch(/because the event can't be appended: latency_ms: found nothing/)
     const typo = await post(server, { ...EVENT, type: 'stream_complete' })
     expect(typo.body.errors[0].message).toMatch(/no type at all; did you mean 'stream_completed'\?$/)
     expect((await post(server, '{')).body.error.message).toContain('the body is not JSON')
@@ -197,6 +199,14 @@ describe('POST /v1/events', () => {
     for (const path of ['/', '/v1/stats', '/v1/events', '/metrics', '/v1/nothing']) {
       expect(await server.get(path, { headers: as(old) })).toMatchObject({ status: 403 })
     }
+    for (const path of ['/v1/events/', '/v1/event', '/events?a=b', '/V1/Events']) {
+      for (const token of [old, TOKEN]) {
+        const answer = await post(server, [EVENT], as(token), path)
+        expect(answer, path).toMatchObject({ status: 404 })
+        expect(answer.body.error.message).toContain('did you mean /v1/events?')
+      }
+      expect((await post(server, [EVENT], as(`${old}x`), path)).status).toBe(401)
+    }
     expect((await post(server, [EVENT], as(`${old}x`))).status).toBe(401)
   })
 
@@ -232,7 +242,7 @@ describe('POST /v1/events', () => {
     expect(Object.keys(body.paths['/v1/events'].post.requestBody.content)).toContain('application/x-ndjson')
   })
 
-  test('answers 503 with Retry-After while the disk refuses, and 500 if a sync has failed', async ({
+  test('answers 503 with Retry-After while the disk refuses, 500 if a sync has failed, and warns of it once', async ({
     place,
   }) => {
     const faulty = new FaultyFileSystem()
@@ -242,11 +252,13 @@ describe('POST /v1/events', () => {
       ...{ tokenCheck: null, takesEvents: true, maxRequestMs: 10_000, logger: silentLogger },
     })
     onTestFinished(() => app.close())
-    addEventsRoute(app, new Ingest(journal, place.journal, silentLogger))
-    const ask = () =>
+    const warnings: unknown[] = []
+    const warn = (...warning: unknown[]) => void warnings.push(warning)
+    addEventsRoute(app, new Ingest(journal, place.journal, { ...silentLogger, warn }))
+    const ask = (key = 'k') =>
       app.inject({
         ...{ method: 'POST', url: '/v1/events', payload: [EVENT, EVENT] },
-        headers: { host: 'localhost', 'idempotency-key': 'k' },
+        headers: { host: 'localhost', 'idempotency-key': key },
       })
     faulty.add({ call: 'writeSync', effect: { error: 'ENOSPC' }, skip: 1 })
     const full = await ask()
@@ -259,6 +271,10 @@ describe('POST /v1/events', () => {
       ...{ appended: 2, error: { message: expect.stringContaining("don't send them again") } },
     })
     expect(linesOf(place)).toHaveLength(2)
+    const refused = [{ err: expect.any(Error) }, expect.stringMatching(/^The journal refuses posted events/)]
+    expect(warnings).toEqual([refused])
+    expect((await ask('another')).statusCode).toBe(200)
+    expect(warnings).toEqual([refused, [{ refused: 2 }, 'The journal takes posted events again']])
   })
 })
 

@@ -98,7 +98,7 @@ test('the Python client raises the refusal of a bad event at once', async ({ ser
   expect(text).toMatch(/"errors":\[\{"index":0,"message":"[^"]*latency_ms: found nothing/)
 })
 
-test('a thread posts what comes in a queue, without an event that is wrong, and keeps what it can not post for later', async ({
+test('a thread posts what comes in a queue, without an event that is wrong or no JSON, and keeps what it can not post for later', async ({
   place,
   serve,
 }) => {
@@ -115,6 +115,10 @@ def post_all(token, events):
     waiting.join()
 post_all(token, events)
 post_all("another-token-of-theirs", events[:1])
+no_json = [{**events[0], ("no", "text"): 1}, {**events[0], "cost_usd": float("nan")}, {**events[0], "labels": {"text": "x" * 3_000_000}}]
+post_all(token, [*no_json, events[0]])
+post_from.__defaults__ = ("missing/folder.ndjson",)
+post_all("another-token-of-theirs", events[:1])
 sizes, post_before = [], post_events
 def post_events(url, token, events, key=None):
     sizes.append(len(json.dumps(events)))
@@ -126,8 +130,12 @@ ${laterPosts()}`
   expect(status, text).toBe(0)
   expect(text).toMatch(/an event isn't logged: .*latency_ms: found nothing/)
   expect(text).toContain('1 events are kept in not-posted.ndjson')
+  for (const reason of ['keys must be str', 'Out of range float', 'it has more than 2 MB']) {
+    expect(text).toContain(`an event isn't logged: ${reason}`)
+  }
+  expect(text).toContain('events may not be logged: [{"model": "gpt-4o"')
   expect(Number(/largest (\d+)/.exec(text)?.[1])).toBeLessThan(MAX_BODY_BYTES)
   await projectOnce(place)
   const { body } = await server.get('/v1/stats', { headers: { authorization: `Bearer ${TOKEN}` } })
-  expect(body.counts.total).toBe(2 + 9 + 1)
+  expect(body.counts.total).toBe(2 + 1 + 9 + 1)
 })

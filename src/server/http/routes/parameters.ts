@@ -61,7 +61,7 @@ const FILTERS = {
   ),
   ...valueParameters(),
   currency: text(
-    'sats or usd: the currency of the answer and of `min_cost`. The default is the one in which the window has known costs; sats if it has costs in both.',
+    'sats or usd: the currency of the answer and of `min_cost`. The default is the one in which the window has known costs; sats if it has costs in both. Without this parameter an answer has only the costs in sats, which are 0 or null where all costs are in dollars: `currency=usd` adds those in dollars, as does `unknown=true` (or `details=true`).',
   ),
 }
 
