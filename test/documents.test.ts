@@ -151,6 +151,7 @@ test('docs/asking.md has every column of requests, and its SQL answers what it s
       requestLine('slow', { latency_ms: 300, streaming: true }),
       completionLine('slow', { success: true, stream_duration_ms: 5000 }),
       requestLine('old', { timestamp: '2026-10-10T10:00:00.000Z', cost_usd: 1 }),
+      requestLine('o3', { timestamp: '2026-10-10T10:00:00.000Z', cost_usd: 3, model: 'o3' }),
     ),
   )
   await projectOnce({ journal, database: path })
@@ -162,7 +163,10 @@ test('docs/asking.md has every column of requests, and its SQL answers what it s
       database.prepare(sql).all(),
     )
     expect(answers).toMatchObject([
-      [{ team: null, model: 'gpt-4o', requests: 1, usd_billionths: 1e9, unpriced: 0 }],
+      [
+        { team: null, model: 'o3', requests: 1, usd_billionths: 3e9, percent: 75, unpriced: 0 },
+        { team: null, model: 'gpt-4o', usd_billionths: 1e9, percent: 25 },
+      ],
       [{ total_ms: 5300 }, { total_ms: 900 }, { total_ms: 100 }, { total_ms: 100 }, { total_ms: 100 }],
       [{ correlation_id: 'lost', attempts: 2, last_id: 4, error_status: 500 }],
     ])

@@ -132,7 +132,7 @@ async function printResult(
   const { stats } = await import('../queries/sums/stats.js')
   const { formatStats } = await import('./output/stats-page.js')
   const answer = await withDatabase({ db: paths.databasePath }, (database) =>
-    stats(database, { ...window, groupBy: 'model', percentiles: true, unknown: true }),
+    stats(database, { ...window, groupBy: 'model', onlyMatching: true, percentiles: true, unknown: true }),
   )
   print(`${formatCount(sent)} requests sent`)
   print(describeProgress(watch))

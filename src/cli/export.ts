@@ -3,6 +3,7 @@ import { countText } from '../maintenance/count-text.js'
 import { isS3Address } from '../maintenance/objects/s3-address.js'
 import type { ExportedRequest, ExportOptions } from '../queries/rows/export.js'
 import type { QueryDatabase } from '../store/query-database.js'
+import { csvFormat } from './output/csv.js'
 import { exportTo, standardOutput } from './output/export-target.js'
 import { formatBytes } from './output/format.js'
 import { note } from './output/standard-error.js'
@@ -163,7 +164,7 @@ async function writeAll(
   flags: ExportFlags,
 ): Promise<number | null> {
   const { exportRequests } = await import('../queries/rows/export.js')
-  const format = flags.format === 'csv' ? await csvFormat(flags) : ndjson
+  const format = flags.format === 'csv' ? await csvOf(flags) : ndjson
   const requests = exportRequests(database, options)
   // Read before the file is made, so that an unknown model leaves no file.
   let batch = nextBatch(requests)
@@ -199,35 +200,18 @@ function ndjson(batch: readonly ExportedRequest[]): string {
   return batch.map((request) => `${terminalJson(request)}\n`).join('')
 }
 
-async function csvFormat({
+async function csvOf({
   bom,
   labelColumn = [],
 }: ExportFlags): Promise<(batch: readonly ExportedRequest[], isFirst: boolean) => string> {
-  const { stringify } = await import('csv-stringify/sync')
-  // Rows are arrays: csv-stringify takes names of members for paths, and a label's name may have
-  // dots.
+  const format = await csvFormat([...COLUMNS, ...labelColumn.map((name) => `label:${name}`)], bom)
   const cells = (request: ExportedRequest) => [
     ...COLUMNS.map((column) => request[column]),
     ...labelColumn.map((name) => labelOf(request, name)),
   ]
-  return (batch, isFirst) =>
-    stringify(batch.map(cells), {
-      bom: bom === true && isFirst,
-      header: isFirst,
-      columns: [...COLUMNS, ...labelColumn.map((name) => `label:${name}`)],
-      escape_formulas: true,
-      cast: { boolean: String, object: (value) => JSON.stringify(value), string: afterLineFeed },
-    })
+  return (batch, isFirst) => format(batch.map(cells), isFirst)
 }
 
 function labelOf({ labels = {} }: ExportedRequest, name: string): string | undefined {
   return Object.hasOwn(labels, name) ? labels[name] : undefined
-}
-
-/**
- * Escapes a leading line feed, which some spreadsheets skip; csv-stringify escapes the other
- * characters.
- */
-function afterLineFeed(text: string): string {
-  return text.startsWith('\n') ? `'${text}` : text
 }

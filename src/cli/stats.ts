@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from 'commander'
-import { isTooManyGroups, MAX_GROUPS } from '../queries/errors.js'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { groupHint, isTooManyGroups, MAX_GROUPS } from '../queries/errors.js'
 import type { StatsOptions } from '../queries/sums/stats.js'
 import type { StatsGroupBy } from '../queries/sums/stats-groups.js'
 import { pageWidth, print, printJson } from './output/standard-output.js'
@@ -15,6 +15,8 @@ interface StatsFlags extends FilterFlags {
   sort?: 'requests' | 'cost'
   percentiles?: true
   unknown?: true
+  format: 'table' | 'csv'
+  bom?: true
   json?: true
 }
 
@@ -39,8 +41,9 @@ export function addStats(program: ProgramCommand): void {
     .summary('counts, costs, tokens, latency')
     .description(
       'Counts requests, failures, tokens, costs and latency, over all time by default. Prints a table by ' +
-        'model by default; --json prints the body of GET /v1/stats, which has groups only when --group-by ' +
-        'asks for them.',
+        'model by default; --format csv has its groups with every digit. --json prints the body of GET ' +
+        '/v1/stats, which has groups only when --group-by asks for them. Models and tiers without requests in ' +
+        'the window and the filters, which that route lists too, are left out.',
     )
     .storeOption()
     .filterOptions()
@@ -58,7 +61,7 @@ export function addStats(program: ProgramCommand): void {
     )
     .choiceOption(
       '--sort <what>',
-      'what groups are sorted by and what their bars are shares of; hours and days stay in their order. ' +
+      'what groups are sorted by and what their shares are of; hours and days stay in their order. ' +
         'requests by default',
       ['requests', 'cost'],
     )
@@ -73,19 +76,35 @@ export function addStats(program: ProgramCommand): void {
         'tokens; and streams whose end is not known: open, or unfinished after an hour. Printed without this ' +
         'option too, if there is room',
     )
+    .addOption(
+      new Option(
+        '--format <format>',
+        'a table, or CSV with a row for each group and the columns of the JSON, in which no spreadsheet takes ' +
+          'a cell for a formula',
+      )
+        .choices(['table', 'csv'])
+        .default('table')
+        .conflicts('json'),
+    )
+    .option('--bom', 'begin a CSV with a byte order mark, by which spreadsheets know that it is UTF-8')
     .jsonOption()
     .examples(
       'request-journal stats --range last_24h --group-by hour',
       'request-journal stats --range 2026-10 --provider openai --group-by label:team --sort cost',
+      'request-journal stats --range 2026-10 --group-by label:team --sort cost --format csv > teams.csv',
       'request-journal stats --group-by model --json | jq .models',
     )
-    .action(async (flags: StatsFlags) => {
+    .action(async (flags: StatsFlags, command: Command) => {
+      const isCsv = flags.format === 'csv'
+      if (flags.bom && !isCsv) {
+        command.error(`error: option '--bom' needs '--format csv': found '--format ${flags.format}'`)
+      }
       const { stats } = await import('../queries/sums/stats.js')
       const { noteLabels, noteNoLabel } = await import('./run/label-notes.js')
       const filter = { ...filterOf(flags), timezone: flags.timezone?.name }
       const ask = (asked: StatsOptions) =>
         askDatabase(flags, (database) => {
-          const found = stats(database, { ...filter, ...asked })
+          const found = stats(database, { ...filter, ...asked, onlyMatching: true })
           const names = Object.keys(found.labels ?? {}).filter((name) => name !== found.unknown_group)
           const label = /^label:(.+)$/s.exec(flags.groupBy ?? '')?.[1]
           if (found.counts.total === 0) noteLabels(database, filter)
@@ -97,9 +116,14 @@ export function addStats(program: ProgramCommand): void {
         printJson(await ask({ groupBy, limit, rank, percentiles, unpriced: unpriced === true, unknown }))
         return
       }
-      const { formatStats } = await import('./output/stats-page.js')
       const { groupBy = 'model', sort: rank } = flags
       const asked: StatsOptions = { groupBy, rank, percentiles: true, unknown: true }
+      if (isCsv) {
+        const { formatStatsCsv } = await import('./output/stats-csv.js')
+        process.stdout.write(await formatStatsCsv(await ask({ ...asked, limit: flags.limit }), flags))
+        return
+      }
+      const { formatStats } = await import('./output/stats-page.js')
       const answer = await ask({ ...asked, limit: flags.limit }).catch((error: unknown) => {
         if (!isTooManyGroups(error)) throw error
         return ask({ ...asked, limit: MAX_GROUPS_OF_PAGE })
@@ -110,5 +134,6 @@ export function addStats(program: ProgramCommand): void {
 
 function parseGroupBy(text: string): StatsGroupBy {
   if (GROUPS.includes(text) || /^label:./.test(text)) return text as StatsGroupBy
-  throw new InvalidArgumentError(`Expected ${GROUPS.join(', ')} or label:<name>.`)
+  const hint = groupHint(text, GROUPS)
+  throw new InvalidArgumentError(`Expected ${GROUPS.join(', ')} or label:<name>${hint}`)
 }

@@ -1,3 +1,5 @@
+import { nearestName } from '../events/nearest-name.js'
+
 /**
  * What can be wrong with a question. The codes are stable. They are thrown when
  *
@@ -85,4 +87,15 @@ export function oneOf<Option extends string>(
   const found = options.find((option) => option === value)
   if (found !== undefined) return found
   throw new QueryError(code, `Invalid ${what} '${asked}'. Valid options: ${options.join(', ')}`)
+}
+
+/**
+ * Says what somebody probably meant who asked for a group that isn't known: a name that is like it,
+ * or the label of this name. It follows a message.
+ */
+export function groupHint(asked: string, known: readonly string[]): string {
+  if (asked === '' || asked.startsWith('label:')) return ''
+  const nearest = nearestName(asked, known)
+  const names = [...(nearest === null ? [] : [nearest]), `label:${asked}`]
+  return `; did you mean ${names.map((name) => `'${name}'`).join(' or ')}?`
 }

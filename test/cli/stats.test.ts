@@ -65,8 +65,16 @@ test('filters and groups of the command line are those of the answer', async ({ 
   expect(stdout).toMatch(/^team +requests +share/m)
   expect(await json('--group-by', 'tier', '--percentiles', '--unpriced')).toMatchObject({
     counts: { unpriced: 2 },
-    tiers: { local: { performance: { p99_latency_ms: 100.5 } }, frontier: { counts: { unpriced: 0 } } },
+    tiers: { local: { performance: { p99_latency_ms: 100.5 } }, unknown: { counts: { unpriced: 2 } } },
   })
+  // Groups without requests are left out, which the HTTP API must list.
+  const { tiers } = (await json('--group-by', 'tier')) ?? {}
+  expect(Object.keys(tiers as object)).toEqual(['local', 'unknown'])
+  const { models } = (await json('--group-by', 'model', '--label', 'team=x')) ?? {}
+  expect(Object.keys(models as object)).toEqual(['gpt-4o'])
+  expect((await runHere(['stats', '--db', workspace.database, '--model', 'o3'])).stdout).not.toContain(
+    'gpt-4o',
+  )
   for (const [group, section] of Object.entries({
     provider: 'providers',
     policy: 'policies',
@@ -152,7 +160,9 @@ test('a label that no request has is named, and groups are sorted by cost when a
   )
   const { stdout, stderr } = await ask('--group-by', 'label:team', '--sort', 'cost')
   expect(stderr).toBe('')
-  expect(stdout).toMatch(/^team .* usd +share .*\n\(no team\) .*\nsearch .*\n"" /m)
+  expect(stdout).toMatch(
+    /^team .* usd +share .*\n\(no team\) .* 9\.0000 +78\.3 % +0 .*\nsearch .* 17\.4 % .*\n"" .* 4\.3 % /m,
+  )
   const { json } = await ask('--group-by', 'label:team', '--sort', 'cost', '--limit', '1', '--json')
   expect(json).toMatchObject({
     labels: { unknown: { counts: { total: 1 } } },
@@ -160,6 +170,56 @@ test('a label that no request has is named, and groups are sorted by cost when a
   })
   const dearest = await runHere(['requests', '--db', workspace.database, '--sort', 'cost', '--json'])
   expect(dearest.json).toMatchObject({ data: [{ id: 3 }, { id: 2 }, { id: 1 }, { id: 4 }] })
+})
+
+test('--format csv has a row for each group in the order of the table, every digit, and nothing where nothing is known', async ({
+  workspace,
+}) => {
+  const labels = { team: '=search' }
+  writeSegment(
+    workspace.journal,
+    lines(
+      requestLine('a', { cost_usd: 0.1, labels, input_tokens: 3, output_tokens: 0 }),
+      requestLine('b', { cost_usd: 0.200000001, labels }),
+      requestLine('c', { cost_usd: -0.5, labels: { team: 'refunds' } }),
+      requestLine('d', { model: 'o3', latency_ms: 200 }),
+      requestLine('e', { model: 'o3' }),
+    ),
+  )
+  await projectOnce(workspace)
+  const ask = (...args: string[]) => runHere(['stats', '--db', workspace.database, ...args])
+  const csv = async (...args: string[]) => {
+    const { status, stderr, stdout } = await ask('--format', 'csv', ...args)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return stdout.trimEnd().split('\n')
+  }
+  const byTeam = ['--group-by', 'label:team', '--sort', 'cost']
+  const [header = '', ...rows] = await csv(...byTeam)
+  expect(header).toMatch(
+    /^label:team,total,success,error,streaming,total_input_tokens,total_output_tokens,total_cost_sats,unpriced,/,
+  )
+  const titles = header.split(',')
+  const cells = rows.map((row) => row.split(',').map((cell, at) => [titles[at], cell]))
+  expect(cells.map((row) => Object.fromEntries(row))).toMatchObject([
+    {
+      ...{ 'label:team': "'=search", total: '2', total_input_tokens: '3', total_output_tokens: '0' },
+      ...{ total_cost_sats: '', total_cost_usd: '0.300000001', unpriced_usd: '0' },
+    },
+    { 'label:team': '(no team)', total: '2', total_cost_usd: '', unpriced_usd: '2', avg_latency_ms: '150' },
+    { 'label:team': 'refunds', total_cost_usd: '-0.5', total_input_tokens: '' },
+  ])
+  // The header is the same for every question, and has no column that the JSON hasn't.
+  expect(await csv('--currency', 'usd', '--model', 'o3', '--since', '2027')).toEqual([
+    titles.with(0, 'model').join(','),
+  ])
+  const { counts, costs, performance } = (await ask('--unknown', '--percentiles', '--json')).json ?? {}
+  const members = [counts, costs, performance].flatMap((section) => Object.keys(section as object))
+  expect(titles.slice(1).toSorted()).toEqual(members.toSorted())
+  expect((await csv(...byTeam, '--limit', '1')).at(-1)).toMatch(/^other,4,/)
+  expect((await csv('--bom', '--group-by', 'day'))[0]).toMatch(/^\ufeffday,total,/)
+  for (const wrong of [['--bom'], ['--format', 'csv', '--json']]) {
+    expect(await ask(...wrong)).toMatchObject({ status: 2, stdout: '' })
+  }
 })
 
 test('a range that is over has an end, and one that goes on has none', async ({ workspace }) => {
@@ -270,7 +330,7 @@ test('what is asked for is on the page however narrow, and no line is wider', as
   expect(wide).toMatch(
     /^model +requests +share +failed +streaming +in +out +sats +unpriced +avg +p50 +p95 +p99$/m,
   )
-  expect(wide).toMatch(/^gpt-4o +2 +█████▍ /m)
+  expect(wide).toMatch(/^gpt-4o +2 +66\.7 % {2}█████▍ /m)
   expect(narrow).toMatch(/^model .* avg +p95$/m)
   expect(narrow).toMatch(/^cost {6}2\.00 sats; 2 unpriced$/m)
   expect(narrow).toContain('p99 904 ms')

@@ -278,9 +278,10 @@ const groupBy = fc.constantFrom(
 )
 
 const aboutStats = fc
-  .tuple(filter, groupBy, limit, timezone, fc.boolean())
-  .map(([asked, group, limit, zone, unknown]): Question => {
-    const options = { ...asked, groupBy: group, limit, timezone: zone, unknown, percentiles: unknown }
+  .tuple(filter, groupBy, limit, timezone, fc.boolean(), fc.boolean())
+  .map(([asked, group, limit, zone, unknown, onlyMatching]): Question => {
+    const grouped = { groupBy: group, limit, onlyMatching, timezone: zone }
+    const options = { ...asked, ...grouped, unknown, percentiles: unknown }
     return { name: `stats ${JSON.stringify(options)}`, ask: (database) => stats(database, options) }
   })
 

@@ -49,9 +49,11 @@ export function formatLocalTime(timestamp: string, zone: TimeZone): string {
   return formatTime(isTime ? zone.localText(Date.parse(timestamp)) : timestamp)
 }
 
-/** `95.0 %` */
+/** `95.0 %`; `<0.1 %` for a part that would be rounded to 0. */
 export function formatShare(part: number, whole: number): string {
-  return whole === 0 ? UNKNOWN : `${((part / whole) * 100).toFixed(1)} %`
+  if (whole === 0) return UNKNOWN
+  const percent = (part / whole) * 100
+  return percent > 0 && percent < 0.05 ? '<0.1 %' : `${percent.toFixed(1)} %`
 }
 
 /** A value of a database's column as JSON, or the beginning of it if it is long. */

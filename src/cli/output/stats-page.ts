@@ -5,6 +5,7 @@ import { BEGINNING_OF_TIME, END_OF_TIME } from '../../queries/window/window.js'
 import { amountFormatter, amountText } from './amounts.js'
 import { bar, sparkline } from './bars.js'
 import { formatCount, formatLocalTime, formatMs, formatShare, formatTime, UNKNOWN } from './format.js'
+import { type GroupOrder, listGroups } from './stats-groups.js'
 import { type Column, formatTable } from './table.js'
 import {
   costOf,
@@ -17,13 +18,7 @@ import {
   unpricedSuffix,
 } from './totals.js'
 
-export interface StatsPageOptions {
-  /** What the requests are grouped by: `label:user` heads its column `user`. */
-  groupBy?: string
-  /** What groups are sorted by, and what their bars are shares of. @default 'requests' */
-  sort?: 'requests' | 'cost'
-  /** The only currency that is shown. @default those that the window has costs in */
-  currency?: Currency | undefined
+export interface StatsPageOptions extends GroupOrder {
   // Columns that must be on the page however narrow it is.
   percentiles?: boolean
   unpriced?: boolean
@@ -93,55 +88,53 @@ function zoneOf({ timezone }: Stats): TimeZone {
 }
 
 function groupLines(stats: Stats, width: number, options: GroupOptions): string[] {
-  const { hours, days } = stats
   const zone = zoneOf(stats)
-  if (hours !== undefined) return periodLines(zone, 'hours', hours, width, options)
-  if (days !== undefined) return periodLines(zone, 'days', days, width, options)
-  const named: [string, Groups | undefined][] = [
-    ['model', stats.models],
-    ['provider', stats.providers],
-    ['policy', stats.policies],
-    ['journal', stats.journals],
-    ['tier', stats.tiers],
-    ['service tier', stats.service_tiers],
-    ['error status', stats.error_statuses],
-    [options.groupBy?.replace(/^label:/, '') ?? 'label', stats.labels],
-  ]
-  const [title, groups] = named.find(([, found]) => found !== undefined) ?? []
-  if (title === undefined || groups === undefined || Object.keys(groups).length === 0) return []
-  const shown = [...Object.values(groups), ...(stats.other === undefined ? [] : [stats.other])]
-  const [currency = 'sats'] = options.currencies
-  const isByCost = options.sort === 'cost'
-  const weightOf = (section: StatsSection) =>
-    isByCost ? (costOf(section, currency) ?? 0) : section.counts.total
-  const figures = groupColumns(shown, options)
-  // The bars follow the column that they are shares of.
-  const weighed = figures.findIndex((column) => column.title === (isByCost ? currency : 'requests'))
+  if (stats.hours !== undefined) return periodLines(zone, 'hours', stats.hours, width, options)
+  if (stats.days !== undefined) return periodLines(zone, 'days', stats.days, width, options)
+  const { title, groups = [], weightOf } = listGroups(stats, options) ?? {}
+  if (title === undefined || weightOf === undefined || groups.length === 0) return []
+  const sections = groups.map(([, section]) => section)
+  const figures = groupColumns(sections, options)
+  // The shares follow the column that they are shares of.
+  const weighed = options.sort === 'cost' ? options.currencies[0] : 'requests'
+  const weighedAt = figures.findIndex((column) => column.title === weighed)
   const columns = [
     {
       title,
       shrinksTo: width < NARROW_PAGE ? 14 : 32,
-      cell: (name: string) => (name === stats.unknown_group ? `(no ${title})` : name || '""'),
+      cell: (name: string) => name || '""',
     },
-    ...figures.toSpliced(weighed + 1, 0, shareColumn(shown, weightOf)),
+    ...figures.toSpliced(weighedAt + 1, 0, ...shareColumns(sections, weightOf, width)),
   ]
-  const sorted = Object.entries(groups).sort(([, a], [, b]) => weightOf(b) - weightOf(a))
-  if (stats.other !== undefined) sorted.push(['other', stats.other])
-  return ['', formatGroups(columns, sorted, width)]
+  return ['', formatGroups(columns, groups, width)]
 }
 
-/** Makes a column of bars. With a weight below 0, such as a refund, there are no shares and no bars. */
-function shareColumn(
+/**
+ * Makes a column of shares, and one of bars beside it if the page has a width. With a weight below
+ * 0, such as a refund, there are no shares and no bars.
+ */
+function shareColumns(
   sections: readonly StatsSection[],
-  weightOf: (section: StatsSection) => number,
-): GroupColumn {
-  const weights = sections.map(weightOf)
-  const total = Math.min(...weights) < 0 ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
-  return {
+  weightOf: (section: StatsSection) => number | null,
+  width: number,
+): GroupColumn[] {
+  const weights = sections.map((section) => weightOf(section) ?? 0)
+  const total = weights.some((weight) => weight < 0) ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
+  const share: GroupColumn = {
     title: 'share',
+    align: 'right',
     dropRank: 5,
-    cell: (_, section) => (total === 0 ? '' : bar(weightOf(section) / total, BAR_WIDTH)),
+    cell: (_, section) => {
+      const weight = weightOf(section)
+      return weight === null ? UNKNOWN : formatShare(weight, total)
+    },
   }
+  const bars: GroupColumn = {
+    title: '',
+    dropRank: 8.2,
+    cell: (_, section) => (total === 0 ? '' : bar((weightOf(section) ?? 0) / total, BAR_WIDTH)),
+  }
+  return Number.isFinite(width) ? [share, bars] : [share]
 }
 
 /** Formats a line of bars over all periods, and a table of those with requests. */

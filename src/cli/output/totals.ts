@@ -1,6 +1,6 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
 import type { StatsSection } from '../../queries/sums/stats.js'
-import { formatCount, UNKNOWN } from './format.js'
+import { formatCount } from './format.js'
 
 // The totals of a section for people. An unknown total isn't shown as 0, and a total that leaves
 // requests out says so. The sections must come from a query with `unknown`.
@@ -19,11 +19,14 @@ export function costOf({ counts, costs }: StatsSection, currency: Currency): num
   return isUnknown(counts.total, counts[unpriced]) ? null : (costs[total] ?? null)
 }
 
+/** The tokens of a section; null if no number is known. */
+export function tokensOf({ counts, costs }: StatsSection, kind: Tokens): number | null {
+  return isUnknown(counts.total, counts[`unknown_${kind}_tokens`]) ? null : costs[`total_${kind}_tokens`]
+}
+
 /** A total of tokens; – if no number is known. */
-export function tokenTotal({ counts, costs }: StatsSection, kind: Tokens): string {
-  return isUnknown(counts.total, counts[`unknown_${kind}_tokens`])
-    ? UNKNOWN
-    : formatCount(costs[`total_${kind}_tokens`])
+export function tokenTotal(section: StatsSection, kind: Tokens): string {
+  return formatCount(tokensOf(section, kind))
 }
 
 /** `1,000 in`, `1,000 in (unknown for 2)` */

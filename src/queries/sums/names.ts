@@ -1,7 +1,7 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
-import { QueryError } from '../errors.js'
+import { groupHint, QueryError } from '../errors.js'
 import { namedJournals } from '../journals.js'
 import { isInSums } from '../window/added-rows.js'
 import { all } from '../window/condition.js'
@@ -57,9 +57,10 @@ export function listNames(database: QueryDatabase, options: ListNamesOptions = {
   const limit = Math.min(MAX_LIMIT, Math.max(1, options.limit ?? DEFAULT_LIMIT))
   const prefix = asked.toWellFormed()
   if (!/^(model|provider|policy|journal|label:.+)$/s.test(named)) {
+    const hint = groupHint(named, ['model', 'provider', 'policy', 'journal'])
     throw new QueryError(
       'INVALID_DIMENSION',
-      `Invalid dimension '${named}'. Supported: model, provider, policy, journal, label:<name>`,
+      `Invalid dimension '${named}'. Supported: model, provider, policy, journal, label:<name>${hint}`,
     )
   }
   const label = named.startsWith(LABEL) ? safeIdentifier(named.slice(LABEL.length)) : null

@@ -1,5 +1,5 @@
 import type { QueryDatabase } from '../../store/query-database.js'
-import { MAX_GROUPS, QueryError } from '../errors.js'
+import { groupHint, MAX_GROUPS, QueryError } from '../errors.js'
 import type { Period } from '../window/terms.js'
 import {
   allModels,
@@ -81,7 +81,8 @@ export function groupsFor(database: QueryDatabase, groupBy: string): Groups {
   const groups = groupsNamed(database, groupBy)
   if (groups !== null) return groups
   const supported = [...Object.keys(GROUPS), LABEL_NAME].map((name) => `'${name}'`).join(', ')
-  throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}`)
+  const hint = groupHint(groupBy, Object.keys(GROUPS))
+  throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}${hint}`)
 }
 
 /**
@@ -93,9 +94,10 @@ export function groupingFor(database: QueryDatabase, by: string): Grouping {
   const grouping = groupsNamed(database, by)?.grouping
   if (grouping !== undefined) return grouping
   const options = Object.keys(GROUPS).filter((name) => GROUPS[name]?.(database).grouping !== undefined)
+  const hint = Object.hasOwn(GROUPS, by) ? '' : groupHint(by, options)
   throw new QueryError(
     'INVALID_BY',
-    `Invalid by '${by}'. Valid options: ${[...options, LABEL_NAME].join(', ')}`,
+    `Invalid by '${by}'. Valid options: ${[...options, LABEL_NAME].join(', ')}${hint}`,
   )
 }
 

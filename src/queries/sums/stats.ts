@@ -35,6 +35,12 @@ export interface StatsOptions extends RequestFilter {
    * @default 'requests'
    */
   rank?: 'requests' | 'cost' | undefined
+  /**
+   * Lists only groups with requests that match all filters, that of the model included, as the
+   * command line does. Otherwise groups by model and by tier are those of the arbstr gateway's API.
+   * @default false
+   */
+  onlyMatching?: boolean | undefined
   /** Adds percentiles of the latency. @default false */
   percentiles?: boolean | undefined
   /** Adds how many requests have no known cost. @default false */
@@ -90,12 +96,13 @@ export interface Stats extends StatsSection, EchoedWindow, Partial<ShownCurrency
   message?: string
   /**
    * Every model in the database, with zeros if it had no requests, under the spelling that was seen
-   * first. All filters apply except the model's.
+   * first. All filters apply except the model's. With `onlyMatching` it has the models of the
+   * requests that match.
    */
   models?: Record<string, StatsSection>
   /**
-   * By the label `tier`: `local`, `standard` and `frontier` always, `unknown` if a request has no
-   * tier.
+   * By the label `tier`: `local`, `standard` and `frontier` always, if not `onlyMatching`;
+   * `unknown` if a request has no tier.
    */
   tiers?: Record<string, StatsSection>
   /** By the tier that the provider billed. */
@@ -145,11 +152,12 @@ export function stats(database: QueryDatabase, options: StatsOptions = {}): Stat
     const rank = sort === 'cost' ? shownCurrency(database, options).currency : 'requests'
     const currencies = currency !== undefined || rank === 'usd'
     const question = { filter, latencies, unknown, currencies }
-    const isByModel = groups?.section === 'models'
-    // A filter by model applies to the whole, but not to the groups of models.
-    const ofGroups = isByModel ? { ...question, filter: { ...filter, model: undefined } } : question
+    // By the contract, a filter by model applies to the whole, but not to the groups of models.
+    const listsAll = groups?.section === 'models' && !options.onlyMatching
+    const ofGroups = listsAll ? { ...question, filter: { ...filter, model: undefined } } : question
+    const { limit, onlyMatching } = options
     const grouped =
-      groups === null ? null : readGroups(database, ofGroups, groups, { limit: options.limit, rank, zone })
+      groups === null ? null : readGroups(database, ofGroups, groups, { limit, onlyMatching, rank, zone })
     const whole =
       grouped === null || ofGroups.filter.model !== filter.model
         ? tallyWhole(database, question)
@@ -194,10 +202,15 @@ function readGroups(
   database: QueryDatabase,
   question: Question,
   { section, grouping, period, always }: Groups,
-  { limit, rank, zone }: { limit: number | undefined; rank: Rank; zone: TimeZone },
+  {
+    limit,
+    onlyMatching,
+    rank,
+    zone,
+  }: Pick<StatsOptions, 'limit' | 'onlyMatching'> & { rank: Rank; zone: TimeZone },
 ): ReadGroups {
   // With a limit there is no room for groups without requests.
-  const first = limit === undefined ? (always?.() ?? []) : []
+  const first = limit === undefined && !onlyMatching ? (always?.() ?? []) : []
   if (grouping === undefined) {
     const periods = period === undefined ? period : periodsIn(database, zone, question.filter, period)
     const tallies = [...tallyRequests(database, { ...question, period: periods })]

@@ -67,7 +67,7 @@ export function resolveWindow(parameters: WindowParameters, now: number): Window
   const zone = parameters.timezone === undefined ? TimeZone.UTC : new TimeZone(parameters.timezone)
   const bound = (name: Bound) => {
     const text = parameters[name]
-    return text === undefined ? undefined : exactEcho(name, text)
+    return text === undefined ? undefined : exactEcho(name, text, rangeHint(text, now))
   }
   const since = bound('since')
   const range = rangeOf(parameters.range ?? 'last_7d', zone, now)
@@ -143,9 +143,9 @@ function nextMillisecond(name: Bound, text: string): string {
 }
 
 /** Returns the same instant in UTC, with all of its digits. */
-function exactEcho(name: Bound, text: string): string {
+function exactEcho(name: Bound, text: string, advice = ''): string {
   const digits = fineDigits(text)
-  const timestamp = canonicalBound(name, text)
+  const timestamp = canonicalBound(name, text, advice)
   return digits === '' ? timestamp : `${timestamp.slice(0, -1)}${digits}Z`
 }
 
@@ -160,11 +160,19 @@ function instant(ms: number): string {
 
 const CODES = { since: 'INVALID_SINCE', until: 'INVALID_UNTIL', before: 'INVALID_BEFORE' } as const
 
-function canonicalBound(name: Bound, text: string): string {
+/** Says what to ask for in place of a bound that is a date, or a word such as `today`. */
+function rangeHint(text: string, now: number): string {
+  if (namedPeriod(text, TimeZone.UTC, now) === null) return ''
+  const month = /^(\d{4}-\d{2})-\d{2}$/.exec(text)?.[1]
+  return `; for a whole day, month or year of timezone= ask with range=${text}${month === undefined ? '' : ` or range=${month}`} alone`
+}
+
+/** @param advice what follows the message. */
+function canonicalBound(name: Bound, text: string, advice = ''): string {
   const timestamp = canonicalTimestamp(text)
   if (timestamp !== null) return timestamp
   const expected = 'expected RFC 3339 with seconds and an offset, such as 2026-11-22T19:43:00Z'
   // A plus sign in a URL is decoded as a space.
   const hint = / \d\d:\d\d$/.test(text) ? '; in a URL the + of an offset is written %2B' : ''
-  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}${hint}`)
+  throw new QueryError(CODES[name], `Invalid '${name}' timestamp: '${text}', ${expected}${hint}${advice}`)
 }

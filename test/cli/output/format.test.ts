@@ -55,7 +55,8 @@ test('numbers for people', () => {
   expect([0, 1023, 1024, 5_000_000_000].map(formatBytes)).toEqual(['0 B', '1,023 B', '1.0 KiB', '4.7 GiB'])
   expect([0, 812.4, 12_345, null].map(formatMs)).toEqual(['0 ms', '812 ms', '12.3 s', '–'])
   expect([3, 600, 9000].map(formatSeconds)).toEqual(['3 s', '10 min', '2.5 h'])
-  expect([formatShare(1, 20), formatShare(0, 0)]).toEqual(['5.0 %', '–'])
+  expect([formatShare(1, 20), formatShare(0, 0), formatShare(0, 9)]).toEqual(['5.0 %', '–', '0.0 %'])
+  expect([formatShare(1, 9999), formatShare(1, 2000)]).toEqual(['<0.1 %', '0.1 %'])
 })
 
 test('progress fits any terminal that holds its figures', () => {

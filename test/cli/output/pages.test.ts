@@ -42,7 +42,7 @@ test('each page tells what is there, and lets no control character through', asy
   }
   expect(pages.stats.stdout).toMatch(/^requests {2}3$/m)
   expect(pages.stats.stdout).toMatch(/^cost {6}1,234\.50 sats; 2 unpriced \(1 failed\)$/m)
-  expect(pages.stats.stdout).toMatch(/^gpt-4o +2 +\S+ +0 .* 1,000 +25 +1,234\.50 +1 +100 ms/m)
+  expect(pages.stats.stdout).toMatch(/^gpt-4o +2 +66\.7 % +0 .* 1,000 +25 +1,234\.50 +1 +100 ms/m)
   expect(pages.requests.stdout).toMatch(
     /^2026-11-22 10:00:00 +1 +gpt-4o +openai +1,000 +20 +1,234\.50 +100 ms +ok$/m,
   )
@@ -76,7 +76,7 @@ test('nothing is cut in a pipe or where a terminal says 0 columns; COLUMNS count
     const requests = await page('requests')
     expect(requests).toContain(`failed ${message}\n`)
     expect(requests).toContain(model)
-    expect(await page('stats')).toMatch(/^a-model-with\S+\/ +1 +\S+ +1 +.*100 ms/m)
+    expect(await page('stats')).toMatch(/^a-model-with\S+\/ +1 +100\.0 % +1 +.*100 ms/m)
     expect(await page('rejected')).toContain(`{"type":"${'x'.repeat(100)}`)
   }
   const widths = (await page('requests', '80')).split('\n').map((line) => line.length)

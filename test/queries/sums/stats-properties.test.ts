@@ -68,22 +68,29 @@ test('stats are what the counted rows say, from roll-ups and from rows alike', (
       fc.double({ min: 0, max: 1, noNaN: true }),
       filter,
       groupBy,
-      (drawn, share, asked, group) => {
+      fc.boolean(),
+      (drawn, share, asked, group, onlyMatching) => {
         const all = drawn.slice(0, Math.round(share * drawn.length))
         fill(database, drawn, all.length)
         // A model that no row has is an error, and tested elsewhere.
         fc.pre(asked.model === undefined || all.some((row) => matches(row, { model: asked.model })))
         fc.pre(asked.provider === undefined || all.some((row) => matches(row, { provider: asked.provider })))
-        const answer = stats(database, { ...asked, groupBy: group, percentiles: true, unknown: true })
+        const answer = stats(database, {
+          ...{ ...asked, groupBy: group, onlyMatching },
+          percentiles: true,
+          unknown: true,
+        })
         const matching = all.filter((row) => matches(row, asked))
         expectSection(answer, matching)
         expect(answer.empty).toBe(matching.length === 0 ? true : undefined)
         if (group === undefined) return
-        const grouped =
-          group === 'model' ? all.filter((row) => matches(row, { ...asked, model: undefined })) : matching
+        const listsAll = group === 'model' && !onlyMatching
+        const grouped = listsAll
+          ? all.filter((row) => matches(row, { ...asked, model: undefined }))
+          : matching
         const byGroup = groupRows(grouped, (row) => groupOf(row, group, all))
         const groups = answer[SECTIONS[group] ?? 'models'] ?? {}
-        const names = new Set([...byGroup.keys(), ...quietGroups(group, all)])
+        const names = new Set([...byGroup.keys(), ...(onlyMatching ? [] : quietGroups(group, all))])
         expect(Object.keys(groups).sort()).toEqual([...names].sort())
         for (const [name, section] of Object.entries(groups)) expectSection(section, byGroup.get(name) ?? [])
       },

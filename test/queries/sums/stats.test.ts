@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { stats } from '../../../src/queries/sums/stats.js'
+import { type StatsOptions, stats } from '../../../src/queries/sums/stats.js'
 import { fill, insert, test } from '../support.js'
 
 const ZERO = {
@@ -69,6 +69,24 @@ describe('groupBy model', () => {
     expect(answer.counts.total).toBe(1)
     expect(answer.models?.['quiet']).toEqual(ZERO)
     expect(answer.models?.['busy']?.costs.total_cost_sats).toBe(2)
+  })
+
+  test('with onlyMatching, groups by model and by tier are those of the requests that match, from roll-ups and from rows', ({
+    database,
+  }) => {
+    insert(database, { model: 'quiet', timestamp: '2026-01-01T00:00:00.000Z' })
+    insert(database, { model: 'busy', provider: 'p', labels: '{"tier":"local","team":"x"}' })
+    insert(database, { model: 'other', provider: 'p' })
+    const since = '2026-11-01T00:00:00.000Z'
+    const models = (asked: StatsOptions) =>
+      Object.keys(stats(database, { since, groupBy: 'model', onlyMatching: true, ...asked }).models ?? {})
+    expect(models({})).toEqual(['busy', 'other'])
+    expect(models({ model: 'BUSY' })).toEqual(['busy'])
+    expect(models({ model: 'quiet' })).toEqual([])
+    expect(models({ labels: { team: 'x' } })).toEqual(['busy'])
+    const ofModel = { since, model: 'busy', onlyMatching: true }
+    expect(Object.keys(stats(database, { ...ofModel, groupBy: 'tier' }).tiers ?? {})).toEqual(['local'])
+    expect(stats(database, { ...ofModel, groupBy: 'model' }).counts.total).toBe(1)
   })
 
   test('a model named __proto__ is a model', ({ database }) => {
@@ -261,6 +279,14 @@ test('the first thing that is wrong is what is said', ({ database }) => {
   expect(() => stats(database, { groupBy: 'label:' })).toThrow(
     "Invalid group_by value. Supported: 'model', 'tier', 'provider', 'policy', 'service_tier', 'error_status', 'journal', 'hour', 'day', 'label:<name>'",
   )
+  for (const [asked, meant] of [
+    ['team', "'label:team'"],
+    ['models', "'model' or 'label:models'"],
+  ] as const) {
+    expect(() => stats(database, { groupBy: asked as 'model' })).toThrow(
+      `'label:<name>'; did you mean ${meant}?`,
+    )
+  }
 })
 
 test('bounds with an offset are the instants that they mean', ({ database }) => {

@@ -57,7 +57,7 @@ describe('what is wrong is said, the first in the order of checks', () => {
   test.for([
     [
       { since: '2026-11-22', range: 'x', until: 'x' },
-      /^Invalid 'since' timestamp: '2026-11-22', expected RFC 3339[^%]*$/,
+      /^Invalid 'since' timestamp: '2026-11-22', expected RFC 3339[^%]*range=2026-11-22 or range=2026-11 alone$/,
     ],
     [
       { range: 'LAST_1H', until: 'x' },

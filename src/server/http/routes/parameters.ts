@@ -107,7 +107,7 @@ export const StatsQuery = lenientQuery({
   ...WINDOW,
   ...NAMES,
   group_by: text(
-    'Adds a section for each group. Requests can be grouped by model, tier, provider, policy, service_tier, error_status, journal, hour, day or label:<name>.',
+    'Adds a section for each group. Requests can be grouped by model, tier, provider, policy, service_tier, error_status, journal, hour, day or label:<name>. Groups by model ignore the filter model. Without a limit, every model of the database is listed, and of the tiers always local, standard and frontier, with zeros if they had no requests.',
   ),
   limit: count(
     1,
