@@ -1,5 +1,6 @@
-import type { RejectedList } from '../queries/rows/rejected.js'
+import type { RejectedEntry, RejectedList } from '../queries/rows/rejected.js'
 import { formatCount } from './output/format.js'
+import { note } from './output/standard-error.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
 import type { ProgramCommand } from './run/command.js'
@@ -23,7 +24,19 @@ export function addRejected(program: ProgramCommand): void {
       const { listRejected } = await import('../queries/rows/rejected.js')
       const list = await askDatabase(flags, (database) => listRejected(database, { limit: flags.limit }))
       printAnswer(list, flags, () => formatRejected(list, pageWidth()))
+      if (flags.json !== true && list.rejected.some(isTorn)) note(TORN)
     })
+}
+
+const TORN =
+  'note: a line that breaks off was torn by a full disk or a crash; whole events after it in the same line are ' +
+  'projected. Its own event is missing, unless its writer appended it again, as writers do once a full disk has room'
+
+/** Whether a rejected line is, or begins with, only the beginning of an event. */
+function isTorn({ reason, detail, excerpt, length }: RejectedEntry): boolean {
+  if (!excerpt.startsWith('{')) return false
+  if (detail.includes(' recovered')) return true
+  return reason === 'not_json' && Buffer.byteLength(excerpt) === length && !excerpt.trimEnd().endsWith('}')
 }
 
 function formatRejected({ total, rejected }: RejectedList, width: number): string {

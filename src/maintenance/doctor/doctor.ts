@@ -21,6 +21,7 @@ import { rowChecks } from './row-checks.js'
 import { checkSchema } from './schema.js'
 import { checkDistrusted, checkImports, checkNames, checkNearMisses, checkTails } from './segments.js'
 import { examineShared } from './shared/examine-shared.js'
+import { checkUnknownMembers } from './unknown-members.js'
 import { checkWatcher } from './watcher.js'
 
 export type { DoctorCheck, DoctorLevel }
@@ -93,6 +94,7 @@ async function examineJournal(
       ['permissions', () => checkJournalPermissions(directory, segments, databasePath)],
       ['journal_lock', () => checkJournalLock(directory)],
       ['segment_tails', () => checkTails(directory, segments)],
+      ['unknown_members', () => checkUnknownMembers(directory, segments)],
       ['distrusted_segments', () => checkDistrusted(directory, segments)],
       ['segment_names', () => checkNames(segments, now)],
       ['unread_files', () => checkNearMisses(directory)],

@@ -36,8 +36,12 @@ test('each page tells what is there, and lets no control character through', asy
     rejected: await runHere(['rejected', '--db', database]),
     status: await runHere(['status', '--journal', journal, '--db', database]),
   }
-  for (const { status, stdout, stderr } of Object.values(pages)) {
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  for (const [name, { status, stdout, stderr }] of Object.entries(pages)) {
+    const torn = /^note: a line that breaks off was torn .*\n$/
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: name === 'rejected' ? expect.stringMatching(torn) : '',
+    })
     expect(stdout).not.toMatch(CONTROL)
   }
   expect(pages.stats.stdout).toMatch(/^requests {2}3$/m)

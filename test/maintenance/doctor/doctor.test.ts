@@ -129,6 +129,7 @@ test('about a healthy journal doctor only notes that no projector runs', async (
       'owner',
       'journal_lock',
       'segment_tails',
+      'unknown_members',
       'distrusted_segments',
       'segment_names',
       'unread_files',
@@ -314,6 +315,16 @@ const NOTES: [string, string, RegExp, (workspace: Workspace) => void | Promise<v
     'segment_tails',
     /more than 1 MiB/,
     ({ journal }) => appendFileSync(join(journal, DAY), 'x'.repeat(2 ** 21)),
+  ],
+  [
+    'members that no event has',
+    'unknown_members',
+    /^2 members that no event has in the last 3 lines .*prompt_tokens: 2 lines latency: 1 line; did they mean latency_ms\?/,
+    ({ journal }) => {
+      const unknown = { prompt_tokens: 19, ingest: { key: 'a' } }
+      const both = [JSON.stringify({ ...unknown, latency: 5 }), JSON.stringify(unknown)]
+      appendFileSync(join(journal, DAY), lines(...both))
+    },
   ],
   [
     'a segment of tomorrow',
