@@ -13,8 +13,8 @@ import {
   presetOf,
   refreshEveryMs,
   resolveWindow,
-  windowBefore,
 } from '../../src/server/dashboard/page/time-window.js'
+import { beforeName, windowBefore } from '../../src/server/dashboard/page/window-before.js'
 
 const text = fc.string({ unit: 'grapheme' })
 const window = fc.record({
@@ -92,7 +92,9 @@ describe('the URL keeps the state of the page', () => {
 })
 
 test('a range by its date has bounds, which the form for them shows', () => {
-  expect(parseState('?range=2026-10')).toMatchObject({ range: '24h', since: '2026-10', until: '2026-10' })
+  const month = parseState('?range=2026-10')
+  expect(month).toMatchObject({ range: '24h', since: '2026-10', until: '2026-10' })
+  expect(formatState(month)).toBe('?range=2026-10')
   const upTo = parseState('?range=2026-10&before=2026-10-03')
   expect(upTo).toMatchObject({ since: '2026-10', until: null, before: '2026-10-03' })
 })
@@ -149,8 +151,41 @@ describe('windows', () => {
     expect(endFromInput(typed)).toBe(before)
   })
 
+  test.for([
+    ['2026-10', '2026-10', '2026-09-01T00:00:00.000Z', '2026-09-30T23:59:59.999Z', 'the month before'],
+    ['2026-10-01', '2026-10-31', '2026-09-01T00:00:00.000Z', '2026-09-30T23:59:59.999Z', 'the month before'],
+    ['2025', '2025', '2024-01-01T00:00:00.000Z', '2024-12-31T23:59:59.999Z', 'the year before'],
+    ['2026-11-24', '2026-11-24', '2026-11-23T00:00:00.000Z', '2026-11-23T23:59:59.999Z', 'the day before'],
+    // It isn't over.
+    [
+      '2026-11',
+      '2026-11',
+      '2026-10-01T00:00:00.000Z',
+      '2026-10-25T08:59:59.999Z',
+      'the same part of the month before',
+    ],
+    [
+      '2026-10-02',
+      '2026-10-31',
+      '2026-09-02T00:00:00.000Z',
+      '2026-10-01T23:59:59.999Z',
+      'the same length of time before',
+    ],
+  ] as const)('%s to %s is compared with the time from %s to %s', ([since, until, first, last, name]) => {
+    const asked = { ...NO_WINDOW, since, until }
+    const { until: end = '', ...bounds } = resolveWindow(asked, NOW)
+    expect(windowBefore({ ...bounds, until: end }, asked, NOW)).toEqual({
+      since: first,
+      until: last,
+      before: null,
+    })
+    expect(beforeName(asked, NOW)).toBe(name)
+  })
+
   test('the window before ends just before this one begins, and is as long', () => {
-    expect(windowBefore({ since: '2026-11-25T08:00:00.000Z', until: '2026-11-25T08:59:59.999Z' })).toEqual({
+    expect(
+      windowBefore({ since: '2026-11-25T08:00:00.000Z', until: '2026-11-25T08:59:59.999Z' }, null, NOW),
+    ).toEqual({
       since: '2026-11-25T07:00:00.000Z',
       until: '2026-11-25T07:59:59.999Z',
       before: null,
@@ -190,7 +225,7 @@ describe('windows', () => {
   ] as const)(
     'the window before %s is the same part of the day or month before',
     ([range, since, until, day, end]) => {
-      expect(windowBefore({ since, until }, { range, since: null })).toEqual({
+      expect(windowBefore({ since, until }, { ...NO_WINDOW, range }, NOW)).toEqual({
         since: `${day}T00:00:00.000Z`,
         until: end,
         before: null,

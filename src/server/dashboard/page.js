@@ -75,7 +75,7 @@ startKeyboard({
       () => store.update({ range, since: null, until: null, before: null }),
     ]),
   ),
-  u: () => press('zone'),
+  u: () => filters.toggleZone(),
   p: () => press('live'),
   c: () => void share.copyLink(),
   j: () => detail.step(1),

@@ -19,9 +19,12 @@ export class CustomWindow {
     this.#form.addEventListener('input', () => this.#sayEnd())
   }
 
-  /** @param {import('../page/page-state.js').PageState} state */
-  show({ since, until, before }) {
-    this.#form.hidden = since === null
+  /**
+   * @param {import('../page/page-state.js').PageState} state
+   * @param {boolean} isTyped whether no other control shows these bounds
+   */
+  show({ since, until, before }, isTyped) {
+    this.#form.hidden = since === null || !isTyped
     if (since === null) return
     this.#since.value = toInput(since, 'start')
     const end = endOf({ until, before })

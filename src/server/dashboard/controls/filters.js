@@ -1,9 +1,11 @@
 import { ask } from '../api/api.js'
+import { shownMoment } from '../api/clock.js'
 import { byId, element } from '../page/dom.js'
 import { formatSpan } from '../page/format.js'
-import { DEFAULTS, isFiltered, NO_FILTERS } from '../page/page-state.js'
-import { beforeName, isCalendarRange } from '../page/time-window.js'
+import { isFiltered, NO_FILTERS } from '../page/page-state.js'
+import { beforeName, monthOf } from '../page/window-before.js'
 import { ByControl } from './by-control.js'
+import { CalendarControl } from './calendar-control.js'
 import { isWithoutProvider, NO_PROVIDER, showChips } from './chips.js'
 import { CurrencyControl } from './currency-control.js'
 import { CustomWindow } from './custom-window.js'
@@ -33,7 +35,7 @@ export class Filters {
   #streaming = byId('streaming', HTMLSelectElement)
   #correlation = byId('correlation', HTMLInputElement)
   #label = byId('label', HTMLInputElement)
-  #calendar = byId('calendar', HTMLSelectElement)
+  #calendar
   #by
   #currency
   #custom
@@ -47,13 +49,11 @@ export class Filters {
   constructor(store) {
     this.store = store
     this.#by = new ByControl(store)
+    this.#calendar = new CalendarControl(store)
     this.#currency = new CurrencyControl(store)
     this.#custom = new CustomWindow(store)
     this.#more = new MoreFilters(store)
     this.#zone = new ZoneControl(store)
-    this.#calendar.addEventListener('change', () =>
-      store.update({ range: this.#calendar.value || DEFAULTS.range, ...NO_BOUNDS }),
-    )
     byId('ranges', HTMLFieldSetElement).addEventListener('change', (event) => this.#onRange(event))
     this.#model = new NameField('model', {
       dimension: 'model',
@@ -92,11 +92,12 @@ export class Filters {
 
   /** @param {PageState} state */
   show(state) {
-    check('range', state.since === null ? state.range : 'custom')
+    const isMonth = monthOf(state) !== ''
+    check('range', state.since === null ? state.range : isMonth ? '' : 'custom')
     this.#by.show(state)
-    choose(this.#calendar, state.since === null && isCalendarRange(state.range) ? state.range : '')
-    this.#custom.show(state)
-    this.#zone.show(state)
+    this.#calendar.show(state)
+    this.#custom.show(state, !isMonth)
+    this.#zone.show()
     const tier = state.labels['tier'] ?? ''
     this.#model.show(state.model)
     this.#provider.show(isWithoutProvider(state) ? NO_PROVIDER : state.provider)
@@ -117,7 +118,7 @@ export class Filters {
   showAnswer(stats) {
     const { state } = this.store
     byId('window-text', HTMLElement).textContent = formatSpan(stats.since, stats.until, state.since !== null)
-    byId('window-before', HTMLElement).textContent = `, compared with ${beforeName(state)}`
+    byId('window-before', HTMLElement).textContent = `, compared with ${beforeName(state, shownMoment())}`
     this.#currency.showAnswer(stats)
     this.#shownCurrency = stats.currency ?? 'sats'
     this.#showChips()
@@ -125,6 +126,11 @@ export class Filters {
 
   #showChips() {
     showChips(this.store, this.store.state.currency || this.#shownCurrency)
+  }
+
+  /** Switches between UTC and another zone. */
+  toggleZone() {
+    this.#zone.toggle()
   }
 
   /** @param {Iterable<string>} names labels that requests have */

@@ -1,29 +1,58 @@
-import { byId } from '../page/dom.js'
-import { browserZone, rememberZone, zoneCity, zoneName } from '../page/zone.js'
+import { byId, element } from '../page/dom.js'
+import { browserZone, rememberZone, zoneName } from '../page/zone.js'
 
-/**
- * The button that switches between UTC and this browser's zone, and the page's note on the zone.
- */
+/** The select for the zone of the page's times, and the page's note on it. */
 export class ZoneControl {
-  #toggle = byId('zone', HTMLButtonElement)
+  #select = byId('zone', HTMLSelectElement)
+  #others = element('optgroup')
+  /** The last zone other than UTC; empty if there was none. */
+  #last = browserZone()
 
   /** @param {import('../page/page-state.js').PageStore} store */
   constructor(store) {
-    this.#toggle.addEventListener('click', () => {
-      const timezone = store.state.timezone === '' ? browserZone() : ''
-      rememberZone(timezone)
-      store.update({ timezone })
-    })
+    this.store = store
+    this.#others.label = 'Others'
+    this.#others.append(...Intl.supportedValuesOf('timeZone').map((name) => option(name, name)))
+    this.#select.append(option('UTC', 'UTC'))
+    const own = browserZone()
+    if (own !== '') this.#select.append(option(own, `${own} (this browser’s)`))
+    this.#select.append(this.#others)
+    this.#select.addEventListener('change', () => this.#choose(this.#select.value))
   }
 
-  /** @param {import('../page/page-state.js').PageState} state */
-  show({ timezone }) {
-    const other = timezone === '' ? browserZone() : 'UTC'
-    this.#toggle.hidden = other === ''
-    this.#toggle.textContent = zoneCity()
-    this.#toggle.title = `Times are in ${zoneName()}. Switch to ${other}`
-    this.#toggle.setAttribute('aria-label', this.#toggle.title)
-    byId('zone-note', HTMLElement).textContent =
-      zoneName() === 'UTC' ? 'All times are UTC.' : `All times are in ${zoneName()}.`
+  /** Switches between UTC and the last other zone, at first the browser's. */
+  toggle() {
+    this.#choose(zoneName() === 'UTC' ? this.#last : 'UTC')
   }
+
+  /** Shows the zone of the page. */
+  show() {
+    const name = zoneName()
+    if (name !== 'UTC') this.#last = name
+    // There are more names than are listed, such as those of old.
+    if (![...this.#select.options].some(({ value }) => value === name)) {
+      this.#others.prepend(option(name, name))
+    }
+    this.#select.value = name
+    byId('zone-note', HTMLElement).textContent =
+      name === 'UTC' ? 'All times are UTC.' : `All times are in ${name}.`
+  }
+
+  /** @param {string} name empty: nothing changes */
+  #choose(name) {
+    if (name === '') return
+    const timezone = name === 'UTC' ? '' : name
+    rememberZone(timezone)
+    this.store.update({ timezone })
+  }
+}
+
+/**
+ * @param {string} value
+ * @param {string} text
+ */
+function option(value, text) {
+  const made = element('option', '', text.replaceAll('_', ' '))
+  made.value = value
+  return made
 }

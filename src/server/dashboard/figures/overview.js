@@ -4,7 +4,7 @@ import { seriesQuery, statsQuery } from '../api/questions.js'
 import { OverviewCharts } from '../charts/overview-charts.js'
 import { byId } from '../page/dom.js'
 import { separatesAttempts } from '../page/page-state.js'
-import { beforeName, windowBefore } from '../page/time-window.js'
+import { beforeName, windowBefore } from '../page/window-before.js'
 import { Failures } from './failures.js'
 import { Tiles } from './tiles.js'
 import { hideWelcome, showWelcome } from './welcome.js'
@@ -111,10 +111,13 @@ export class Overview {
     try {
       // In the same currency, even if the window before has costs in the other one only.
       const currency = stats.currency ?? ''
-      const before = await askStats({ ...state, ...windowBefore(stats, state), currency }, signal)
-      this.#tiles.compare(before, beforeName(state))
+      const before = await askStats(
+        { ...state, ...windowBefore(stats, state, shownMoment()), currency },
+        signal,
+      )
+      this.#tiles.compare(before, beforeName(state, shownMoment()))
     } catch (error) {
-      if (!signal.aborted) this.#tiles.compare(null, beforeName(state))
+      if (!signal.aborted) this.#tiles.compare(null, beforeName(state, shownMoment()))
       throw error
     }
   }

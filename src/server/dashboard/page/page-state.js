@@ -164,8 +164,13 @@ function datedWindow({ range = '', since, until, before }) {
  */
 export function formatState(state) {
   const query = new URLSearchParams()
+  const { range, since, until, before } = state
+  // A year, month or day by its date is a range, as it is for the API.
+  const isDate = since !== null && since === until && before === null && isDated(since)
+  const named = isDate && range === DEFAULTS.range ? { range: since, since: null, until: null } : {}
+  const texts = { ...state, ...named }
   for (const name of TEXTS) {
-    const value = state[name]
+    const value = texts[name]
     if (value !== null && value !== DEFAULTS[name]) query.set(name, value)
   }
   for (const [name, value] of Object.entries(state.labels)) query.set(LABEL + name, value)

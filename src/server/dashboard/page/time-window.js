@@ -86,7 +86,7 @@ export function isDated(range) {
 }
 
 /** @param {string} range */
-function calendarOf(range) {
+export function calendarOf(range) {
   return Object.hasOwn(CALENDAR, range) ? CALENDAR[range] : undefined
 }
 
@@ -177,39 +177,6 @@ export function resolveWindow({ range, since, until, before }, nowMs) {
     ...(before === null ? {} : { before: bound(before, 'start') }),
     ...(until === null && before === null ? { before: new Date(nowMs).toISOString() } : {}),
   }
-}
-
-/**
- * Returns the window with which another one is compared: the same part of the previous day or
- * month, or else the time of the same length just before. Both ends of a window are inclusive.
- *
- * @param {{ since: string, until: string }} window as an answer has it
- * @param {Pick<WindowState, 'range' | 'since'>} [asked]
- * @returns {{ since: string, until: string, before: null }}
- */
-export function windowBefore({ since, until }, asked) {
-  const start = Date.parse(since)
-  const end = Date.parse(until) + 1
-  const calendar = asked?.since === null ? calendarOf(asked.range) : undefined
-  let [first, last] = [2 * start - end, start]
-  if (calendar !== undefined) {
-    const { startMs, endMs } = calendarPeriod(calendar.unit, start, 1)
-    first = startMs
-    last = calendar.back > 0 ? endMs : Math.min(endMs, startMs + end - start)
-  }
-  return { since: new Date(first).toISOString(), until: new Date(last - 1).toISOString(), before: null }
-}
-
-/**
- * Returns what the window before is called.
- *
- * @param {WindowState} window
- */
-export function beforeName({ range, since }) {
-  const calendar = since === null ? calendarOf(range) : undefined
-  if (calendar !== undefined) return calendar.before
-  const name = Object.entries(PRESETS).find(([preset]) => since === null && preset === range)?.[1]
-  return name ?? 'the same length of time before'
 }
 
 /** @param {WindowState} window */

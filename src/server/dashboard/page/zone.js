@@ -110,19 +110,22 @@ export function instantAt(localMs, edge) {
 }
 
 /**
- * Returns the instants at which a day or month of the zone and the next one begin.
+ * Returns the instants at which a day, month or year of the zone and the next one begin.
  *
- * @param {'day' | 'month'} unit
+ * @param {'day' | 'month' | 'year'} unit
  * @param {number} ms an instant
- * @param {number} back how many days or months before that of the instant
+ * @param {number} back how many of these before that of the instant
  */
 export function calendarPeriod(unit, ms, back) {
   const date = new Date(ms + offsetAt(ms))
   const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()]
-  const startOf = (/** @type {number} */ before) =>
-    instantAt(
-      unit === 'day' ? Date.UTC(year, month, day - before) : Date.UTC(year, month - before, 1),
-      'start',
-    )
+  const startOf = (/** @type {number} */ before) => {
+    const starts = {
+      day: Date.UTC(year, month, day - before),
+      month: Date.UTC(year, month - before),
+      year: Date.UTC(year - before, 0),
+    }
+    return instantAt(starts[unit], 'start')
+  }
   return { startMs: startOf(back), endMs: startOf(back - 1) }
 }
