@@ -61,7 +61,7 @@ test.skipIf(noPostgres !== null)(
       reader.close()
     }
     for (const sql of documentedQuestions()) await run(as('reader'), sql)
-    const [spread = ''] = codeBlocks('docs/fleet.md', 'Past one server').map(({ text }) => text)
+    const [spread = ''] = codeBlocks('docs/fleet.md', 'Beyond one server').map(({ text }) => text)
     const named = [...spread.matchAll(/'([a-z_]+)'/g)].map(([, table]) => table)
     const tables = `SELECT relname FROM pg_class WHERE relnamespace = '${name}'::regnamespace AND relkind IN ('r', 'p')
       AND NOT relispartition AND relname <> 'schema_migrations'`
