@@ -72,7 +72,8 @@ export function addExport(program: ProgramCommand): void {
     .summary('requests as NDJSON, CSV or Parquet')
     .description(
       'Writes requests to stdout or to a file, however many there are; the projector may run meanwhile. The ' +
-        'format is NDJSON, from which `append` makes the same requests again, with the costs that were logged but not those computed from prices, which the copy needs too; CSV with a header, in which no ' +
+        'format is NDJSON, from which `append` makes the same requests again, with the costs that were logged ' +
+        'but not those computed from prices, which the copy needs too; CSV with a header, in which no ' +
         'spreadsheet takes a cell for a formula; or Parquet files in a folder for each UTC day ' +
         '(day=2026-11-22/part-00000.parquet), which DuckDB, ClickHouse, Spark, Trino and Athena read as one ' +
         'table. Parquet needs the package hyparquet-writer, and s3:// also @aws-sdk/client-s3. A day whose ' +
