@@ -85,6 +85,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     await page.keyboard.press('u')
     await eventually(() => rows.count()).toBe(0)
     // A month of Berlin begins before that of UTC.
+    await zone.focus()
     await zone.selectOption('Europe/Berlin')
     await dashboard.goTo('?since=2026-10-01&before=2026-11-01&timezone=Europe/Berlin')
     const calendar = page.getByRole('combobox', { name: 'Day or month' })

@@ -4,7 +4,6 @@ import { Filters } from './controls/filters.js'
 import { choiceOf } from './controls/name-choice.js'
 import { ShareMenu } from './controls/share-menu.js'
 import { Overview } from './figures/overview.js'
-import { Sums } from './figures/sums.js'
 import { Connection } from './page/connection.js'
 import { byId } from './page/dom.js'
 import { startKeyboard } from './page/keyboard.js'
@@ -23,7 +22,6 @@ const MOST_LOAD = 1 / 20
 const store = new PageStore()
 const connection = new Connection(loadAll)
 const filters = new Filters(store)
-const sums = new Sums(store)
 const overview = new Overview({
   onSelect: (since, before) =>
     store.update({
@@ -35,7 +33,7 @@ const overview = new Overview({
     if (choiceOf(store.state, by, name) === null) return null
     return () => store.update(choiceOf(store.state, by, name) ?? {})
   },
-  onOthers: () => sums.open(),
+  onOthers: () => void openSums(),
   onStatus: (status) => {
     const isChosen = store.state.error_status === status
     store.update(isChosen ? { error_status: '', success: '' } : { error_status: status, success: 'false' })
@@ -95,6 +93,8 @@ let loadsUnderWay = 0
 let hasNews = false
 /** Whether there is no database yet. */
 let isWaiting = false
+/** @type {import('./figures/sums.js').Sums | null} */
+let sums = null
 
 startTheme(() => overview.repaint())
 store.subscribe((state, before) => {
@@ -112,6 +112,7 @@ store.subscribe((state, before) => {
 })
 document.addEventListener('visibilitychange', refreshWhenDue)
 setInterval(refreshWhenDue, 1000)
+byId('open-sums', HTMLButtonElement).addEventListener('click', () => void openSums())
 detail.show(store.state.request, null)
 connection.showAddress(store.state.notUnderstood)
 // The first load shows the moment at which main.js asked the first questions.
@@ -122,6 +123,13 @@ function loadAll() {
   takeMoment()
   void loadOverview({ isOther: true })
   void report('requests', requests.load(store.state))
+}
+
+/** Opens the drawer with the sums. Its module is none that the first figures wait for. */
+async function openSums() {
+  const { Sums } = await import('./figures/sums.js')
+  sums ??= new Sums(store)
+  sums.open()
 }
 
 /**

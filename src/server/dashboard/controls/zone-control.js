@@ -12,11 +12,14 @@ export class ZoneControl {
   constructor(store) {
     this.store = store
     this.#others.label = 'Others'
-    this.#others.append(...Intl.supportedValuesOf('timeZone').map((name) => option(name, name)))
     this.#select.append(option('UTC', 'UTC'))
     const own = browserZone()
     if (own !== '') this.#select.append(option(own, `${own} (this browser’s)`))
     this.#select.append(this.#others)
+    // Hundreds of options: the first figures don't wait for them.
+    for (const event of ['focus', 'pointerenter']) {
+      this.#select.addEventListener(event, () => this.#offerAll(), { once: true })
+    }
     this.#select.addEventListener('change', () => this.#choose(this.#select.value))
   }
 
@@ -36,6 +39,12 @@ export class ZoneControl {
     this.#select.value = name
     byId('zone-note', HTMLElement).textContent =
       name === 'UTC' ? 'All times are UTC.' : `All times are in ${name}.`
+  }
+
+  #offerAll() {
+    const names = Intl.supportedValuesOf('timeZone')
+    this.#others.replaceChildren(...names.map((name) => option(name, name)))
+    this.show()
   }
 
   /** @param {string} name empty: nothing changes */

@@ -55,7 +55,6 @@ export class Sums {
       if (target === this.#dialog) this.#dialog.close()
     })
     this.#dialog.addEventListener('close', () => this.#asking.abort())
-    byId('open-sums', HTMLButtonElement).addEventListener('click', () => this.open())
   }
 
   /** Shows the sums of the window and grouping that the page shows. */
@@ -63,7 +62,7 @@ export class Sums {
     this.#title.textContent = `Cost by ${kindOf(this.store.state.by)}`
     this.#tools.replaceChildren()
     this.#body.replaceChildren()
-    this.#dialog.showModal()
+    if (!this.#dialog.open) this.#dialog.showModal()
     void this.#load(FIRST, shownMoment())
   }
 
