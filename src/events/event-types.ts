@@ -118,9 +118,9 @@ export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails>
 }
 
 /**
- * The end of a stream that was logged when it began, as a caller logs it: tokens, costs in satoshis
- * and the error are given, null if they are unknown. A detail that is left out counts as unknown
- * too, whatever the request said about it.
+ * The end of a stream that was logged when it began, as a caller logs it. Tokens, costs in satoshis
+ * and the error must be given, if only as null. A detail that is left out counts as unknown,
+ * whatever the request said about it.
  */
 export interface StreamCompletion extends Outcome, Nullable<OutcomeDetails> {
   type: 'stream_completed'
@@ -247,7 +247,7 @@ export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
-  /** The caller's own labels by name. They are left out if there are none. */
+  /** The caller's own labels by name. They are left out if the caller left them out. */
   labels?: Record<string, string>
 }
 

@@ -52,8 +52,8 @@ const AUTHORIZATION = new RegExp(
   'gi',
 )
 /**
- * After any other word, such as the `please` of `Authorization: please`, the next one must look
- * like a credential.
+ * The schemes after which nearly any text is a credential. After another word, such as the `please`
+ * of `Authorization: please`, the text must look like one.
  */
 const KNOWN_SCHEME =
   /^(?:bearer|basic|digest|token|api-?key|negotiate|ntlm|kerberos|hawk|hmac|signature|dpop|oauth|vapid|nostr|cashu|l402|lsat|payment|private-?token|aws4-hmac-sha256|scram-[a-z0-9-]+)\b/i
@@ -151,8 +151,8 @@ export function redactWith(patterns: readonly RegExp[]): Redact {
  * characters, 0.4 ms for one of 4 KiB; only failures have one.
  */
 export function maskSecrets(text: string): string {
-  // Names come before forms, since a mask by form would hide the rest of a credential, such as the
-  // preimage after a macaroon.
+  // Names come before forms. If a macaroon were masked by its form first, the pattern for its name
+  // would no longer find the preimage after it.
   return text
     .replace(PRIVATE_KEY, MASK)
     .replace(USER_INFO, `$1${MASK}@`)

@@ -116,8 +116,8 @@ function withoutMarkers(json: string): string {
 }
 
 /**
- * The JSON of names that recur. Measured: this map and NO_ERROR reduce the time for an
- * event, write included, from 880 ns to 690.
+ * The JSON of names that recur. Measured: this map and NO_ERROR reduce the time for an event, with
+ * the write into a Buffer, from 880 ns to 690.
  */
 const names = new Map<string, string>()
 const MAX_NAMES = 512

@@ -101,7 +101,7 @@ export function fileOf(segment: Segment): string {
 }
 
 /**
- * Matches names that people may take for a segment's or an archive's, also if another program has
+ * Matches names that people may take for a segment's or an archive's, even if another program has
  * compressed the file.
  */
 const LOOKS_LIKE_SEGMENT = /\.(ndjson|jsonl)(\.(gz|bz2|xz|zst|lz4|zip))?$/i

@@ -41,7 +41,7 @@ export class CatchUp {
   /** The version of each closed segment's file when it had been read to its end. */
   readonly #seen = new Map<number, string>()
   #newestId = 0
-  /** The segments that were found to begin with the bytes that were sealed, or to be unsealed. */
+  /** The segments whose sealed bytes, if any, have been checked. */
   readonly #sealedChecked = new Set<number>()
 
   /**
@@ -85,7 +85,7 @@ export class CatchUp {
    * Projects every segment to where it ends now, in order. The closed segments, which are all but
    * the newest, are looked at only now and then, unless `looksAtEverySegment`.
    *
-   * @returns the counts of what was projected, also when `shouldStop` ended the run early, which
+   * @returns the counts of what was projected, even if `shouldStop` ended the run early, which
    *   happens only after a commit.
    */
   async run(shouldStop: () => boolean, looksAtEverySegment = false): Promise<SegmentCounts> {

@@ -47,7 +47,8 @@ export interface Projector {
  * replaced or truncated, or can't be synced, if another database or journal has taken the place of
  * the one that it opened, or if the database is damaged.
  *
- * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; also as `openDatabase`.
+ * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; otherwise like
+ *   `openDatabase`.
  * @throws ProjectionError if journal and database don't belong together.
  */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
@@ -92,7 +93,7 @@ const LOCK_TIMEOUT_MS = 2000
 /**
  * Projects everything that is in the journal now, and closes the database.
  *
- * @throws JournalError JOURNAL_MISSING; otherwise as `startProjector`.
+ * @throws JournalError JOURNAL_MISSING; otherwise like `startProjector`.
  */
 export async function projectOnce(options: ProjectorOptions): Promise<ProjectResult> {
   return await projectOnceWith(options, Date)

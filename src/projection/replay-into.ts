@@ -33,7 +33,7 @@ export async function replayInto(
   removeLeftover(temporary)
   try {
     // The rebuild starts from a copy, because a replay keeps the operator's own tables, the
-    // counters and the place where the journal begins.
+    // counters and the rows from before the journal.
     if (isCompared || existsSync(databasePath)) copyDatabase(databasePath, temporary)
     const result = await rebuild(temporary)
     const differences = isCompared ? { differences: differencesBetween(databasePath, temporary) } : {}

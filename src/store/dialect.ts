@@ -26,9 +26,9 @@ export interface Dialect {
   readonly totalsWithNames: string
 
   /**
-   * A condition on the journal, with which the keys of roll-ups, prices and other tables begin if
-   * the tables hold many journals, so that those keys can be used. If a journal is named, by its id
-   * or its host, only that journal meets it.
+   * A condition on the journal; none if the tables hold only one. Where they hold many, the keys of
+   * roll-ups, prices and other tables begin with the journal, and only a statement with this
+   * condition can use them. If a journal is named, by its id or its host, only that one meets it.
    */
   ofJournals(journal?: string): Condition[]
   /** Whether a row of `journals` has this id or this host. */

@@ -3,8 +3,8 @@
  * what was found, what was expected and what to do.
  *
  * - `OTHER_JOURNAL`: the database was projected from another journal.
- * - `SEGMENT_MISSING`: a segment that was projected is gone.
- * - `SEGMENT_TRUNCATED`: a segment is shorter than its position.
+ * - `SEGMENT_MISSING`: a segment that was projected, sealed or archived is gone.
+ * - `SEGMENT_TRUNCATED`: a segment is shorter than what was projected, sealed or archived of it.
  * - `SEGMENT_REPLACED`: a segment is neither the file that was read nor a faithful copy of it, or
  *   isn't what was sealed or archived.
  * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read of it may not be on disk.

@@ -32,7 +32,7 @@ export const PACKED_COLUMNS = [
 /** The outcome columns that are null in most rows, since most events leave them out. */
 export const DETAIL_COLUMNS = [...PACKED_COLUMNS, 'cost_usd', 'provider_cost_usd'] as const
 
-/** The columns of a request that a completion overwrites, also with nulls. */
+/** The columns of a request that a completion overwrites, even with nulls. */
 export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
 
 /** The columns of a completion in either store, without its place. */

@@ -54,7 +54,7 @@ const UNPRICED: RowCost = {
 /**
  * Computes what a request cost: the figures that were logged, else the provider's own, else its
  * usage times the price in force. A currency for which the source has no figure follows from the
- * other one by the newest rate, and stays unknown if there is no rate.
+ * other one by the exchange rate at the request's time, and stays unknown if there is none.
  *
  * @param logged the gateway's own figures.
  */

@@ -66,8 +66,8 @@ export function countRequest(
 ): void {
   const latencyMs = limitedLatency(request.latency_ms)
   counters.requests++
-  // Not less than 0, as in the migration that filled the counters: rows that other programs wrote
-  // before the journal may have a negative latency.
+  // Not less than 0, as in the migration that filled the counters from rows, where another program
+  // may have written a negative latency. Events never have one.
   counters.latency_ms += Math.max(0, latencyMs)
   let index = 0
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++

@@ -160,7 +160,7 @@ export class OpenAttempt implements Attempt {
     }
     const { attempt, service_tier } = this.#start
     const stream_duration_ms = now - this.#firstByteAt
-    // The completion overwrites the tier that the request was logged with, even with null.
+    // The tier is repeated, because a completion without one would overwrite it with null.
     const type = 'stream_completed'
     this.#record({ service_tier }, outcome, { type, attempt, stream_duration_ms, success })
   }

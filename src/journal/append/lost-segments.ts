@@ -7,8 +7,8 @@ import { quietly } from './warnings.js'
 /**
  * The files that were appended to and that the journal no longer has, and how many events may exist
  * only in them. A file that is opened again, because somebody moved it back or gave it another
- * name, isn't lost any more. Each loss is logged once, and is pending until a flush has rejected,
- * be it with its error or with that of another fault.
+ * name, isn't lost any more. Each loss is logged once, and is pending until a sync has rejected,
+ * either with the error of that loss or with another one.
  */
 export class LostSegments {
   readonly #logger: JournalLogger
@@ -24,7 +24,7 @@ export class LostSegments {
     return this.#losses.reduce((sum, { lines }) => sum + lines, this.#settledLines)
   }
 
-  /** Whether the next flush must reject because of a loss, since none has yet. */
+  /** Whether the next sync must reject because of a loss, since none has yet. */
   get hasPendingError(): boolean {
     return this.#losses.some(({ isPending }) => isPending)
   }
@@ -73,8 +73,8 @@ export class LostSegments {
   }
 
   /**
-   * Returns the error that this flush must reject with: that of the first pending loss; null if
-   * there is none. After that, no loss is pending.
+   * Returns the error that this sync must reject with, unless it rejects anyway: that of the first
+   * pending loss; null if there is none. After that, no loss is pending.
    */
   takePendingError(): JournalWriteError | null {
     const error = this.#losses.find(({ isPending }) => isPending)?.error ?? null
@@ -104,7 +104,7 @@ interface Loss {
   lines: number
   error: JournalWriteError
   isLogged: boolean
-  /** Whether the next flush must reject because of it, since none has yet. */
+  /** Whether the next sync must reject because of it, since none has yet. */
   isPending: boolean
   /** Whether another segment has been opened since, so that this file can't come back. */
   isSettled: boolean

@@ -86,7 +86,8 @@ export class JournalSegments {
     const { accepted } = this.#known
     const unaccepted = missing.filter(({ name }) => !accepted.has(name))
     if (unaccepted.length > 0 && !allowMissing) throw missingSegmentsError(directory, unaccepted)
-    // None is new. If as many are missing as were accepted, none has come back either.
+    // Nothing has changed: all that are missing are accepted, and as many as were accepted, so none
+    // has come back.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)
     await store.replaceAcceptedMissing(names)

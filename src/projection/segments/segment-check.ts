@@ -46,9 +46,9 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
 }
 
 /**
- * Checks that a segment still begins with the bytes that were sealed, unless they were projected: a
- * new database has no position that remembers them. Hashing costs a hundredth of projecting.
- * Archives are judged by their own entry.
+ * Checks that a segment still begins with the bytes that were sealed. Bytes that were projected are
+ * left to `checkSegment`, which compares them with the position; a new database has no position.
+ * Hashing costs a hundredth of projecting. Archives are judged by their own entry.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */

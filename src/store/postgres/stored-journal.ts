@@ -34,7 +34,7 @@ export class StoredJournal {
    * out until it is closed; otherwise they may write meanwhile.
    *
    * @returns null if the database doesn't know the journal.
-   * @throws PostgresError PROJECTOR_RUNNING; also as `Connection.open` and `checkSchema`.
+   * @throws PostgresError PROJECTOR_RUNNING; otherwise like `Connection.open` and `checkSchema`.
    */
   static async open(
     database: string,

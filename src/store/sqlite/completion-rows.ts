@@ -73,7 +73,7 @@ export function completionValues({ completion, place }: PlacedCompletion): RowVa
   return [place.segmentId, place.byteOffset, ...valuesOf(completion, COMPLETION_VALUES)]
 }
 
-/** A completion's values of some columns. */
+/** A completion's values for some columns. */
 export function valuesOf(
   completion: PlacedCompletion['completion'],
   columns: readonly (typeof COMPLETION_VALUES)[number][],

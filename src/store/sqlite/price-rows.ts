@@ -20,7 +20,7 @@ const PRICE_COLUMNS = [
 ] as const satisfies readonly (keyof PriceRow)[]
 
 /**
- * Reads prices and rates, from either store, as do `readBookOf` and `priceBooks`.
+ * Reads prices and rates. Like `readBookOf` and `priceBooks`, it reads from either store.
  *
  * @param condition the SQL of a condition on their columns, with `values` for its placeholders.
  */

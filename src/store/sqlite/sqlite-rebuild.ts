@@ -167,7 +167,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
  * came from a journal stay, with their ids.
  */
 function clearProjections(database: Database, dropIndexes: () => void): void {
-  // This must come before the indexes are dropped, because one of them answers it.
+  // This is asked before the indexes are dropped, because one of them answers it.
   const unjournaled = database.prepare('SELECT 1 FROM requests WHERE segment_id IS NULL LIMIT 1').get()
   dropIndexes()
   // Without a WHERE clause SQLite frees whole pages instead of deleting row by row.

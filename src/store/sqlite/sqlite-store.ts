@@ -45,8 +45,8 @@ export class SqliteStore implements Store {
   #book: PriceBook | null = null
 
   /**
-   * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; also as
-   *   `openDatabase`.
+   * @throws DatabaseError PROJECTOR_RUNNING while another process holds the database; otherwise
+   *   like `openDatabase`.
    */
   constructor(databasePath: string, { purpose, busyTimeoutMs }: SqliteStoreOptions) {
     this.name = databasePath

@@ -44,8 +44,8 @@ export function openDatabase(path: string): Database {
  * Opens the database for reading. Never creates or migrates it. If it is on a read-only mount, a
  * private copy is read.
  *
- * @throws DatabaseError DATABASE_MISSING; DATABASE_BEHIND if `openDatabase` would migrate it; also
- *   as `openDatabase`.
+ * @throws DatabaseError DATABASE_MISSING; DATABASE_BEHIND if `openDatabase` would migrate it;
+ *   otherwise like `openDatabase`.
  */
 export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)

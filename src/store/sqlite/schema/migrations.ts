@@ -178,8 +178,8 @@ export function tryMigrations(database: Database, path: string, migrations: read
  * Executes what these migrations do and writes their ledger rows, in the caller's transaction. The
  * time that this takes is divided among the migrations.
  *
- * @throws DatabaseError MIGRATION_FAILED; also as `asDatabaseError` for SQLite's errors about the
- *   file.
+ * @throws DatabaseError MIGRATION_FAILED, or what `asDatabaseError` returns for SQLite's errors
+ *   about the file.
  */
 function execute(database: Database, path: string, migrations: readonly Migration[], sql: string): void {
   const startedAt = process.hrtime.bigint()
