@@ -60,7 +60,7 @@ export class ProjectedSegments {
    *
    * @param first the segment whose lines are written first.
    * @param backlogBytes how many bytes of lines wait; 0 if they aren't a backlog.
-   * @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back.
+   * @throws what `Store.checkIsThere` throws.
    */
   async newWriter(first: Segment, backlogBytes: number): Promise<BatchWriter> {
     const { store, rollupLabels } = this.#options

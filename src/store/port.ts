@@ -46,7 +46,10 @@ export interface Store {
    *   projection.
    */
   checkVersions(): Promise<void>
-  /** @throws ProjectionError DATABASE_REMOVED; DATABASE_AWAY while it may come back. */
+  /**
+   * @throws ProjectionError DATABASE_REMOVED, or DATABASE_AWAY while it may come back;
+   *   PostgresError SERVER_AWAY.
+   */
   checkIsThere(): Promise<void>
   /** Whether a bulk transaction is cheaper than usual ones for this many bytes of lines. */
   isWorthBulk(bytes: number, positions: Iterable<SegmentPosition>): Promise<boolean>

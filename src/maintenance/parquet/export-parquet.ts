@@ -38,7 +38,7 @@ export interface ParquetExportResult {
  * one table. Memory is bounded, however many there are. Requests of a day are in the order of time.
  *
  * @returns null if the signal ended the export.
- * @throws QueryError as `exportRequests`; ExportError PARTITION_EXISTS; ObjectStoreError;
+ * @throws QueryError like `exportRequests`; ExportError PARTITION_EXISTS; ObjectStoreError;
  *   InputError PACKAGE_MISSING.
  */
 export async function exportParquet(

@@ -41,7 +41,7 @@ export interface JournalSource {
 /**
  * The copy in a PostgreSQL database: everything that was projected, with the newest lines.
  *
- * @throws RestoreError JOURNAL_UNKNOWN; PostgresError as `StoredJournal.open`.
+ * @throws RestoreError JOURNAL_UNKNOWN; PostgresError like `StoredJournal.open`.
  */
 export async function databaseSource(
   database: string,

@@ -63,7 +63,8 @@ export class PostgresStore implements Store {
 
   /**
    * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process writes this
-   *   journal's rows; POOLER_BETWEEN; as `postgresAddress`, `Connection.open` and `checkSchema`.
+   *   journal's rows; POOLER_BETWEEN; otherwise like `postgresAddress`, `Connection.open` and
+   *   `checkSchema`.
    */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const { schema = DEFAULT_SCHEMA, purpose, journalId, lockTimeoutMs, chunks = true } = options

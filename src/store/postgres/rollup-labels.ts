@@ -47,7 +47,7 @@ async function setRollupLabels(connection: Connection, names: readonly string[])
  * any journal.
  *
  * @param asked the labels to choose; undefined keeps those that are stored.
- * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
+ * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError like `checkRollupLabels`.
  */
 export async function chooseRollupLabels(
   connection: Connection,

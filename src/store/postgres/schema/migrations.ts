@@ -35,7 +35,7 @@ export interface MigrateResult {
  * Makes the schema what this program needs: applies the migrations that it lacks, makes partitions
  * ahead, and moves rows into them. One process at a time does this, whichever host it runs on.
  *
- * @throws PostgresError as `checkSchema`, except SCHEMA_MISSING and SCHEMA_BEHIND.
+ * @throws PostgresError like `checkSchema`, except SCHEMA_MISSING and SCHEMA_BEHIND.
  */
 export async function migratePostgres(
   address: PostgresAddress,

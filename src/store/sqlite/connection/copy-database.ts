@@ -8,8 +8,8 @@ import { createPrivateFile } from './private-file.js'
  * Copies a database as it is at this moment, even while others write to it, to a file that only its
  * owner may read.
  *
- * @throws DatabaseError as `openDatabaseReadOnly`; DATABASE_UNWRITABLE if there is too little room
- *   for it.
+ * @throws DatabaseError like `openDatabaseReadOnly`; DATABASE_UNWRITABLE if there is too little
+ *   room for it.
  */
 export function copyDatabase(databasePath: string, target: string): void {
   const database = openDatabaseReadOnly(databasePath)

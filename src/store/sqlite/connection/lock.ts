@@ -90,7 +90,7 @@ function lockMode(path: string): number {
  * Takes the one lock that a command needs to remove files from a journal. Its file is beside the
  * manifest, which must exist.
  *
- * @throws DatabaseError as `acquireDatabaseLock`.
+ * @throws DatabaseError like `acquireDatabaseLock`.
  */
 export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive' | 'import'): Lock {
   return acquireDatabaseLock(join(directory, MANIFEST_FILE), purpose)
@@ -100,7 +100,7 @@ export function acquireJournalLock(directory: string, purpose: 'prune' | 'archiv
  * Takes the one lock that an import needs to add segments to a journal. Its file is beside
  * journal.json.
  *
- * @throws DatabaseError as `acquireDatabaseLock`.
+ * @throws DatabaseError like `acquireDatabaseLock`.
  */
 export function acquireImportLock(directory: string): Lock {
   return acquireDatabaseLock(join(directory, IDENTITY_FILE), 'import')

@@ -20,7 +20,7 @@ export function setRollupLabels(database: Database, names: readonly string[]): v
  * Later only a replay can set others, since every sum depends on them.
  *
  * @param asked the labels to choose; undefined keeps those that are stored.
- * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError as `checkRollupLabels`.
+ * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError like `checkRollupLabels`.
  */
 export function chooseRollupLabels(
   database: Database,

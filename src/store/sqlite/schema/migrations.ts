@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 
 /**
  * Puts migrations in the order of their versions. A file's name is `<version>_<description>.sql`;
- * the description has spaces for its underscores. Files with other names are ignored, as sqlx does.
+ * the description has spaces for its underscores. Other files are ignored, as by sqlx.
  */
 export function parseMigrations(files: readonly MigrationFile[]): Migration[] {
   return files
@@ -116,7 +116,7 @@ export function pendingMigrations(
  * database, the compiled schema is executed in place of the migrations that it covers. A database
  * that is up to date is only read. Any number of processes may do this at once.
  *
- * @throws DatabaseError as `pendingMigrations`, and MIGRATION_FAILED.
+ * @throws DatabaseError like `pendingMigrations`, and MIGRATION_FAILED.
  */
 export function migrate(
   database: Database,
