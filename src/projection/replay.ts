@@ -245,7 +245,9 @@ class Rebuild {
     const source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
     try {
       // Lines that were projected are compared with their position once they have been read.
-      if (!allowMissing && before === undefined) await checkSealed(source, this.#sealed.get(name), 0)
+      if (!allowMissing) {
+        await checkSealed(source, this.#sealed.get(name), before?.projectedBytes ?? 0)
+      }
       const decoder = new SegmentDecoder(source, {
         journalId: identity.journal_id,
         prefixBytes: before?.projectedBytes ?? 0,

@@ -62,6 +62,25 @@ test('another segment in the place of a sealed one stops project and replay into
   expect(await projectOnce(workspace)).toMatchObject({ projected: 6 })
 })
 
+test('a sealed segment that was altered after what is projected of it stops project and replay', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  const { journal, directory } = workspace
+  const projected = lines(requestLine('a'))
+  writeSegment(journal, projected, OLD)
+  await projectOnce(workspace)
+  rmSync(join(journal, 'manifest.jsonl'))
+  writeSegment(journal, lines(requestLine('b')), OLD)
+  // Another database's projector seals what this one hasn't read yet.
+  await projectOnce({ journal, database: join(directory, 'other.db') })
+  writeFileSync(join(journal, OLD), projected + lines(requestLine('c')))
+  for (const run of [replay, projectOnce]) {
+    await expect(run(workspace)).rejects.toMatchObject({ code: 'SEGMENT_REPLACED' })
+  }
+  expect(count(workspace)).toBe(1)
+})
+
 describe.each<[string, string, (workspace: Workspace) => void]>([
   ['without a sealed segment', 'SEGMENT_MISSING', ({ journal }) => rmSync(join(journal, OLD))],
   [
