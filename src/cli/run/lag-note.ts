@@ -21,9 +21,9 @@ export interface DatabaseFlags {
 
 /**
  * Says that the answers of a database are older than its journal, or that they include segments
- * that are gone from it; null if neither is so. The journal is the one that was named, or else the one that the environment names or that is in
- * this directory, or the one next to the database. A journal that the database wasn't projected
- * from is ignored.
+ * that are gone from it; null if neither is so. The journal is the one that was named, or else the
+ * one that the environment names or that is in this directory, or the one next to the database. A
+ * journal that the database wasn't projected from is ignored.
  */
 export async function lagText(
   database: QueryDatabase,

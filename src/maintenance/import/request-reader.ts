@@ -1,4 +1,5 @@
 import type { RequestLogged } from '../../events/event-types.js'
+import { KINDS } from '../../events/value-kinds.js'
 import { isInconsistent } from '../../folds/sums/token-parts.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { type ImportNote, ImportNotes } from './import-notes.js'
@@ -22,8 +23,12 @@ import { type ImportOptions, isNamedByFields } from './options.js'
 /** The same model as of a logged call whose request names none. */
 const UNKNOWN_MODEL = 'unknown'
 
-/** The fields of amounts. */
-const AMOUNTS: ReadonlySet<string> = new Set(['input_tokens', 'output_tokens', ...COSTS])
+/** The fields of amounts, and which values of theirs an event can have. */
+const AMOUNTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
+  ['input_tokens', KINDS.count.isValid],
+  ['output_tokens', KINDS.count.isValid],
+  ...COSTS.map((name) => [name, Number.isFinite] as const),
+])
 
 /** Makes requests of the rows of one source. */
 export class RequestReader {
@@ -116,7 +121,10 @@ export class RequestReader {
       ...this.#rows.amounts.map((readPart) => () => readPart(row)),
       ...ofColumns(row, this.#map),
     ]
-    return joined(...parts.map(readable))
+    // The row may be rejected for an amount that no event can have, and no sum either.
+    return Object.fromEntries(
+      Object.entries(joined(...parts.map(readable))).filter(([name, value]) => AMOUNTS.get(name)?.(value)),
+    )
   }
 
   #noteOddities(request: RequestLogged): void {

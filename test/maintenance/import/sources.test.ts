@@ -105,7 +105,8 @@ describe('LiteLLM', () => {
       { ...row, request_id: 'c', endTime: '2026-10-01 09:00:00', request_duration_ms: 12 },
       { ...row, request_id: 'd', endTime: null, request_duration_ms: 13, metadata: '{"user_api_key' },
       { ...row, request_id: 'e', spend: -0.25, metadata: { user_api_key_team_alias: 'search' } },
-      { ...row, request_id: 'f', model: '', completion_tokens: 6 },
+      // What no event can have isn't summed.
+      { ...row, request_id: 'f', model: '', prompt_tokens: '1e400', completion_tokens: 6 },
       { ...row, request_id: 'g', endTime: null },
       // It isn't added, so nothing of it is noted.
       { ...row, request_id: 'e', spend: 0.75 },
@@ -140,7 +141,7 @@ describe('LiteLLM', () => {
     expect(result).toMatchObject({
       ...{ repeated: 1, repeated_differing: 1, rejected: 3 },
       repeated_totals: { cost_usd: '0.75', input_tokens: 0 },
-      rejected_totals: { cost_usd: '1.5', output_tokens: 6 },
+      rejected_totals: { cost_usd: '1.5', input_tokens: 0, output_tokens: 6 },
     })
     expect(result.rejections).toEqual([
       { line: 6, reason: expect.stringContaining('; --set model=… gives one to all rows that have none') },
