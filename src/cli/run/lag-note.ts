@@ -49,7 +49,7 @@ function textOf(lag: DatabaseLag): string | null {
 function goneText({ segments_gone }: DatabaseLag): string | null {
   if (segments_gone === 0) return null
   const [are, them] = segments_gone === 1 ? ['is', 'it'] : ['are', 'them']
-  return `note: ${countText(segments_gone, 'segment')} that ${are} projected ${are} gone from the journal, so the answers still include ${them}: \`request-journal replay --allow-missing\` builds the database without ${them}`
+  return `note: ${countText(segments_gone, 'segment')} that ${are} projected ${are} gone from the journal, so the answers still include ${them}: bring ${them} back from a backup, or build the database without ${them} by \`request-journal replay --allow-missing\``
 }
 
 function waitingText({ lag_bytes, lag_seconds, projector_running }: DatabaseLag): string | null {
