@@ -307,7 +307,7 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     ])
     expect(file.suggestedFilename()).toBe('cost-by-team.csv')
     const lines = readFileSync(await file.path(), 'utf8').split('\r\n')
-    expect(lines[0]).toBe('\ufeffteam,cost_sats,share_percent,requests,unpriced')
+    expect(lines[0]).toBe('\ufefflabel:team,cost_sats,share_percent,requests,unpriced')
     expect(lines[1]).toMatch(/^search,12345\.6789,99\.999\d+,1,0$/)
     expect(lines.slice(-2)).toEqual(['unknown cost,,,1,1', ''])
     await drawer.getByRole('button', { name: 't3' }).click()

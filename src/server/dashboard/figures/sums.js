@@ -219,7 +219,8 @@ function cellsOf({ name, cost, requests, unpriced }, whole) {
 function csvOfSums(state, stats) {
   const sums = sumsOf(state, stats)
   const whole = wholeOf(sums.map(({ cost }) => cost))
-  const [kind, cost] = [kindOf(state.by), `cost_${costsOf(stats).currency}`]
+  // With `label:`, since a label may have the name of another column.
+  const [kind, cost] = [state.by, `cost_${costsOf(stats).currency}`]
   const rows = sums.map((sum) => ({
     [kind]: sum.name,
     [cost]: sum.cost,
