@@ -350,7 +350,8 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     await dashboard.shown()
     for (const width of [1440, 1000, 740]) {
       await page.setViewportSize({ width, height: 900 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      // The charts are drawn anew for it.
+      await page.waitForFunction(`document.documentElement.scrollWidth === ${width}`)
       const header = await page.locator('.bar-row').boundingBox()
       if (width === 1440) expect(header?.height, 'one row').toBeLessThan(60)
     }

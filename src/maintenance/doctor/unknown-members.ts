@@ -25,7 +25,10 @@ export function checkUnknownMembers(directory: string, segments: readonly Segmen
   const newest = segments.findLast(({ state }) => state === 'plain')
   const counts = new Map<string, { count: number; hint: string }>()
   let lines = 0
-  for (const line of newest === undefined ? [] : lastLines(join(directory, plainFile(newest)))) {
+  const newestLines = newest === undefined ? [] : lastLines(join(directory, plainFile(newest)))
+  if (newestLines === null)
+    return ok('not checked: `segment_files` says why the newest segment can’t be read')
+  for (const line of newestLines) {
     const parsed = parseLine(line)
     if ('reason' in parsed) continue
     const type = eventTypeOf(parsed.members['type'])
@@ -54,19 +57,23 @@ export function checkUnknownMembers(directory: string, segments: readonly Segmen
   return note(found, advice, items)
 }
 
-/** The whole lines in a file's last bytes, without their newlines. */
-function* lastLines(path: string): Generator<Buffer> {
-  const fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
-  let tail: Buffer
-  let isWholeFile: boolean
+/** The whole lines in a file's last bytes, without their newlines; null if it can't be read. */
+function lastLines(path: string): Iterable<Buffer> | null {
+  let fd: number | undefined
   try {
+    fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
     const { size } = fstatSync(fd)
-    isWholeFile = size <= SAMPLE_BYTES
-    tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - SAMPLE_BYTES), SAMPLE_BYTES)
+    const tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - SAMPLE_BYTES), SAMPLE_BYTES)
+    return wholeLines(tail, size <= SAMPLE_BYTES ? 0 : tail.indexOf(NEWLINE) + 1)
+  } catch {
+    return null
   } finally {
-    closeSync(fd)
+    if (fd !== undefined) closeSync(fd)
   }
-  let start = isWholeFile ? 0 : tail.indexOf(NEWLINE) + 1
+}
+
+function* wholeLines(tail: Buffer, from: number): Generator<Buffer> {
+  let start = from
   for (let end = tail.indexOf(NEWLINE, start); end !== -1; end = tail.indexOf(NEWLINE, start)) {
     yield tail.subarray(start, end)
     start = end + 1
