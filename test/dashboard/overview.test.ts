@@ -351,7 +351,8 @@ describe.skipIf(!hasBrowser)('figures and charts', () => {
     for (const width of [1440, 1000, 740]) {
       await page.setViewportSize({ width, height: 900 })
       // The charts are drawn anew for it.
-      await page.waitForFunction(`document.documentElement.scrollWidth === ${width}`)
+      const shownWidth = () => page.evaluate('document.documentElement.scrollWidth')
+      await expect.poll(shownWidth, { timeout: 20_000 }).toBe(width)
       const header = await page.locator('.bar-row').boundingBox()
       if (width === 1440) expect(header?.height, 'one row').toBeLessThan(60)
     }

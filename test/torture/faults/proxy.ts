@@ -58,7 +58,8 @@ async function killOne(
   )
   await proxy.said(/Passing requests on/)
   const [url = ''] = proxy.lines
-  const pauseMs = random.between(0, 10)
+  // Long enough that some streams are on their way at any moment.
+  const pauseMs = random.between(5, 25)
   upstream.handler = ({ body }) => ({
     ...(JSON.parse(body).stream === true ? chatStream() : chat()),
     delivery: { chunkBytes: 300, pauseMs },
@@ -70,7 +71,7 @@ async function killOne(
   })
   const before = seen.begun.size
   while (seen.begun.size < before + 5) await sleep(5)
-  await sleep(random.between(0, 300))
+  await sleep(random.between(0, 200))
   await proxy.end('SIGKILL')
   await Promise.all(clients)
 }
