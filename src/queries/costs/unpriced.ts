@@ -94,9 +94,9 @@ export function unpriced(database: QueryDatabase, filter: RequestFilter = {}): U
       else withoutUsage++
     }
     return {
-      unpriced: [...models.values()].toSorted(compare),
+      unpriced: sorted(models, compare),
       without_usage: withoutUsage,
-      reasons: [...counts.values()].toSorted((a, b) => b.requests - a.requests),
+      reasons: sorted(counts, (a, b) => b.requests - a.requests),
       currencies,
     }
   })()
@@ -137,5 +137,12 @@ function addRow(models: Map<string, UnpricedModel>, row: Facts, reason: Unpriced
 
 function compare(a: UnpricedModel, b: UnpricedModel): number {
   const tokens = b.input_tokens + b.output_tokens - (a.input_tokens + a.output_tokens)
-  return tokens || b.requests - a.requests || (a.model < b.model ? -1 : 1)
+  return tokens || b.requests - a.requests || (a.model < b.model ? -1 : Number(a.model > b.model))
+}
+
+/** The values in order; equal ones by their keys, since each database gives rows in an order of its own. */
+function sorted<Value>(values: ReadonlyMap<string, Value>, compare: (a: Value, b: Value) => number): Value[] {
+  return [...values]
+    .toSorted(([keyA, a], [keyB, b]) => compare(a, b) || (keyA < keyB ? -1 : 1))
+    .map(([, value]) => value)
 }
