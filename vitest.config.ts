@@ -32,8 +32,9 @@ export default defineConfig({
     isolate: false,
     restoreMocks: true,
     unstubEnvs: true,
-    // Two more than there are cores: many tests only wait for real processes. Each worker loads
-    // everything anew, and starts a browser of its own.
+    // Two more than there are cores: many tests only wait for real processes. With one more, the
+    // whole takes 4 % longer (260 s against 249); each worker loads everything anew, and starts a
+    // browser of its own.
     maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     // The e2e and crash tests start real processes, and so do some hooks: each gets time for a slow two-core machine.

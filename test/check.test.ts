@@ -5,8 +5,8 @@ import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { describe, it } from 'vitest'
 
-// Format, lint and types, among the tests: they take the processors while other tests wait for servers and browsers.
-// Before all of them they took 13 s of two cores; here they add 6.
+// Format, lint and types are checked among the tests, where they fill the time in which other tests
+// wait for servers and browsers.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { scripts } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))

@@ -93,7 +93,8 @@ async function followJournal(flags: ProjectFlags): Promise<void> {
     stop.addEventListener('abort', () => void projector.stop())
     if (stop.aborted) void projector.stop()
     await projector.finished.catch((error) => {
-      // The projector has logged why it can't continue. Say it again only if that level isn't logged.
+      // The projector has logged why it can't continue. Say it again only if that level isn't
+      // logged.
       if (!logger.isLevelEnabled('error')) throw error
       process.exitCode = 1
     })

@@ -177,7 +177,8 @@ for (const [signal, expected] of [
   ['SIGTERM', 143],
 ] as const) {
   test(`${signal} reads what the pipe holds, syncs and answers`, async ({ workspace }) => {
-    // What it takes for silence is as long as it reads on at most: this process may get no processor for a while.
+    // What it takes for silence is as long as it reads on at most: this process may get no
+    // processor for a while.
     const args = ['append', '--journal', workspace.journal, '--json']
     const child = start(args, changedTimeout(100, 1000))
     const { stdin, stdout } = child

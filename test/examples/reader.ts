@@ -103,12 +103,16 @@ export class Reader {
 /** What goes on until a signal comes, or reads what the shell gives it. */
 const NEEDS_PROCESS = /^(append|demo|proxy|serve|ship)$|^--follow$/
 
-/** What changes the shell itself, for the commands that follow; and a text that may look like commands. */
+/**
+ * What changes the shell itself, for the commands that follow; and a text that may look like
+ * commands.
+ */
 const CHANGES_SHELL = /^\s*(?:cd|set)\b|^\s*\w+=\S*\s*$|<</m
 
 /**
- * The commands of a block one after the other: scripts for a shell, and the arguments of commands of the program, for which a
- * shell would do nothing but split them into words. They run in this process: its own takes a quarter of a second to start.
+ * The commands of a block one after the other: scripts for a shell, and the arguments of commands
+ * of the program, for which a shell would do nothing but split them into words. They run in this
+ * process: its own takes a quarter of a second to start.
  */
 function partsOf(text: string): (string | string[])[] {
   if (CHANGES_SHELL.test(text)) return [text]

@@ -175,7 +175,8 @@ describe.skipIf(!canSwitchUsers)('a group that shares a journal (needs root and 
     expect(owners(journal)).toEqual(
       expect.arrayContaining([[`${listSegments(journal)[0]?.name}`, PROJECTOR, GROUP]]),
     )
-    // Either may import: the lock of the first would keep the other out, and stop a backup at night.
+    // Either may import: the lock of the first would keep the other out, and stop a backup at
+    // night.
     acquireImportLock(journal).release()
     expect(owners(journal)).toContainEqual(['journal.json.lock', GATEWAY, GROUP])
     expect(statSync(join(journal, 'journal.json.lock')).mode & 0o777).toBe(0o660)

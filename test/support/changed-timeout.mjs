@@ -1,4 +1,5 @@
-// Preloaded into the program (`node --import`): with CHANGED_TIMEOUT=5000:500, time-outs of 5,000 ms take 500 ms.
+// Preloaded into the program (`node --import`): with CHANGED_TIMEOUT=5000:500, time-outs of 5,000
+// ms take 500 ms.
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 

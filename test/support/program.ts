@@ -55,7 +55,9 @@ export function start(args: string[], environment: Record<string, string> = {}):
   })
 }
 
-/** The environment of a program whose time-outs of `before` milliseconds take `after` milliseconds. */
+/**
+ * The environment of a program whose time-outs of `before` milliseconds take `after` milliseconds.
+ */
 export function changedTimeout(before: number, after: number): Record<string, string> {
   return { NODE_OPTIONS: `--import=${CHANGED_TIMEOUT}`, CHANGED_TIMEOUT: `${before}:${after}` }
 }

@@ -83,7 +83,9 @@ function markOf({ success, state, streaming }: RequestEntry): string {
   return streaming ? MARKS.ended : MARKS.ok
 }
 
-/** `stream 1,002 ms`: how long a stream ran after its first byte, up to which its latency counts. */
+/**
+ * `stream 1,002 ms`: how long a stream ran after its first byte, up to which its latency counts.
+ */
 function streamNotes({ timing: { stream_duration_ms: duration } }: RequestEntry): string[] {
   return duration === undefined ? [] : [`stream ${formatMs(duration)}`]
 }

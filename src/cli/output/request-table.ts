@@ -54,7 +54,7 @@ function costColumn(currency: Currency, entries: readonly RequestEntry[], dropRa
   return { title: currency, align: 'right', dropRank, cell: (entry) => format(cost(entry)) }
 }
 
-/** A message may be cut, but not what stands before it. */
+/** A message may be cut, but not what comes before it. */
 function leastWidthOfOutcomes(entries: readonly RequestEntry[], pageWidth: number): number {
   const ends = entries.map((entry) => displayWidth(ending(entry, retryNotes(entry))))
   return Math.max('outcome'.length, Math.floor(pageWidth * SHARE_OF_OUTCOMES), ...ends)
@@ -74,7 +74,7 @@ export function retryNotes({ attempt }: RequestEntry): string[] {
  * How a request ended: `ok` or `failed 429 slow down`; `open` or `unfinished` if the end of a
  * stream isn't known.
  *
- * @param notes stand in brackets before the message: `failed 429 (retry 1) slow down`.
+ * @param notes are put in brackets before the message: `failed 429 (retry 1) slow down`.
  */
 export function outcomeText(entry: RequestEntry, notes: readonly string[] = []): string {
   const message = entry.error?.message

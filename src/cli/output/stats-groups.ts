@@ -6,7 +6,10 @@ import { costOf } from './totals.js'
 export interface ListedGroups {
   /** What the groups are: `model`, `error status`, `team` for the label, `day`. */
   title: string
-  /** Hours and days are in their order, others begin with the largest; all that a limit leaves out is last. */
+  /**
+   * Hours and days are in their order, others begin with the largest; all that a limit leaves out
+   * is last.
+   */
   groups: [name: string, section: StatsSection][]
   /** By what the groups are sorted; null if it isn't known. Hours and days have none. */
   weightOf?: (section: StatsSection) => number | null

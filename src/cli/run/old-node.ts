@@ -4,8 +4,8 @@ import { CommandFailure } from './failure.js'
 const OLDEST = [20, 19] as const
 
 /**
- * Refuses a Node.js in which some commands work, and others end with a syntax error that seems to be
- * a bug: Debian 12 has such a one.
+ * Refuses a Node.js in which some commands work, and others end with a syntax error that seems to
+ * be a bug: Debian 12 has such a one.
  *
  * @throws CommandFailure
  */

@@ -22,8 +22,8 @@ export function parsePair(text: string, before: Pairs, message: string): Pairs {
 }
 
 /**
- * Adds a pair to those before it. The option is refused if it has the name already, since one of the
- * values would be ignored.
+ * Adds a pair to those before it. The option is refused if it has the name already, since one of
+ * the values would be ignored.
  */
 export function withPair(before: Pairs, name: string, value: string): Pairs {
   if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`'${name}' was given already.`)

@@ -1,3 +1,4 @@
+import { literalValue, unescaped } from './json-scalars.js'
 import {
   memberNamed,
   type Scanned,
@@ -8,8 +9,6 @@ import {
 
 /** A longer text is cut, since only names and short messages are wanted. */
 const MAX_TEXT_BYTES = 4096
-/** Nobody writes a longer number or literal in valid JSON. */
-const MAX_LITERAL_BYTES = 64
 /** Further elements of an array are skipped. */
 const MAX_ELEMENTS = 64
 
@@ -387,26 +386,4 @@ export class JsonScanner {
     this.#keptBytes = 0
     this.#droppedBytes = 0
   }
-}
-
-function unescaped(text: string, isCut = false): string | null {
-  if (!text.includes('\\')) return text
-  // An escape has at most six characters, so one that was cut is gone after five attempts.
-  for (let dropped = 0; dropped <= (isCut ? 5 : 0); dropped++) {
-    try {
-      return JSON.parse(`"${text.slice(0, text.length - dropped)}"`) as string
-    } catch {
-      // The next attempt drops one more character.
-    }
-  }
-  return null
-}
-
-const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/
-
-function literalValue(text: string): number | boolean | null | undefined {
-  if (text === 'null') return null
-  if (text === 'true') return true
-  if (text === 'false') return false
-  return text.length <= MAX_LITERAL_BYTES && NUMBER.test(text) ? Number(text) : undefined
 }

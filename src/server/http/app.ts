@@ -130,7 +130,8 @@ export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequest
     checkFetchSite(request.headers, request.routeOptions.url ?? '')
     if (!WITHOUT_TOKEN.has(request.routeOptions.url ?? '')) {
       const { method, routeOptions, headers } = request
-      // A token that only appends is told of a mistake in the path rather than that it reads nothing.
+      // Whoever has a token that only appends is told about a mistake in the path, rather than that
+      // the token can't read.
       const asked =
         method === 'POST' && LIKE_EVENTS_PATH.test(routeOptions.url ?? pathOf(request.url))
           ? 'events'

@@ -194,7 +194,8 @@ export class Ingest {
   #noteRefused(err: IngestFailure): void {
     this.#refused++
     if (this.#refused > 1) return
-    const text = 'The journal refuses posted events: clients are told to try again, or what is in doubt'
+    const text =
+      'The journal refuses posted events: clients are told to post them again, or which ones are in doubt'
     this.#refusals.warn(Date.now(), { err }, text)
   }
 

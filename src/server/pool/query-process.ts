@@ -55,7 +55,9 @@ export class QueryProcess {
   #isUp = false
   #isClosed = false
 
-  /** @param onFree called whenever it can take a question: when it has started, and after each one. */
+  /**
+   * @param onFree called whenever it can take a question: when it has started, and after each one.
+   */
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree

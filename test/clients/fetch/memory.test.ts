@@ -14,7 +14,8 @@ const collectGarbage: () => void = runInNewContext('gc')
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) {
     collectGarbage()
-    // What was collected is told some turns later, and to wait for that costs less than to collect again.
+    // A collected object is reported some turns later, and waiting for that costs less than
+    // collecting again.
     for (let turn = 0; turn < 10 && !isSo(); turn++) await nextTurn()
   }
 }

@@ -54,7 +54,8 @@ export class Tab {
     this.#context ??= await this.#browser.newContext({
       viewport: VIEWPORT,
       reducedMotion: 'reduce',
-      // A quarter of the pixels: painting all of them took a tenth of the processor time of these tests.
+      // A quarter of the pixels: painting all of them took a tenth of the processor time of these
+      // tests.
       deviceScaleFactor: 0.5,
       // Each new server would compress every file anew; test/server/http/dashboard-files.test.ts
       // has it.

@@ -238,7 +238,8 @@ describe('a handle that is dropped', () => {
   async function untilAbandoned({ journal }: Opened, count: number): Promise<void> {
     while (journal.counters.abandoned < count) {
       collectGarbage()
-      // What was collected is told some turns later, and to wait for that costs less than to collect again.
+      // A collected object is reported some turns later, and waiting for that costs less than
+      // collecting again.
       for (let turn = 0; turn < 10; turn++) await nextTurn()
     }
   }

@@ -35,7 +35,8 @@ test.skipIf(process.platform !== 'linux')(
     expect(openSegments(directory)).toBe(20)
     while (openSegments(directory) > 0) {
       collectGarbage()
-      // What was collected is told some turns later, and to wait for that costs less than to collect again.
+      // A collected object is reported some turns later, and waiting for that costs less than
+      // collecting again.
       for (let turn = 0; turn < 10; turn++) await nextTurn()
     }
     expect(namesIn(directory)).toEqual(names)

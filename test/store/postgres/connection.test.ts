@@ -16,7 +16,8 @@ test.skipIf(noPostgres !== null)(
     const other = await open('other')
     await other.begin()
     await other.run('LOCK TABLE copied')
-    // More than the kernel keeps on its way, which is some MB: the server reads none of it while it waits for the lock.
+    // More than the kernel keeps on its way, which is some MB: the server reads none of it while it
+    // waits for the lock.
     const rows = () => {
       const copied = new CopyRows()
       for (let row = 0; row < 16_000; row++) copied.add(['x'.repeat(1000)])

@@ -11,7 +11,10 @@ const CHAT = '/v1/chat/completions'
 /** Clients that call at the same time. */
 const CLIENTS = 40
 
-/** The proxy of a gateway's host dies while it answers; the next one goes on in the journal that it left. */
+/**
+ * The proxy of a gateway's host dies while it answers; the next one goes on in the journal that it
+ * left.
+ */
 export const proxyKilled: Fault = {
   name: 'proxy-killed',
   title: 'SIGKILL of `proxy` while it answers 40 clients',

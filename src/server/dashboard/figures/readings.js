@@ -14,8 +14,8 @@ import {
  * @typedef {import('../../../queries/index.js').Currency} Currency
  *
  * @typedef {object} Asked what the statistics are an answer to
- * @property {boolean} isOfAttempts whether the filters may take some attempts of a request and leave
- *   out others
+ * @property {boolean} isOfAttempts whether the filters may take some attempts of a request and
+ *   leave out others
  * @property {(currency: Currency) => void} onUnpriced called to show the requests without a cost
  *
  * @typedef {object} Figure

@@ -5,8 +5,8 @@ import { temporaryFolder } from './temporary-folder.js'
 /**
  * The things that can be wrong with a database. The codes are stable:
  *
- * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory, a FIFO
- *   or a device.
+ * - `NOT_A_DATABASE`: the file isn't an SQLite database, or is encrypted; or it is a directory, a
+ *   FIFO or a device.
  * - `DATABASE_DAMAGED`: SQLite finds the file malformed.
  * - `DATABASE_MISSING`: a file that doesn't exist was to be opened read-only, or locked.
  * - `DATABASE_UNWRITABLE`: the folder or the file can't be created or written: permissions, a
@@ -92,7 +92,9 @@ function diskAdvice(path: string): string {
   return `check the disk of ${folder}${rest}, and the space left there`
 }
 
-/** Says what SQLite doesn't: whether this user may not read the file itself, or not write beside it. */
+/**
+ * Says what SQLite doesn't: whether this user may not read the file itself, or not write beside it.
+ */
 function openAdvice(path: string): string {
   try {
     accessSync(path, constants.R_OK)
