@@ -1,5 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { isBefore, type Place } from '../../events/place.js'
+import { grouped } from '../grouped.js'
 import {
   identityOf,
   isWithdrawn,
@@ -212,15 +213,4 @@ function compare(a: string, b: string): number {
 
 function comparePlaces({ place: a }: { place: Place }, { place: b }: { place: Place }): number {
   return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
-}
-
-function grouped<T>(items: readonly T[], keyOfItem: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const key = keyOfItem(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { grouped } from '../../folds/grouped.js'
 import { readManifest } from '../../journal/chain/manifest.js'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments } from '../../journal/segments.js'
@@ -34,12 +35,7 @@ export function listImports({ journal }: { journal: string }): JournalImport[] {
   const directory = resolve(journal)
   readIdentity(directory)
   const there = new Set(listSegments(directory).map(({ name }) => name))
-  const imports = new Map<string, RecordedPart[]>()
-  for (const part of recordedParts(readManifest(directory))) {
-    const parts = imports.get(part.origin.id)
-    if (parts === undefined) imports.set(part.origin.id, [part])
-    else parts.push(part)
-  }
+  const imports = grouped(recordedParts(readManifest(directory)), ({ origin }) => origin.id)
   return [...imports.values()].map((parts) => summary(parts, there))
 }
 

@@ -1,5 +1,6 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
+import { grouped } from '../../folds/grouped.js'
 import { keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
 import type { StoredPrices } from '../../store/price-row.js'
@@ -194,10 +195,7 @@ function withAliases(
   stored: readonly PlacedPrice[],
   options: PriceImportOptions,
 ): PriceList {
-  const byModel = new Map<string, PriceList['prices']>()
-  for (const price of list.prices) {
-    byModel.set(price.event.model, [...(byModel.get(price.event.model) ?? []), price])
-  }
+  const byModel = grouped(list.prices, ({ event }) => event.model)
   const exact = new Set(list.prices.map(({ event }) => nameOf(event.provider, event.model)))
   const added = new Map<string, PriceList['prices'][number]>()
   const add = (name: string, id: string, provider?: string | null) => {

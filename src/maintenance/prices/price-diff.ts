@@ -1,5 +1,6 @@
 import { PRICE_PARTS, type PriceSet } from '../../events/event-types.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
+import { grouped } from '../../folds/grouped.js'
 import { historiesOf, inForceAt, keyOf } from '../../queries/costs/price-history.js'
 import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
 
@@ -46,7 +47,7 @@ export function diffPrices(
 ): PriceDiff {
   const histories = historiesOf(stored)
   const diff: PriceDiff = { new: [], changed: [], gone: [], kept: [], unchanged: 0 }
-  const listed = listedByKey(list.prices)
+  const listed = grouped(list.prices, ({ event }) => keyOf(event))
   for (const [key, prices] of listed) {
     const known = (histories.get(key) ?? []).map(({ event }): PriceSet | null => event)
     const history = known.flatMap((event) => (event === null ? [] : [{ event }]))
@@ -60,17 +61,6 @@ export function diffPrices(
   }
   if (list.isPublic) addEnded(diff, histories, listed, kindOf(list.source), options)
   return diff
-}
-
-function listedByKey(prices: readonly ListedPrice[]): Map<string, ListedPrice[]> {
-  const listed = new Map<string, ListedPrice[]>()
-  for (const price of prices) {
-    const key = keyOf(price.event)
-    const others = listed.get(key)
-    if (others === undefined) listed.set(key, [price])
-    else others.push(price)
-  }
-  return listed
 }
 
 /** The events of a diff, in the order in which they are listed. */

@@ -1,3 +1,4 @@
+import { grouped } from '../../folds/grouped.js'
 import type { ModelCosts } from '../../queries/costs/model-costs.js'
 import { billionthsOf, billionthsText } from './amount.js'
 import type { Billed } from './bill.js'
@@ -101,13 +102,8 @@ export function isRounding(entry: Entry, halfUnit: bigint): boolean {
 
 /** Sums entries, those with the largest differences first. */
 export function sumsBy(entries: readonly Entry[], of: (entry: Entry) => string): [Entry, EntrySums][] {
-  const groups = new Map<string, Entry[]>()
-  for (const entry of entries) {
-    const group = groups.get(of(entry))
-    if (group === undefined) groups.set(of(entry), [entry])
-    else group.push(entry)
-  }
-  const sums = [...groups.values()].map((group): [Entry, EntrySums] => [group[0] as Entry, sumOf(group)])
+  const groups = [...grouped(entries, of).values()]
+  const sums = groups.map((group): [Entry, EntrySums] => [group[0] as Entry, sumOf(group)])
   return sums.sort(([, a], [, b]) => compareSizes(b.billed - b.logged, a.billed - a.logged))
 }
 

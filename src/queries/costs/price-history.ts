@@ -1,6 +1,7 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { isBefore } from '../../events/place.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
+import { grouped } from '../../folds/grouped.js'
 
 /**
  * Returns the key of a price: if two prices have the same key, the later one replaces the other.
@@ -11,14 +12,7 @@ export function keyOf({ provider, model, service_tier, min_input_tokens }: Price
 
 /** Groups prices by their keys. Each group is sorted by `valid_from`, then by place. */
 export function historiesOf(prices: readonly PlacedPrice[]): Map<string, PlacedPrice[]> {
-  const histories = new Map<string, PlacedPrice[]>()
-  for (const price of prices.toSorted(compareTimes)) {
-    const key = keyOf(price.event)
-    const history = histories.get(key)
-    if (history === undefined) histories.set(key, [price])
-    else history.push(price)
-  }
-  return histories
+  return grouped(prices.toSorted(compareTimes), ({ event }) => keyOf(event))
 }
 
 function compareTimes(a: PlacedPrice, b: PlacedPrice): number {
