@@ -92,7 +92,7 @@ export class SegmentDecoder {
     const decoder = new LineDecoder(source.segment, this.#options.journalId)
     for (const line of chunk.lines) decoder.add(line)
     const last = chunk.lines.at(-1)
-    if (last !== undefined) this.#lastLine = this.#lastLineOf(last)
+    if (last !== undefined) this.#lastLine = lastLineOf(source, last)
     const { items, counts, firstRejected, firstDroppedCost } = decoder
     return {
       segment: source.segment,
@@ -126,12 +126,13 @@ export class SegmentDecoder {
     this.#prefixCrc32 = crc32(counted, this.#prefixCrc32)
     this.#prefixBytesLeft -= counted.length
   }
+}
 
-  #lastLineOf({ byteOffset, length, bytes }: ScannedLine): LastLine {
-    const checksum =
-      bytes === null ? lastLineChecksum(this.#source, byteOffset, length) : crc32(NEWLINE, crc32(bytes))
-    return { byteOffset, length, crc32: checksum }
-  }
+/** @param line the last line that was read, whose bytes are still valid. */
+export function lastLineOf(source: SegmentSource, { byteOffset, length, bytes }: ScannedLine): LastLine {
+  const checksum =
+    bytes === null ? lastLineChecksum(source, byteOffset, length) : crc32(NEWLINE, crc32(bytes))
+  return { byteOffset, length, crc32: checksum }
 }
 
 /** CRC-32 of a line, newline included; for a line over 1 MiB, of its last MiB. */

@@ -16,6 +16,8 @@ export class PrefixChecksums {
   constructor(crcBytes: number, hashLengths: readonly number[]) {
     this.#crcBytes = crcBytes
     this.#hashLengths = [...new Set(hashLengths)].sort((a, b) => a - b)
+    // A segment may have been sealed before anything was written to it.
+    this.add(Buffer.alloc(0))
   }
 
   add(bytes: Buffer): void {

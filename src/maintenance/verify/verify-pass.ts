@@ -154,22 +154,21 @@ export class JournalPass {
       source = openSegment(directory, segment, { chunkBytes: CHUNK_BYTES })
       pass = new SegmentPass(source, {
         journalId: identity.journal_id,
-        segment,
         position,
         seals: this.#entries.get(segment.name)?.filter(({ kind }) => kind !== 'pruned') ?? [],
         isAlone: this.#snapshot === null,
         problems,
       })
       if (position !== null) await this.#expected?.enter(position)
-      for (let batch = await pass.read(); batch !== null; batch = await pass.read()) {
-        if (batch.isProjected && position !== null) {
-          await this.#expected?.write(batch.items, batch.counts)
-          for (const item of batch.items) this.#note(item)
-        }
-        this.#addProgress(batch.bytes, batch.counts.requests + batch.counts.completions)
+      for await (const { items, counts, bytes, events } of pass.read()) {
+        await this.#expected?.write(items, counts)
+        for (const item of items) this.#note(item)
+        this.#progress.bytes += bytes
+        this.#progress.events += events
+        this.#options.onProgress?.({ ...this.#progress })
       }
-      pass.end()
-      if (await pass.isRecompressed()) this.counts.recompressed++
+      await pass.end()
+      if (pass.isRecompressed) this.counts.recompressed++
       this.#endSegment(pass, segment, position)
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'SEGMENT_UNREADABLE')) throw error
@@ -234,12 +233,6 @@ export class JournalPass {
         : 'a prune of this segment has not ended'
     const detail = `${found}: run \`request-journal prune\` again; its rows were not compared`
     this.problems.add({ kind: 'unpruned', segment: name, byte_offset: 0, detail })
-  }
-
-  #addProgress(bytes: number, events: number): void {
-    this.#progress.bytes += bytes
-    this.#progress.events += events
-    if (bytes > 0) this.#options.onProgress?.({ ...this.#progress })
   }
 
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {

@@ -1,20 +1,17 @@
 import { parseLine } from '../../events/line.js'
-import type { RejectedLine } from '../../events/place.js'
+import type { BatchItem, RejectedLine } from '../../events/place.js'
 import { isRecordedFile } from '../../journal/chain/archive-check.js'
-import type { EntryOf, ManifestEntry } from '../../journal/chain/manifest.js'
-import type { Batch, LastLine } from '../../journal/read/batch.js'
-import { isBlank } from '../../journal/read/line-scanner.js'
-import { SegmentDecoder } from '../../journal/read/segment-decoder.js'
+import type { ManifestEntry } from '../../journal/chain/manifest.js'
+import type { LastLine, LineCounts } from '../../journal/read/batch.js'
+import { isBlank, type ScannedLine } from '../../journal/read/line-scanner.js'
+import { LineDecoder, lastLineOf } from '../../journal/read/segment-decoder.js'
 import type { SegmentSource } from '../../journal/read/segment-source.js'
-import type { Segment } from '../../journal/segments.js'
 import { addCounts, emptyCounts, type SegmentPosition } from '../../store/positions.js'
 import { PrefixChecksums } from './prefix-checksums.js'
-import { endOf, SplitSource } from './split-source.js'
 import type { ProblemList } from './verify-problems.js'
 
-export interface SegmentPassOptions {
+interface SegmentPassOptions {
   journalId: string
-  segment: Segment
   /** Null: nothing of it is projected. */
   position: SegmentPosition | null
   /** What the manifest says of its bytes. */
@@ -27,48 +24,51 @@ export interface SegmentPassOptions {
   problems: ProblemList
 }
 
+/** What was read in one step. */
+interface PassedChunk {
+  bytes: number
+  /** The events and rejected lines before the position. */
+  items: readonly BatchItem[]
+  counts: LineCounts
+  /** Requests and completions, also those after the position. */
+  events: number
+}
+
 /** Reads one segment, from its first byte to its end, and checks its bytes. */
 export class SegmentPass {
-  /** The lines before the position, and those after it. */
+  /** The lines before the position, and those after it. A line that crosses it is after it. */
   projected = emptyCounts()
   pending = emptyCounts()
-  /** The last line before the position. */
+  /** The last line before the position, and its end. */
   lastLine: LastLine | null = null
+  projectedEnd = 0
   /** The offset of the first line that was projected after lines of a newer segment. */
   lateFrom = Number.POSITIVE_INFINITY
+  /** Whether it is an archive that isn't the recorded file, but holds what was archived. */
+  isRecompressed = false
+  readonly #source: SegmentSource
   readonly #options: SegmentPassOptions
   readonly #projectedBytes: number
   readonly #bytes: PrefixChecksums
-  readonly #source: SplitSource
-  readonly #decoder: SegmentDecoder
-  readonly #limit: number
   #isTornPosition = false
   #isTampered = false
   #timelyLines: number
 
   constructor(source: SegmentSource, options: SegmentPassOptions) {
+    this.#source = source
     this.#options = options
-    const { journalId, position, seals } = options
+    const { position, seals } = options
     this.#projectedBytes = position?.projectedBytes ?? 0
     this.#timelyLines = (position?.counts.lines ?? 0) - (position?.counts.late ?? 0)
     this.#bytes = new PrefixChecksums(
       this.#projectedBytes,
       seals.map((seal) => seal.bytes),
     )
-    this.#source = new SplitSource(source, this.#projectedBytes, (bytes) => this.#bytes.add(bytes))
-    // Reads only what is there now: a writer may append faster than this reads.
-    this.#limit = source.isArchive ? Number.POSITIVE_INFINITY : Number(source.stats.size)
-    this.#decoder = new SegmentDecoder(this.#source, { journalId })
   }
 
   /** How many bytes of it were read. */
   get readBytes(): number {
     return this.#source.readOffset
-  }
-
-  /** The end of the last line before the position. */
-  get projectedEnd(): number {
-    return this.#source.positionBefore
   }
 
   /** Whether the bytes are those that were projected. */
@@ -80,42 +80,81 @@ export class SegmentPass {
     return this.readBytes >= this.#projectedBytes
   }
 
-  /** @returns the next batch, all of it either before the position or after it; null at the end. */
-  async read(): Promise<(Batch & { isProjected: boolean }) | null> {
-    if (!this.#source.isAtBorder && this.readBytes >= this.#limit) return null
-    const batch = await this.#decoder.read()
-    if (batch === null) return null
-    const lines = this.#source.lines
-    const [first] = lines
-    const isProjected = first === undefined || endOf(first) <= this.#projectedBytes
-    if (isProjected) this.#addProjected(batch)
-    else {
-      if (first.byteOffset < this.#projectedBytes) this.#isTornPosition = true
-      this.pending = addCounts(this.pending, batch.counts)
-      for (const item of batch.items) if (item.event === null) this.#rejectPending(item)
+  /** Reads the segment chunk by chunk. */
+  async *read(): AsyncGenerator<PassedChunk> {
+    const source = this.#source
+    // Reads only what is there now: a writer may append faster than this reads.
+    const limit = source.isArchive ? Number.POSITIVE_INFINITY : Number(source.stats.size)
+    while (source.readOffset < limit) {
+      const chunk = await source.read()
+      if (chunk === null) return
+      this.#bytes.add(chunk.bytes)
+      const firstAfter = chunk.lines.findIndex((line) => endOf(line) > this.#projectedBytes)
+      const border = firstAfter === -1 ? chunk.lines.length : firstAfter
+      const { items, counts } = this.#addProjected(chunk.lines.slice(0, border))
+      const pending = this.#addPending(chunk.lines.slice(border))
+      const events = counts.requests + counts.completions + pending.requests + pending.completions
+      yield { bytes: chunk.bytes.length, items, counts, events }
     }
-    return { ...batch, isProjected }
   }
 
-  #addProjected({ counts, position }: Batch): void {
-    this.projected = addCounts(this.projected, counts)
-    this.lastLine = position.lastLine
-    if (this.#options.position?.counts.late === 0) return
-    for (const line of this.#source.lines) {
+  #addProjected(lines: readonly ScannedLine[]): LineDecoder {
+    const decoded = this.#decode(lines)
+    this.projected = addCounts(this.projected, decoded.counts)
+    const last = lines.at(-1)
+    if (last !== undefined) {
+      this.lastLine = lastLineOf(this.#source, last)
+      this.projectedEnd = endOf(last)
+    }
+    if (this.#options.position?.counts.late === 0) return decoded
+    for (const line of lines) {
       if (isBlank(line)) continue
       if (this.#timelyLines === 0) this.lateFrom = Math.min(this.lateFrom, line.byteOffset)
       else this.#timelyLines--
     }
+    return decoded
+  }
+
+  #addPending(lines: readonly ScannedLine[]): LineCounts {
+    const { items, counts } = this.#decode(lines)
+    this.pending = addCounts(this.pending, counts)
+    if (lines[0] !== undefined && lines[0].byteOffset < this.#projectedBytes) this.#isTornPosition = true
+    for (const item of items) if (item.event === null) this.#rejectPending(item, lines)
+    return counts
+  }
+
+  #decode(lines: readonly ScannedLine[]): LineDecoder {
+    const decoder = new LineDecoder(this.#source.segment, this.#options.journalId)
+    for (const line of lines) decoder.add(line)
+    return decoder
   }
 
   /**
-   * Compares the bytes with what the manifest and the database say of them, at the end of the
-   * segment.
+   * Reports a line whose checksum fails, if there is no database: that it has a checksum shows that
+   * it was once written whole.
    */
-  end(): void {
-    const { position } = this.#options
-    this.#checkSeals()
-    this.#checkArchive()
+  #rejectPending({ byteOffset, length, detail }: RejectedLine, lines: readonly ScannedLine[]): void {
+    if (!this.#options.isAlone) return
+    const line = lines.find((one) => byteOffset < endOf(one))
+    if (line === undefined || line.bytes === null) return
+    const start = byteOffset - line.byteOffset
+    const parsed = parseLine(line.bytes.subarray(start, start + length))
+    if (!('reason' in parsed)) return
+    if (parsed.reason !== 'checksum_mismatch' && parsed.reason !== 'damaged_checksum') return
+    this.#report('damaged', byteOffset, `the line is not what was written: ${detail}`)
+  }
+
+  /** Compares the bytes with what the manifest and the database say of them, once all are read. */
+  async end(): Promise<void> {
+    const { position, seals } = this.#options
+    for (const { kind, bytes, sha256 } of seals) {
+      if (this.readBytes < bytes) {
+        this.#tampered(this.readBytes, `the segment ends here, but ${bytes} bytes of it were ${kind}`)
+      } else if (this.#bytes.sha256(bytes) !== sha256) {
+        this.#tampered(0, `the first ${bytes} bytes are not those that were ${kind}`)
+      }
+    }
+    await this.#checkArchive()
     if (position === null || !this.isWhole) return
     if (!this.isSame) {
       const detail = `the first ${position.projectedBytes} bytes are not those that were projected`
@@ -125,61 +164,26 @@ export class SegmentPass {
     }
   }
 
-  /**
-   * Reports a line whose checksum fails, if there is no database: that it has a checksum shows that
-   * it was once written whole.
-   */
-  #rejectPending({ byteOffset, length, detail }: RejectedLine): void {
-    if (!this.#options.isAlone) return
-    const line = this.#source.lines.find((one) => byteOffset < endOf(one))
-    if (line === undefined || line.bytes === null) return
-    const start = byteOffset - line.byteOffset
-    const parsed = parseLine(line.bytes.subarray(start, start + length))
-    if (!('reason' in parsed)) return
-    if (parsed.reason !== 'checksum_mismatch' && parsed.reason !== 'damaged_checksum') return
-    this.#report('damaged', byteOffset, `the line is not what was written: ${detail}`)
-  }
-
-  #checkSeals(): void {
-    for (const { kind, bytes, sha256 } of this.#options.seals) {
-      if (this.readBytes < bytes) {
-        const found = `the segment ends here, but ${bytes} bytes of it were ${kind}`
-        this.#report('tampered', this.readBytes, found)
-      } else if ((this.#bytes.sha256(bytes) ?? EMPTY_SHA256) !== sha256) {
-        this.#report('tampered', 0, `the first ${bytes} bytes are not those that were ${kind}`)
-      }
-    }
-  }
-
-  /**
-   * Whether the file of an archive isn't the recorded one, although it holds what was archived.
-   * Call it after `end`.
-   */
-  async isRecompressed(): Promise<boolean> {
-    const archived = this.#archived
-    if (archived === undefined || this.#isTampered) return false
-    return !(await isRecordedFile(this.#source.path, archived))
-  }
-
-  /** The manifest's entry about the archive; undefined for a plain file, or if there is none. */
-  get #archived(): EntryOf<'archived'> | undefined {
-    if (!this.#source.isArchive) return undefined
-    return this.#options.seals.findLast((entry) => entry.kind === 'archived')
-  }
-
   /** Nothing is ever appended to an archive, so bytes after the recorded ones are tampering. */
-  #checkArchive(): void {
-    const archived = this.#archived
-    if (archived === undefined || this.readBytes <= archived.bytes) return
-    this.#report('tampered', archived.bytes, `bytes after the ${archived.bytes} that were archived`)
+  async #checkArchive(): Promise<void> {
+    const archived = this.#options.seals.findLast((entry) => entry.kind === 'archived')
+    if (!this.#source.isArchive || archived === undefined) return
+    if (this.readBytes > archived.bytes) {
+      this.#tampered(archived.bytes, `bytes after the ${archived.bytes} that were archived`)
+    }
+    this.isRecompressed = !this.#isTampered && !(await isRecordedFile(this.#source.path, archived))
+  }
+
+  #tampered(byteOffset: number, detail: string): void {
+    this.#isTampered = true
+    this.#report('tampered', byteOffset, detail)
   }
 
   #report(kind: 'swapped' | 'damaged' | 'tampered' | 'counts', byteOffset: number, detail: string): void {
-    const place = { segmentId: this.#options.segment.id, byteOffset }
-    if (kind === 'tampered') this.#isTampered = true
-    this.#options.problems.addAt(kind, place, { detail })
+    this.#options.problems.addAt(kind, { segmentId: this.#source.segment.id, byteOffset }, { detail })
   }
 }
 
-/** The hash of a segment that was sealed before anything was written to it. */
-const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+function endOf({ byteOffset, length }: ScannedLine): number {
+  return byteOffset + length
+}
