@@ -7,7 +7,6 @@ import {
   type StoredRow,
   storedRequestOf,
 } from '../../store/sqlite/stored-row.js'
-import type { CompletionChooser } from './expected-rows.js'
 
 /** A row that was changed by a completion, according to the database. */
 interface Claim {
@@ -23,7 +22,7 @@ interface Claim {
  * database knows; where lines are gone, so are requests that had completions. A completion that no
  * row claims must be held, or must have been overwritten.
  */
-export class ClaimedCompletions implements CompletionChooser {
+export class ClaimedCompletions {
   /** Completions that a later one of the same request has overwritten. */
   superseded = 0
   readonly #statements: ReturnType<typeof prepareStatements>
@@ -46,6 +45,10 @@ export class ClaimedCompletions implements CompletionChooser {
     this.#hasLateLines = hasLateLines
   }
 
+  /**
+   * Returns the completions that change a request or are held, and what the fold has to know about
+   * them.
+   */
   choose(known: Known, completions: readonly PlacedCompletion[]) {
     const requests = new Map<string, readonly KnownRequest[]>()
     const chosen = completions.flatMap((one): PlacedCompletion[] => {

@@ -1,4 +1,4 @@
-import { differingKeys, pairIds, prepareRow, type Row } from '../../store/sqlite/compare/tables.js'
+import { differingKeys, pairIds, type Row, rowsOf } from '../../store/sqlite/compare/tables.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import type { Snapshot } from './snapshot.js'
 import { type DifferingColumn, differingColumns, type ProblemList } from './verify-problems.js'
@@ -56,7 +56,7 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
     if (columns.length === 0) return
     const names = JSON.stringify(MEANING.map((column) => counter?.[column] ?? null))
     const detail = `the counter of ${names}${what} isn't what was counted`
-    problems.add({ kind: 'counter', segment: null, byte_offset: null, detail, columns: [...columns] })
+    problems.addWithoutPlace('counter', { detail, columns: [...columns] })
   }
   const counters = rowsOf(database, COUNTERS)
   for (const key of differingKeys(database, [COUNTERS])) {
@@ -83,13 +83,6 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
 }
 
 const NONE: Row = { requests: 0n }
-
-function rowsOf(database: Database, table: typeof COUNTERS) {
-  return {
-    expected: prepareRow(database, 'expected', table),
-    found: prepareRow(database, 'main', table),
-  }
-}
 
 /**
  * The counters minus their corrections. If counters were first filled from rows, both are smaller.

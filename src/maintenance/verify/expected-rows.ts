@@ -1,6 +1,6 @@
 import type { RequestLogged, StreamCompleted } from '../../events/event-types.js'
-import type { BatchItem, PlacedCompletion } from '../../events/place.js'
-import type { Known } from '../../folds/changes.js'
+import type { BatchItem } from '../../events/place.js'
+import type { Changes } from '../../folds/changes.js'
 import { loggedFigures, type RowCost } from '../../folds/costs/row-cost.js'
 import { fold, foldDeferred, keysOf } from '../../folds/requests.js'
 import { Sums } from '../../folds/sums/sums.js'
@@ -12,30 +12,17 @@ import type { Database } from '../../store/sqlite/connection/database.js'
 import { readPriceBook, readPrices } from '../../store/sqlite/price-rows.js'
 import { beginRebuild } from '../../store/sqlite/sqlite-rebuild.js'
 import { SqliteStatements } from '../../store/sqlite/sqlite-transaction.js'
+import type { ClaimedCompletions } from './claimed-completions.js'
 
 const PAGE_ROWS = 1000
 
-/** Chooses the requests that deferred completions change, if the rules alone can't. */
-export interface CompletionChooser {
-  /**
-   * Returns the completions that change a request or are held, and what the fold has to know about
-   * them.
-   */
-  choose(
-    known: Known,
-    completions: readonly PlacedCompletion[],
-  ): { known: Known; completions: readonly PlacedCompletion[] }
-}
-
 /** Folds the journal's batches into the expected database, as a replay would. */
 export class ExpectedRows {
-  readonly #database: Database
   readonly #transaction: RebuildTransaction
   readonly #sums: Sums
   #position: SegmentPosition | null = null
 
-  private constructor(database: Database, transaction: RebuildTransaction) {
-    this.#database = database
+  private constructor(transaction: RebuildTransaction) {
     this.#transaction = transaction
     this.#sums = new Sums(transaction.rollupLabels)
   }
@@ -48,7 +35,7 @@ export class ExpectedRows {
       book: readPriceBook(database),
       onCommitted: () => {},
     })
-    const rows = new ExpectedRows(database, transaction)
+    const rows = new ExpectedRows(transaction)
     for await (const requests of transaction.unjournaledRequests()) {
       for (const request of requests) rows.#sums.addUnjournaled(request)
     }
@@ -66,11 +53,13 @@ export class ExpectedRows {
       this.#position = { ...this.#position, counts: addCounts(this.#position.counts, counts) }
     }
     if (items.length === 0) return
-    const transaction = this.#transaction
-    const changes = fold(await transaction.load(keysOf(items)), items)
-    await transaction.apply(changes)
+    await this.#apply(fold(await this.#transaction.load(keysOf(items)), items))
+  }
+
+  async #apply(changes: Changes): Promise<void> {
+    await this.#transaction.apply(changes)
     this.#sums.add(changes)
-    if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
+    if (this.#sums.isFull) await this.#transaction.addSums(this.#sums.take())
   }
 
   /** Notes how far the segment was read. */
@@ -99,17 +88,13 @@ export class ExpectedRows {
   /**
    * Folds the completions, and makes everything readable by other connections.
    *
-   * @param makeChooser null: the rules alone decide which request each completion changes.
+   * @param chooser chooses the request that each completion changes; null: the rules alone do.
    */
-  async finish(makeChooser: ((expected: Database) => CompletionChooser) | null): Promise<void> {
+  async finish(chooser: ClaimedCompletions | null): Promise<void> {
     const transaction = this.#transaction
-    const chooser = makeChooser?.(this.#database)
     for await (const deferred of transaction.deferred()) {
       const { known, completions } = chooser?.choose(deferred.known, deferred.completions) ?? deferred
-      const changes = foldDeferred(known, completions)
-      await transaction.apply(changes)
-      this.#sums.add(changes)
-      if (this.#sums.isFull) await transaction.addSums(this.#sums.take())
+      await this.#apply(foldDeferred(known, completions))
     }
     await transaction.dropUnreadPrices()
     await repriceWithin(transaction, this.#sums)

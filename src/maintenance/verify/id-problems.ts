@@ -1,20 +1,13 @@
-import type { Row } from '../../store/sqlite/compare/tables.js'
-import type { Database } from '../../store/sqlite/connection/database.js'
+import type { Place } from '../../events/place.js'
+import type { Comparison } from './comparison.js'
+import type { ComparedRow } from './request-problems.js'
 import type { Snapshot } from './snapshot.js'
-import type { Stretches } from './stretches.js'
 import type { ProblemList } from './verify-problems.js'
 
-interface PlacedId {
-  id: number
-  segment_id: number
-  byte_offset: number
-}
+type PlacedId = Place & { id: number }
 
 /** Reports the first row whose id isn't the one that a replay gives; later ones follow from it. */
-export function reportMovedId(
-  { found, expected }: { found: Row; expected: Row },
-  problems: ProblemList,
-): void {
+export function reportMovedId({ found, expected }: ComparedRow, problems: ProblemList): void {
   const [id, expectedId] = [Number(found['id']), Number(expected['id'])]
   const place = { segmentId: Number(found['segment_id']), byteOffset: Number(found['byte_offset']) }
   const detail = `row ${id} should be row ${expectedId}, by the order of lines; the ids of later rows were not checked`
@@ -32,38 +25,37 @@ export function reportMovedId(
  * - live rows and a replay use the same ids, in another order. After a prune of late lines some are
  *   unused.
  */
-export function reportImpossibleId(snapshot: Snapshot, stretches: Stretches, problems: ProblemList): void {
-  const row = firstOutOfOrder(snapshot.database, stretches) ?? firstUnknown(snapshot)
+export function reportImpossibleId(comparison: Comparison): void {
+  const row = firstOutOfOrder(comparison) ?? firstUnknown(comparison.snapshot)
   if (row === undefined) return
-  const { id, segment_id, byte_offset } = row
-  const place = { segmentId: segment_id, byteOffset: byte_offset }
-  const detail = `row ${id} has an id that its line can't have got; the ids of later rows were not checked`
-  problems.addAt('altered', place, { detail, row_id: id })
+  const detail = `row ${row.id} has an id that its line can't have got; the ids of later rows were not checked`
+  comparison.problems.addAt('altered', row, { detail, row_id: row.id })
 }
 
 /**
  * Reads from the newest segment to the oldest: lines that came in time have lower ids than all of
  * newer segments.
  */
-function firstOutOfOrder(database: Database, { lateFrom }: Stretches): PlacedId | undefined {
-  const rows = database.prepare<[], PlacedId>(
-    `SELECT id, segment_id, byte_offset FROM main.requests WHERE segment_id IS NOT NULL
-     ORDER BY segment_id DESC, byte_offset DESC`,
+function firstOutOfOrder({ snapshot, stretches }: Comparison): PlacedId | undefined {
+  const rows = snapshot.database.prepare<[], PlacedId>(
+    `SELECT id, segment_id AS segmentId, byte_offset AS byteOffset FROM main.requests
+     WHERE segment_id IS NOT NULL ORDER BY segment_id DESC, byte_offset DESC`,
   )
-  let segmentId: number | null = null
+  let segment: number | null = null
   /** The lowest id of newer segments, and that of this one. */
   let [newer, lowest] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
   let previous = Number.POSITIVE_INFINITY
   for (const row of rows.iterate()) {
-    if (row.segment_id !== segmentId) {
+    const { id, segmentId, byteOffset } = row
+    if (segmentId !== segment) {
       newer = Math.min(newer, lowest)
       previous = Number.POSITIVE_INFINITY
-      segmentId = row.segment_id
+      segment = segmentId
     }
-    const isLate = row.byte_offset >= (lateFrom.get(row.segment_id) ?? Number.POSITIVE_INFINITY)
-    if (row.id >= previous || (!isLate && row.id >= newer)) return row
-    previous = row.id
-    lowest = Math.min(lowest, row.id)
+    const isLate = byteOffset >= (stretches.lateFrom.get(segmentId) ?? Number.POSITIVE_INFINITY)
+    if (id >= previous || (!isLate && id >= newer)) return row
+    previous = id
+    lowest = Math.min(lowest, id)
   }
   return undefined
 }
@@ -72,7 +64,7 @@ function firstUnknown({ database, hasPrunedLateLines, pruned }: Snapshot): Place
   if (hasPrunedLateLines) return undefined
   return database
     .prepare<[number], PlacedId>(
-      `SELECT f.id, f.segment_id, f.byte_offset FROM main.requests f
+      `SELECT f.id, f.segment_id AS segmentId, f.byte_offset AS byteOffset FROM main.requests f
        LEFT JOIN expected.requests e ON e.id = f.id
        WHERE f.segment_id > ? AND (e.id IS NULL OR e.segment_id IS NULL) ORDER BY f.id LIMIT 1`,
     )

@@ -1,10 +1,9 @@
 import type { Place } from '../../events/place.js'
 import { OUTCOME_COLUMNS } from '../../store/outcome-columns.js'
-import { RequestComparison, type RequestDifference } from '../../store/sqlite/compare/requests.js'
+import { RequestComparison } from '../../store/sqlite/compare/requests.js'
 import type { Row } from '../../store/sqlite/compare/tables.js'
-import type { Snapshot } from './snapshot.js'
-import type { Stretches } from './stretches.js'
-import { differingColumns, type ProblemList } from './verify-problems.js'
+import type { Comparison } from './comparison.js'
+import { differingColumns } from './verify-problems.js'
 
 /** The columns that a completion overwrites. */
 const OUTCOME: readonly string[] = OUTCOME_COLUMNS
@@ -12,157 +11,131 @@ const OUTCOME: readonly string[] = OUTCOME_COLUMNS
 /** The columns with the places of lines, and the id, which is compared separately. */
 const PLACE_COLUMNS = ['id', 'segment_id', 'byte_offset', 'completed_segment_id', 'completed_byte_offset']
 
-interface RequestProblemsOptions {
-  snapshot: Snapshot
-  stretches: Stretches
-  problems: ProblemList
+/** A row, and the one that it should be. */
+export interface ComparedRow {
+  found: Row
+  expected: Row
 }
 
-/** Reports the rows of `requests` that aren't what their lines say. */
-export class RequestProblems {
-  readonly #options: RequestProblemsOptions
-  /** The first row whose id isn't the one that a replay gives it. */
-  moved: { found: Row; expected: Row } | null = null
-
-  constructor(options: RequestProblemsOptions) {
-    this.#options = options
-  }
-
-  report(): void {
-    const { database, pendingCosts } = this.#options.snapshot
-    for (const difference of new RequestComparison(database, pendingCosts.ofRequests).differences()) {
-      this.#report(difference)
-    }
-  }
-
-  #report(difference: RequestDifference): void {
+/**
+ * Reports the rows of `requests` that aren't what their lines say.
+ *
+ * @returns the first row whose id isn't the one that a replay gives it, but which is right otherwise.
+ */
+export function reportRequests(comparison: Comparison): ComparedRow | null {
+  const { database, pendingCosts } = comparison.snapshot
+  let moved: ComparedRow | null = null
+  for (const difference of new RequestComparison(database, pendingCosts.ofRequests).differences()) {
     switch (difference.kind) {
       case 'missing':
-        this.#reportMissing(difference.expected)
+        reportMissing(comparison, difference.expected)
         break
       case 'surplus':
-        this.#reportSurplus(difference.found)
+        reportSurplus(comparison, difference.found)
         break
       case 'doubled':
-        this.#reportDoubled(difference.found, difference.expected)
+        reportDoubled(comparison, difference)
         break
       case 'altered':
-        this.#reportAltered(difference.found, difference.expected)
+        reportAltered(comparison, difference)
         break
       case 'moved':
-        this.moved ??= difference
+        moved ??= difference
         break
       default:
         difference satisfies never
     }
   }
+  return moved
+}
 
-  #reportMissing(expected: Row): void {
-    const { problems, stretches } = this.#options
-    const at = placeOf(expected)
-    if (at === null || isExcluded(stretches, at)) return
-    problems.addAt('missing', at, { detail: 'the request has no row' })
-    const completedAt = completedPlaceOf(expected)
-    if (completedAt === null) return
-    const detail = 'the completion is neither on a row nor held'
-    problems.addAt('missing', completedAt, { detail })
-  }
+function reportMissing({ problems, stretches }: Comparison, expected: Row): void {
+  const at = placeOf(expected)
+  if (at === null || stretches.isExcluded(at)) return
+  problems.addAt('missing', at, { detail: 'the request has no row' })
+  const completedAt = placeOf(expected, 'completed_')
+  if (completedAt === null) return
+  problems.addAt('missing', completedAt, { detail: 'the completion is neither on a row nor held' })
+}
 
-  #reportSurplus(found: Row): void {
-    const { problems, stretches } = this.#options
-    const at = placeOf(found)
-    const { id } = found
-    if (at === null) {
-      const { segment_id, byte_offset } = found
-      const detail = `row ${id} has an impossible place (${String(segment_id)}, ${String(byte_offset)})`
-      problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: Number(id) })
-    } else if (!isExcluded(stretches, at)) {
-      const detail = `row ${id} claims to come from here, but there is no such line`
-      problems.addAt('surplus', at, { detail, row_id: Number(id) })
-    }
-  }
-
-  #reportDoubled(found: Row, expected: Row): void {
-    const at = placeOf(expected)
-    if (at === null) return
-    const detail = `row ${found['id']} comes from the same line as another row`
-    this.#options.problems.addAt('doubled', at, { detail, row_id: Number(found['id']) })
-  }
-
-  #reportAltered(found: Row, expected: Row): void {
-    const { problems, stretches } = this.#options
-    const at = placeOf(expected)
-    if (at !== null && isExcluded(stretches, at)) return
-    const id = Number(found['id'])
-    const isSameCompletion =
-      found['completed_segment_id'] === expected['completed_segment_id'] &&
-      found['completed_byte_offset'] === expected['completed_byte_offset']
-    const completedAt = completedPlaceOf(expected)
-    const { ofRequests: pending } = this.#options.snapshot.pendingCosts
-    const compared = Object.keys(expected).filter(
-      (column) => !PLACE_COLUMNS.includes(column) && !pending.includes(column),
-    )
-    const ofRequest = compared.filter((column) => !OUTCOME.includes(column))
-    const ofOutcome = compared.filter((column) => OUTCOME.includes(column))
-    const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...ofOutcome] : ofRequest
-    if (at !== null) {
-      problems.addDifferences('altered', at, differingColumns(expected, found, ofLine), {
-        detail: `row ${id} is not what its line says`,
-        row_id: id,
-      })
-    }
-    if (!isSameCompletion) this.#reportOtherCompletion(found, expected)
-    else if (completedAt !== null) {
-      problems.addDifferences('altered', completedAt, differingColumns(expected, found, ofOutcome), {
-        detail: `row ${id} is not what this completion made of it`,
-        row_id: id,
-      })
-    }
-  }
-
-  /** Reports a row with another completion than expected, with none, or with one too many. */
-  #reportOtherCompletion(found: Row, expected: Row): void {
-    const { problems, stretches } = this.#options
-    const id = Number(found['id'])
-    const [foundAt, expectedAt] = [completedPlaceOf(found), completedPlaceOf(expected)]
-    const isNowhere = found['completed_segment_id'] !== null || found['completed_byte_offset'] !== null
-    if (foundAt === null && isNowhere) {
-      const place = `${String(found['completed_segment_id'])}, ${String(found['completed_byte_offset'])}`
-      const detail = `row ${id} was completed from an impossible place (${place})`
-      problems.add({ kind: 'surplus', segment: null, byte_offset: null, detail, row_id: id })
-      return
-    }
-    if (foundAt !== null && isExcluded(stretches, foundAt)) return
-    if (expectedAt !== null) {
-      const detail = `the completion is missing on row ${id}`
-      problems.addAt('missing', expectedAt, { detail, row_id: id })
-    }
-    if (foundAt === null || this.#wasOverwritten(foundAt, expected)) return
-    const detail = `row ${id} claims to be completed from here, but there is no completion of it`
-    problems.addAt('altered', foundAt, { detail, row_id: id })
-  }
-
-  /** Whether the completion changed the row before another one overwrote it. */
-  #wasOverwritten({ segmentId, byteOffset }: Place, { id }: Row): boolean {
-    const sql = `SELECT 1 FROM expected.superseded_completions
-      WHERE segment_id = ? AND byte_offset = ? AND request_id = ?`
-    return this.#options.snapshot.database.prepare(sql).get(segmentId, byteOffset, id) !== undefined
+function reportSurplus({ problems, stretches }: Comparison, found: Row): void {
+  const at = placeOf(found)
+  const row_id = Number(found['id'])
+  if (at === null) {
+    const detail = `row ${row_id} has an impossible place (${placeText(found)})`
+    problems.addWithoutPlace('surplus', { detail, row_id })
+  } else if (!stretches.isExcluded(at)) {
+    const detail = `row ${row_id} claims to come from here, but there is no such line`
+    problems.addAt('surplus', at, { detail, row_id })
   }
 }
 
-function isExcluded(stretches: Stretches, { segmentId, byteOffset }: Place): boolean {
-  return stretches.isExcluded(segmentId, byteOffset)
+function reportDoubled({ problems }: Comparison, { found, expected }: ComparedRow): void {
+  const at = placeOf(expected)
+  if (at === null) return
+  const detail = `row ${found['id']} comes from the same line as another row`
+  problems.addAt('doubled', at, { detail, row_id: Number(found['id']) })
 }
 
-function placeOf({ segment_id, byte_offset }: Row): Place | null {
-  return asPlace(segment_id, byte_offset)
+function reportAltered(comparison: Comparison, { found, expected }: ComparedRow): void {
+  const { snapshot, problems, stretches } = comparison
+  const at = placeOf(expected)
+  if (at !== null && stretches.isExcluded(at)) return
+  const row_id = Number(found['id'])
+  const isSameCompletion =
+    found['completed_segment_id'] === expected['completed_segment_id'] &&
+    found['completed_byte_offset'] === expected['completed_byte_offset']
+  const completedAt = placeOf(expected, 'completed_')
+  const uncompared = [...PLACE_COLUMNS, ...snapshot.pendingCosts.ofRequests]
+  const compared = Object.keys(expected).filter((column) => !uncompared.includes(column))
+  const ofRequest = compared.filter((column) => !OUTCOME.includes(column))
+  const ofOutcome = compared.filter((column) => OUTCOME.includes(column))
+  const ofLine = isSameCompletion && completedAt === null ? [...ofRequest, ...ofOutcome] : ofRequest
+  if (at !== null) {
+    const detail = `row ${row_id} is not what its line says`
+    problems.addDifferences('altered', at, differingColumns(expected, found, ofLine), { detail, row_id })
+  }
+  if (!isSameCompletion) reportOtherCompletion(comparison, { found, expected })
+  else if (completedAt !== null) {
+    const detail = `row ${row_id} is not what this completion made of it`
+    const columns = differingColumns(expected, found, ofOutcome)
+    problems.addDifferences('altered', completedAt, columns, { detail, row_id })
+  }
 }
 
-function completedPlaceOf({ completed_segment_id, completed_byte_offset }: Row): Place | null {
-  return asPlace(completed_segment_id, completed_byte_offset)
+/** Reports a row with another completion than expected, with none, or with one too many. */
+function reportOtherCompletion(
+  { snapshot, problems, stretches }: Comparison,
+  { found, expected }: ComparedRow,
+): void {
+  const row_id = Number(found['id'])
+  const [foundAt, expectedAt] = [placeOf(found, 'completed_'), placeOf(expected, 'completed_')]
+  const isNowhere = found['completed_segment_id'] !== null || found['completed_byte_offset'] !== null
+  if (foundAt === null && isNowhere) {
+    const detail = `row ${row_id} was completed from an impossible place (${placeText(found, 'completed_')})`
+    problems.addWithoutPlace('surplus', { detail, row_id })
+    return
+  }
+  if (foundAt !== null && stretches.isExcluded(foundAt)) return
+  if (expectedAt !== null) {
+    problems.addAt('missing', expectedAt, { detail: `the completion is missing on row ${row_id}`, row_id })
+  }
+  if (foundAt === null) return
+  // It may have changed the row before another completion overwrote it.
+  const overwritten = `SELECT 1 FROM expected.superseded_completions
+    WHERE segment_id = ? AND byte_offset = ? AND request_id = ?`
+  if (snapshot.value(overwritten, foundAt.segmentId, foundAt.byteOffset, expected['id']) !== undefined) return
+  const detail = `row ${row_id} claims to be completed from here, but there is no completion of it`
+  problems.addAt('altered', foundAt, { detail, row_id })
 }
 
-function asPlace(segmentId: unknown, byteOffset: unknown): Place | null {
+/** The place of a row's request, or of its completion; null if there can't be such a place. */
+function placeOf(row: Row, prefix: '' | 'completed_' = ''): Place | null {
+  const [segmentId, byteOffset] = [row[`${prefix}segment_id`], row[`${prefix}byte_offset`]]
   if (!Number.isSafeInteger(segmentId) || !Number.isSafeInteger(byteOffset)) return null
   return { segmentId: segmentId as number, byteOffset: byteOffset as number }
+}
+
+function placeText(row: Row, prefix = ''): string {
+  return `${String(row[`${prefix}segment_id`])}, ${String(row[`${prefix}byte_offset`])}`
 }

@@ -19,7 +19,6 @@ import {
 import { createExpected, seedExpected } from './expected-database.js'
 import { copyOfJournal } from './postgres-copy.js'
 import { convertToPostgresForm } from './postgres-form.js'
-import type { ProblemList } from './verify-problems.js'
 
 /**
  * The migration from which on overwritten completions are kept: an upgraded database has no earlier
@@ -61,27 +60,28 @@ export class Snapshot {
   readonly pendingCosts: PendingCosts
   /** The id before the first one that the journal can have. */
   readonly lastIdBefore: number
-  readonly #isShared: boolean
+  /** Whether it is a copy of what PostgreSQL has. */
+  readonly isShared: boolean
   #writer: Database | null
 
-  private constructor(path: string, database: Database, writer: Database, lastIdBefore = 0) {
+  private constructor(path: string, database: Database, writer: Database, lastIdBefore: number) {
     this.path = path
     this.lastIdBefore = lastIdBefore
-    this.#isShared = isPostgresAddress(path)
+    this.isShared = isPostgresAddress(path)
     this.database = database
     this.#writer = writer
     database.exec('BEGIN')
     checkVersions(database, path)
     this.positions = new Map(readPositions(database).map((position) => [position.id, position]))
-    this.rows = this.#count('SELECT count(*) FROM main.requests')
-    this.unjournaled = this.#count('SELECT count(*) FROM main.requests WHERE segment_id IS NULL')
+    this.rows = this.#count('main.requests')
+    this.unjournaled = this.#count('main.requests WHERE segment_id IS NULL')
     this.added = countAddedRows(database)
     this.pruned = prunedSegments(database)
     this.accepted = acceptedMissing(database, 'main.missing_segments')
     this.hasPrunedLateLines = hasPrunedLateLines(database)
-    const hasPruned = this.#count('SELECT EXISTS (SELECT 1 FROM main.pruned_completion_places)') === 1
+    const hasPruned = this.value('SELECT 1 FROM main.pruned_completion_places LIMIT 1') !== undefined
     this.wasPruned = hasPruned ? prunedCompletionTest(database) : null
-    this.wasUpgraded = this.#count(WAS_UPGRADED) === 1
+    this.wasUpgraded = this.value(WAS_UPGRADED) === 1
     this.toReprice = countRowsToReprice(database)
     this.pendingCosts = pendingCosts(database)
     seedExpected(database, writer)
@@ -101,13 +101,9 @@ export class Snapshot {
       if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
       throw error
     }
-    let writer: Database | null = null
     try {
-      writer = createExpected(database, path)
-      return new Snapshot(path, database, writer)
+      return Snapshot.#of(path, database)
     } catch (error) {
-      writer?.close()
-      database.close()
       throw asDatabaseError(error, path)
     }
   }
@@ -120,10 +116,14 @@ export class Snapshot {
    */
   static async openShared(address: string, schema: string, journalId: string): Promise<Snapshot> {
     const { database, number } = await copyOfJournal(address, schema, journalId)
+    return Snapshot.#of(address, database, number * IDS_PER_JOURNAL)
+  }
+
+  static #of(path: string, database: Database, lastIdBefore = 0): Snapshot {
     let writer: Database | null = null
     try {
-      writer = createExpected(database, address)
-      return new Snapshot(address, database, writer, number * IDS_PER_JOURNAL)
+      writer = createExpected(database, path)
+      return new Snapshot(path, database, writer, lastIdBefore)
     } catch (error) {
       writer?.close()
       database.close()
@@ -144,40 +144,27 @@ export class Snapshot {
 
   /** Closes the writer, after which `expected` can be read. */
   closeWriter(): void {
-    if (this.#isShared && this.#writer !== null) convertToPostgresForm(this.#writer)
+    if (this.isShared && this.#writer !== null) convertToPostgresForm(this.#writer)
     this.#writer?.close()
     this.#writer = null
   }
 
-  /** How many rows come from this stretch of a segment, according to their places. */
-  countRows(segmentId: number, fromOffset: number, toOffset: number): number {
-    return this.#count(
-      'SELECT count(*) FROM main.requests WHERE segment_id = ? AND byte_offset >= ? AND byte_offset < ?',
-      segmentId,
-      fromOffset,
-      toOffset,
-    )
+  /** How many rows come from this offset of a segment on, according to their places. */
+  countRows(segmentId: number, fromOffset: number): number {
+    return this.#count('main.requests WHERE segment_id = ? AND byte_offset >= ?', segmentId, fromOffset)
   }
 
   /** Whether the line at this place is kept as rejected. */
   hasRejected(segmentId: number, byteOffset: number): boolean {
-    const sql = 'SELECT count(*) FROM main.rejected_lines WHERE segment_id = ? AND byte_offset = ?'
-    return this.#count(sql, segmentId, byteOffset) > 0
+    return (
+      this.#count('main.rejected_lines WHERE segment_id = ? AND byte_offset = ?', segmentId, byteOffset) > 0
+    )
   }
 
-  /**
-   * Reports rows in PostgreSQL with the id of another row, which couldn't be copied into the same
-   * table.
-   */
-  reportDoubledIds(problems: ProblemList): void {
-    if (!this.#isShared) return
-    const rows = this.database.prepare<[], { id: number; segment_id: number; byte_offset: number }>(
-      'SELECT id, segment_id, byte_offset FROM main.doubled_ids',
-    )
-    for (const { id, segment_id, byte_offset } of rows.iterate()) {
-      const place = { segmentId: segment_id, byteOffset: byte_offset }
-      problems.addAt('doubled', place, { detail: `row ${id} has the id of another row`, row_id: id })
-    }
+  /** The first column of the first row that a query finds; undefined if it finds none. */
+  value(sql: string, ...values: unknown[]): number | undefined {
+    const statement = this.database.prepare<unknown[], number>(sql).pluck()
+    return statement.get(...values)
   }
 
   close(): void {
@@ -186,13 +173,8 @@ export class Snapshot {
     this.database.close()
   }
 
-  #count(sql: string, ...values: number[]): number {
-    return (
-      this.database
-        .prepare<number[], number>(sql)
-        .pluck()
-        .get(...values) ?? 0
-    )
+  #count(from: string, ...values: number[]): number {
+    return this.value(`SELECT count(*) FROM ${from}`, ...values) ?? 0
   }
 }
 

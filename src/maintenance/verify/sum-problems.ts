@@ -4,8 +4,8 @@ import {
   differencesOf,
   differingKeys,
   pairIds,
-  prepareRow,
   type Row,
+  rowsOf,
 } from '../../store/sqlite/compare/tables.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import type { Snapshot } from './snapshot.js'
@@ -28,19 +28,13 @@ interface SumTables {
 export function reportRatios(database: Database, problems: ProblemList): void {
   const means = { name: 'token_ratios', key: ['policy'] }
   const sums = { name: 'token_ratio_sums', key: ['policy'] }
-  const rows = [means, sums].map((table) => ({
-    expected: prepareRow(database, 'expected', table),
-    found: prepareRow(database, 'main', table),
-  }))
+  const rows = [means, sums].map((table) => rowsOf(database, table))
   for (const key of differingKeys(database, [means, sums])) {
     const columns = rows.flatMap(({ expected, found }, index) => {
       const differing = differingColumns(expected(key), found(key))
       return index === 0 ? differing : differing.map((one) => ({ ...one, column: nameOfSum(one.column) }))
     })
-    problems.add({
-      kind: 'ratio',
-      segment: null,
-      byte_offset: null,
+    problems.addWithoutPlace('ratio', {
       detail: `the token ratio of the policy ${JSON.stringify(key[0])} isn't what its requests give`,
       columns: columns.filter(({ column }) => column !== 'policy'),
     })
@@ -115,22 +109,16 @@ function reportSums(
   const sumColumns = columnsOf(database, sums.name).filter(
     (column) => !key.includes(column) && !ignored.includes(column),
   )
-  const rows = [sums, latencies].map((table) => ({
-    expected: prepareRow(database, 'expected', table),
-    found: prepareRow(database, 'main', table),
-  }))
+  const [ofSums, ofLatencies] = [rowsOf(database, sums), rowsOf(database, latencies)]
   const none: Row = Object.fromEntries(sumColumns.map((column) => [column, 0]))
   const noLatencies: Row = { buckets: Buffer.alloc(0) }
   for (const key of differingKeys(database, [sums, latencies])) {
     // A dimension without a counterpart was reported already.
     if (sums.paired !== undefined && Number(key.at(-1)) < 0) continue
-    const [ofSums, ofLatencies] = rows
-    const columns = [
-      ...differingColumns(ofSums?.expected(key) ?? none, ofSums?.found(key) ?? none, sumColumns),
-      ...differingColumns(ofLatencies?.expected(key) ?? noLatencies, ofLatencies?.found(key) ?? noLatencies, [
-        'buckets',
-      ]).map((one) => ({ ...one, column: 'latencies' })),
-    ]
+    const columns = differingColumns(ofSums.expected(key) ?? none, ofSums.found(key) ?? none, sumColumns)
+    const [ours, theirs] = [ofLatencies.expected(key) ?? noLatencies, ofLatencies.found(key) ?? noLatencies]
+    for (const one of differingColumns(ours, theirs, ['buckets']))
+      columns.push({ ...one, column: 'latencies' })
     // A row of zeros counts as no row.
     if (columns.length > 0) {
       addProblem(problems, `the roll-up of ${describe(key)} isn't the sum of its requests`, columns)
@@ -139,13 +127,8 @@ function reportSums(
 }
 
 function addProblem(problems: ProblemList, found: string, columns?: DifferingColumn[]): void {
-  problems.add({
-    kind: 'rollup',
-    segment: null,
-    byte_offset: null,
-    detail: `${found}: rebuild it with \`request-journal replay\``,
-    ...(columns === undefined ? {} : { columns }),
-  })
+  const detail = `${found}: rebuild it with \`request-journal replay\``
+  problems.addWithoutPlace('rollup', { detail, ...(columns === undefined ? {} : { columns }) })
 }
 
 function shortened(name: unknown): string {

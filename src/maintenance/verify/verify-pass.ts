@@ -16,10 +16,10 @@ import { PrunedSegments } from '../../store/pruned-segments.js'
 import { countText } from '../count-text.js'
 import { ClaimedCompletions } from './claimed-completions.js'
 import { compareWithExpected } from './compare-database.js'
+import { Stretches } from './comparison.js'
 import { ExpectedRows } from './expected-rows.js'
 import { placeKey } from './place-problems.js'
 import type { Snapshot } from './snapshot.js'
-import { Stretches } from './stretches.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
 
@@ -119,27 +119,14 @@ export class JournalPass {
     if (snapshot === null || this.#expected === null) return
     const { problems, counts } = this
     const isClaimed = snapshot.hasLateLines || this.#isPartial
-    const late = new Set(
-      [...snapshot.positions].filter(([, { counts }]) => counts.late > 0).map(([id]) => id),
-    )
-    let chooser: ClaimedCompletions | null = null
-    await this.#expected.finish(
-      isClaimed
-        ? (expected) => {
-            chooser = new ClaimedCompletions(snapshot.database, expected, (id) => late.has(id))
-            return chooser
-          }
-        : null,
-    )
+    const isLate = (id: number) => (snapshot.positions.get(id)?.counts.late ?? 0) > 0
+    const claimed = isClaimed ? new ClaimedCompletions(snapshot.database, snapshot.writer, isLate) : null
+    await this.#expected.finish(claimed)
     snapshot.closeWriter()
-    const found = compareWithExpected(snapshot, {
-      problems,
-      stretches: this.#stretches,
-      isClaimed,
-      prunedCompletions: this.#prunedCompletions,
-    })
+    const comparison = { snapshot, problems, stretches: this.#stretches, isClaimed }
+    const found = compareWithExpected(comparison, this.#prunedCompletions)
     counts.held = found.held
-    counts.superseded = (chooser as ClaimedCompletions | null)?.superseded ?? found.superseded
+    counts.superseded = claimed?.superseded ?? found.superseded
   }
 
   async #readSegment(segment: Segment): Promise<void> {
@@ -226,13 +213,13 @@ export class JournalPass {
   }
 
   /** Reports a segment that the database says was pruned, although its file is still there. */
-  #checkPrune({ name }: Segment): void {
+  #checkPrune({ id, name }: Segment): void {
     const found =
       this.#prunedEntry(name) === undefined
         ? 'the database says that this segment was pruned, the manifest does not'
         : 'a prune of this segment has not ended'
     const detail = `${found}: run \`request-journal prune\` again; its rows were not compared`
-    this.problems.add({ kind: 'unpruned', segment: name, byte_offset: 0, detail })
+    this.problems.addAt('unpruned', { segmentId: id, byteOffset: 0 }, { detail })
   }
 
   #passUnreadable(segment: Segment, byteOffset: number, error: JournalError): void {
@@ -240,7 +227,7 @@ export class JournalPass {
     const rows = isCompared ? this.#exclude(segment.id, byteOffset) : 0
     this.#stretches.altered.add(segment.id)
     const detail = `${error.message}${rows > 0 ? `; ${countText(rows, 'row')} could not be compared` : ''}`
-    this.problems.add({ kind: 'unreadable', segment: segment.name, byte_offset: byteOffset, detail })
+    this.problems.addAt('unreadable', { segmentId: segment.id, byteOffset }, { detail })
   }
 
   /**
@@ -268,7 +255,7 @@ export class JournalPass {
     this.#stretches.exclude(segmentId, from)
     this.#stretches.altered.add(segmentId)
     this.#isPartial = true
-    return this.#snapshot?.countRows(segmentId, from, Number.MAX_SAFE_INTEGER) ?? 0
+    return this.#snapshot?.countRows(segmentId, from) ?? 0
   }
 
   /**

@@ -55,7 +55,7 @@ export interface DifferingColumn {
 }
 
 /** A problem without its kind and place. */
-export type ProblemDetails = Omit<VerifyProblem, 'kind' | 'segment' | 'byte_offset'>
+type ProblemDetails = Omit<VerifyProblem, 'kind' | 'segment' | 'byte_offset'>
 
 /** Each of these causes many others, so they are kept separately and listed first. */
 const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
@@ -68,19 +68,8 @@ const OF_SEGMENTS: ReadonlySet<ProblemKind> = new Set([
   'unpruned',
 ])
 
-/** If there are any of these, rows are wrong, and so sums over them are wrong too. */
-const OF_ROWS = new Set<ProblemKind>([
-  'missing',
-  'doubled',
-  'altered',
-  'surplus',
-  'damaged',
-  'gone',
-  'truncated',
-  'swapped',
-  'unreadable',
-  'unpruned',
-])
+/** Whatever isn't one of these says that rows are wrong, and so sums over them are wrong too. */
+const BESIDE_ROWS = new Set<ProblemKind>(['tampered', 'chain', 'counts', 'ratio', 'rollup', 'counter'])
 
 const MAX_OF_EACH = 500
 
@@ -91,9 +80,13 @@ export class ProblemList {
   readonly #others: VerifyProblem[] = []
 
   add(problem: VerifyProblem): void {
-    this.addUnkept(problem.kind, 1)
+    this.#counts.set(problem.kind, this.count(problem.kind) + 1)
     const list = OF_SEGMENTS.has(problem.kind) ? this.#ofSegments : this.#others
     if (list.length < MAX_OF_EACH) list.push(problem)
+  }
+
+  addWithoutPlace(kind: ProblemKind, what: ProblemDetails): void {
+    this.add({ kind, segment: null, byte_offset: null, ...what })
   }
 
   addAt(kind: ProblemKind, { segmentId, byteOffset }: Place, what: ProblemDetails): void {
@@ -110,13 +103,8 @@ export class ProblemList {
     if (columns.length > 0) this.addAt(kind, place, { ...what, columns: [...columns] })
   }
 
-  /** Counts problems without keeping them. */
-  addUnkept(kind: ProblemKind, count: number): void {
-    this.#counts.set(kind, this.count(kind) + count)
-  }
-
   get hasRowProblems(): boolean {
-    return [...this.#counts.keys()].some((kind) => OF_ROWS.has(kind))
+    return [...this.#counts.keys()].some((kind) => !BESIDE_ROWS.has(kind))
   }
 
   count(kind: ProblemKind): number {

@@ -45,11 +45,9 @@ export function reportedCell(value: unknown): unknown {
  * in SQL, and only rows that differ are returned.
  */
 export function* differencesOf(database: Database, table: ComparedTable): Generator<RowDifference> {
-  const columns = columnsOf(database, table.name)
-  const expectedRow = prepareRow(database, 'expected', table, columns)
-  const foundRow = prepareRow(database, 'main', table, columns)
+  const rows = rowsOf(database, table)
   for (const key of differingKeys(database, [table])) {
-    yield { expected: expectedRow(key), found: foundRow(key) }
+    yield { expected: rows.expected(key), found: rows.found(key) }
   }
 }
 
@@ -63,12 +61,18 @@ export function* differingKeys(database: Database, tables: readonly ComparedTabl
   yield* database.prepare<[], unknown[]>(sql.join(' UNION ')).raw().safeIntegers().iterate()
 }
 
-/** Reads a row by its key, as `differingKeys` yields it. */
-export function prepareRow(
+/** Reads rows of a table by their key, as `differingKeys` yields it. */
+export function rowsOf(database: Database, table: ComparedTable) {
+  return {
+    expected: prepareRow(database, 'expected', table),
+    found: prepareRow(database, 'main', table),
+  }
+}
+
+function prepareRow(
   database: Database,
   schema: 'expected' | 'main',
   { name, key, paired }: ComparedTable,
-  columns = columnsOf(database, name),
 ): (key: readonly unknown[]) => Row | null {
   const isPaired = (column: string) => schema === 'expected' && column === paired?.column
   const condition = key.map((column) =>
@@ -76,7 +80,8 @@ export function prepareRow(
       ? `${column} = coalesce((SELECT expected_id FROM temp.${paired?.by} WHERE found_id = ?), -?)`
       : `${column} IS ?`,
   )
-  const sql = `SELECT ${columns.join(', ')} FROM ${schema}.${name} WHERE ${condition.join(' AND ')}`
+  const columns = columnsOf(database, name).join(', ')
+  const sql = `SELECT ${columns} FROM ${schema}.${name} WHERE ${condition.join(' AND ')}`
   const statement = database.prepare<unknown[], Row>(sql).safeIntegers()
   return (values) => {
     const bound = key.flatMap((column, index) =>

@@ -1,4 +1,16 @@
+import type { Place } from '../../events/place.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
+import type { Snapshot } from './snapshot.js'
+import type { ProblemList } from './verify-problems.js'
+
+/** A comparison of a database with what the journal gives. */
+export interface Comparison {
+  snapshot: Snapshot
+  stretches: Stretches
+  problems: ProblemList
+  /** Whether the database is believed about which row each completion changed. */
+  isClaimed: boolean
+}
 
 /**
  * Keeps which stretches of the journal can't be compared, and what else is special about segments.
@@ -24,7 +36,7 @@ export class Stretches {
     this.#excluded.push({ segmentId, from, to })
   }
 
-  isExcluded(segmentId: number, byteOffset: number): boolean {
+  isExcluded({ segmentId, byteOffset }: Place): boolean {
     if (this.#pruned.has(segmentId)) return true
     return this.#excluded.some(
       (stretch) => stretch.segmentId === segmentId && stretch.from <= byteOffset && byteOffset < stretch.to,
