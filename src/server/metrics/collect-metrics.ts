@@ -15,7 +15,7 @@ import { isLocked } from '../../store/sqlite/connection/lock.js'
 import { readPositions } from '../../store/sqlite/segment-queries.js'
 import { isRetired } from '../health/fleet-health.js'
 import type { QueryProcessData } from '../pool/query-task.js'
-import type { FileFigures, JournalFigures, MetricsInput, SharedFigures } from './render-metrics.js'
+import type { FileFigures, MetricsInput, ProjectedCounts, SharedFigures } from './render-metrics.js'
 
 /** The `database` must be the one that the connection has open. */
 export interface MetricsOptions extends QueryProcessData {
@@ -63,8 +63,7 @@ function readShared(opened: QueryDatabase, schema: string): SharedFigures {
     // Alerts about a host that was taken away would never end.
     const unknown = { projector_running: null, lag_seconds: null }
     const journal = isRetired(found, now) ? { ...found, ...unknown } : found
-    const { events = 0, late = 0, unchecked = 0, held = 0 } = counts.get(journal.journal_id) ?? {}
-    return { ...journal, events, late, unchecked, held }
+    return { ...journal, events: 0, late: 0, unchecked: 0, held: 0, ...counts.get(journal.journal_id) }
   })
   return { is: 'shared', journals, databaseBytes: databaseBytes(opened) }
 }
@@ -81,37 +80,21 @@ function readFile(opened: Database, databasePath: string): FileFigures {
   }
 }
 
-function readProjection(database: Database): FileFigures['counts'] {
-  const counts = readPositions(database).reduce(
+function readProjection(database: Database): ProjectedCounts {
+  const { requests, completions, rejected, late, unchecked } = readPositions(database).reduce(
     (sum, position) => addCounts(sum, position.counts),
     emptyCounts(),
   )
-  return {
-    events: counts.requests + counts.completions,
-    rejected: counts.rejected,
-    late: counts.late,
-    unchecked: counts.unchecked,
-    held: countHeldCompletions(database),
-  }
+  const held = countHeldCompletions(database)
+  return { events: requests + completions, rejected_lines: rejected, late, unchecked, held }
 }
 
-async function readJournal(journal: string, databasePath: string): Promise<JournalFigures | null> {
-  let report: StatusReport
+async function readJournal(journal: string, databasePath: string): Promise<StatusReport | null> {
   try {
-    report = await status({ journal, database: databasePath })
+    return await status({ journal, database: databasePath })
   } catch (error) {
     if (error instanceof JournalError || error instanceof ProjectionError) return null
     throw error
-  }
-  const { segments } = report.journal
-  return {
-    lagSeconds: report.lag_seconds,
-    lagBytes: report.lag_bytes,
-    bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
-    segments: segments.length,
-    distrusted: segments.filter((segment) => segment.distrusted).length,
-    problems: report.problems.length,
-    toReprice: report.database?.to_reprice ?? 0,
   }
 }
 

@@ -1,3 +1,5 @@
+import { decimalText } from '../../folds/costs/decimal.js'
+
 /** A sample's labels, in the order in which they are written. */
 export type Labels = Readonly<Record<string, string>>
 
@@ -54,8 +56,5 @@ function formatValue(value: number | bigint | string): string {
 
 /** Formats integer units as an exact decimal of the base unit: 1500n with 3 digits is `1.5`. */
 export function exactDecimal(units: bigint, digits: number): string {
-  const sign = units < 0n ? '-' : ''
-  const text = (units < 0n ? -units : units).toString().padStart(digits + 1, '0')
-  const fraction = text.slice(text.length - digits).replace(/0+$/, '')
-  return `${sign}${text.slice(0, text.length - digits)}${fraction === '' ? '' : `.${fraction}`}`
+  return units < 0n ? `-${decimalText(-units, digits)}` : decimalText(units, digits)
 }

@@ -1,5 +1,6 @@
 import { LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
 import type { JournalCounts, SharedJournal } from '../../maintenance/other-journals.js'
+import type { StatusReport } from '../../maintenance/status.js'
 import { addCounters, type CounterSums, type RequestCounters } from '../../queries/sums/counters.js'
 import { exactDecimal, formatExposition, type Labels, type MetricFamily, type Sample } from './exposition.js'
 
@@ -15,43 +16,23 @@ export interface MetricsInput {
 /** Figures of a database in PostgreSQL. */
 export interface SharedFigures {
   is: 'shared'
-  journals: readonly JournalMetrics[]
+  journals: readonly (SharedJournal & ProjectedCounts)[]
   databaseBytes: number
 }
 
-/** What PostgreSQL knows about one journal. */
-export interface JournalMetrics extends SharedJournal, JournalCounts {}
+/** Counts of segments that weren't pruned. */
+export type ProjectedCounts = JournalCounts & Pick<SharedJournal, 'rejected_lines'>
 
 /** Figures of a database in a file. */
 export interface FileFigures {
   is: 'file'
-  counts: {
-    /** Requests and completions. Like the other counts, it decreases when segments are pruned. */
-    events: number
-    rejected: number
-    late: number
-    unchecked: number
-    held: number
-  }
+  counts: ProjectedCounts
   /** Whether a projector, a replay or a prune holds the database. */
   isProjectorUp: boolean
   /** Null if the journal can't be read, or isn't the one that was projected. */
-  journal: JournalFigures | null
+  journal: Pick<StatusReport, 'lag_seconds' | 'lag_bytes' | 'problems' | 'journal' | 'database'> | null
   databaseBytes: number
   walBytes: number
-}
-
-export interface JournalFigures {
-  lagSeconds: number
-  lagBytes: number
-  /** The size of all segments, archived ones as they are compressed. */
-  bytes: number
-  segments: number
-  distrusted: number
-  /** How many segments are distrusted, truncated or missing. */
-  problems: number
-  /** Stored requests that wait to be repriced. */
-  toReprice: number
 }
 
 /** How many characters of a model's, provider's or policy's name are kept. */
@@ -61,87 +42,69 @@ const UNKNOWN = 'unknown'
 /** The label in every dimension for the combinations beyond the limit. */
 const OTHER = 'other'
 
-const PROJECTED_EVENTS = 'Requests and completions projected from segments that were not pruned.'
-const REJECTED_LINES = "Lines that can't be projected, in segments that were not pruned."
-const LATE_LINES = 'Lines added to a segment after a newer one had begun.'
-const UNCHECKED_LINES = 'Lines accepted without a checksum.'
-const HELD_COMPLETIONS = 'Completions that wait for their request.'
-
 /** The names of the sums of costs. */
 const IN_BILLIONTHS = /_nano(sats|usd)$/
 
 const MILLI = 3
 const NANO = 9
 
-/** The name and the help of each sum's metric. */
+/**
+ * The name and the help of each sum's metric, and the help of the metric that counts what was taken
+ * back from the sum.
+ */
 const COUNTER_METRICS = {
-  requests: ['requests_total', 'Requests, each counted once.'],
-  failures: ['request_failures_total', 'Requests that failed, at once or when their stream ended.'],
+  requests: ['requests_total', 'Requests, each counted once.', null],
+  failures: [
+    'request_failures_total',
+    'Requests that failed, at once or when their stream ended.',
+    'Requests that were counted as failures, but whose stream then ended successfully.',
+  ],
   unpriced: [
     'unpriced_requests_total',
     'Requests whose cost in satoshis was unknown when they were logged (as for most streams), or became unknown later.',
+    'Requests that were counted as unpriced in satoshis, but whose cost became known when their stream ended or a price was set.',
   ],
-  input_tokens: ['input_tokens_total', 'Tokens of prompts.'],
-  output_tokens: ['output_tokens_total', 'Tokens of answers.'],
-  cost_nanosats: ['cost_sats_total', 'Known cost of requests in satoshis.'],
+  input_tokens: [
+    'input_tokens_total',
+    'Tokens of prompts.',
+    'Tokens of prompts that were counted, and subtracted when the stream ended.',
+  ],
+  output_tokens: [
+    'output_tokens_total',
+    'Tokens of answers.',
+    'Tokens of answers that were counted, and subtracted when the stream ended.',
+  ],
+  cost_nanosats: [
+    'cost_sats_total',
+    'Known cost of requests in satoshis.',
+    'Cost in satoshis that was counted, and subtracted when the stream ended or a price was set.',
+  ],
   unpriced_usd: [
     'unpriced_usd_requests_total',
     'Requests whose cost in US dollars was unknown when they were logged (as for most streams), or became unknown later.',
+    'Requests that were counted as unpriced in US dollars, but whose cost became known when their stream ended or a price was set.',
   ],
-  cost_nanousd: ['cost_usd_total', 'Known cost of requests in US dollars.'],
+  cost_nanousd: [
+    'cost_usd_total',
+    'Known cost of requests in US dollars.',
+    'Cost in US dollars that was counted, and subtracted when the stream ended or a price was set.',
+  ],
   cache_read_input_tokens: [
     'cache_read_input_tokens_total',
     'Tokens of prompts that were read from a cache; input_tokens_total includes them.',
+    'Tokens read from a cache that were counted, and subtracted when the stream ended.',
   ],
   cache_creation_input_tokens: [
     'cache_creation_input_tokens_total',
     'Tokens of prompts that were written to a cache; input_tokens_total includes them.',
+    'Tokens written to a cache that were counted, and subtracted when the stream ended.',
   ],
   reasoning_output_tokens: [
     'reasoning_output_tokens_total',
     'Tokens of answers that are reasoning; output_tokens_total includes them.',
-  ],
-  corrected_failures: [
-    'corrected_request_failures_total',
-    'Requests that were counted as failures, but whose stream then ended successfully.',
-  ],
-  corrected_unpriced: [
-    'corrected_unpriced_requests_total',
-    'Requests that were counted as unpriced in satoshis, but whose cost became known when their stream ended or a price was set.',
-  ],
-  corrected_input_tokens: [
-    'corrected_input_tokens_total',
-    'Tokens of prompts that were counted, and subtracted when the stream ended.',
-  ],
-  corrected_output_tokens: [
-    'corrected_output_tokens_total',
-    'Tokens of answers that were counted, and subtracted when the stream ended.',
-  ],
-  corrected_cost_nanosats: [
-    'corrected_cost_sats_total',
-    'Cost in satoshis that was counted, and subtracted when the stream ended or a price was set.',
-  ],
-  corrected_unpriced_usd: [
-    'corrected_unpriced_usd_requests_total',
-    'Requests that were counted as unpriced in US dollars, but whose cost became known when their stream ended or a price was set.',
-  ],
-  corrected_cost_nanousd: [
-    'corrected_cost_usd_total',
-    'Cost in US dollars that was counted, and subtracted when the stream ended or a price was set.',
-  ],
-  corrected_cache_read_input_tokens: [
-    'corrected_cache_read_input_tokens_total',
-    'Tokens read from a cache that were counted, and subtracted when the stream ended.',
-  ],
-  corrected_cache_creation_input_tokens: [
-    'corrected_cache_creation_input_tokens_total',
-    'Tokens written to a cache that were counted, and subtracted when the stream ended.',
-  ],
-  corrected_reasoning_output_tokens: [
-    'corrected_reasoning_output_tokens_total',
     'Tokens of reasoning that were counted, and subtracted when the stream ended.',
   ],
-} satisfies Record<string, [name: string, help: string]>
+} satisfies Record<string, [name: string, help: string, corrected: string | null]>
 
 /** Renders `GET /metrics`: the same from any process that reads the same database and journal. */
 export function renderMetrics(input: MetricsInput): string {
@@ -190,13 +153,17 @@ function labelValue(value: string | null): string {
 }
 
 function counterFamilies(series: readonly Series[]): MetricFamily[] {
-  const sums = Object.keys(COUNTER_METRICS) as (keyof typeof COUNTER_METRICS)[]
-  return sums.map((sum) => {
-    const [name, help] = COUNTER_METRICS[sum]
+  const names = Object.keys(COUNTER_METRICS) as (keyof typeof COUNTER_METRICS)[]
+  const family = (sum: Exclude<keyof CounterSums, 'latencies'>, name: string, help: string): MetricFamily => {
     const value = (units: bigint) => (IN_BILLIONTHS.test(sum) ? exactDecimal(units, NANO) : units)
     const samples = series.map(({ labels, sums }) => ({ labels, value: value(sums[sum]) }))
     return { name, type: 'counter', help, samples }
+  }
+  const corrected = names.flatMap((sum) => {
+    const [name, , help] = COUNTER_METRICS[sum]
+    return sum === 'requests' || help === null ? [] : [family(`corrected_${sum}`, `corrected_${name}`, help)]
   })
+  return [...names.map((sum) => family(sum, COUNTER_METRICS[sum][0], COUNTER_METRICS[sum][1])), ...corrected]
 }
 
 function latencyFamily(series: readonly Series[]): MetricFamily {
@@ -236,11 +203,7 @@ function gaugeFamilies({ version, projection }: MetricsInput): MetricFamily[] {
 }
 
 function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[] {
-  const ofEach = (
-    name: string,
-    help: string,
-    figureOf: (journal: JournalMetrics) => number | boolean | null,
-  ): MetricFamily => {
+  const ofEach: GaugeOf<SharedFigures['journals'][number]> = (name, help, figureOf) => {
     const samples = journals.flatMap((journal) => {
       const value = figureOf(journal)
       const labels: Labels = journals.length > 1 ? { journal: journal.journal_id } : {}
@@ -264,11 +227,7 @@ function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[
       '1 while a projector or a replay of the journal is connected.',
       ({ projector_running }) => projector_running,
     ),
-    ofEach('projected_events', PROJECTED_EVENTS, ({ events }) => events),
-    ofEach('rejected_lines', REJECTED_LINES, ({ rejected_lines }) => rejected_lines),
-    ofEach('late_lines', LATE_LINES, ({ late }) => late),
-    ofEach('unchecked_lines', UNCHECKED_LINES, ({ unchecked }) => unchecked),
-    ofEach('held_completions', HELD_COMPLETIONS, ({ held }) => held),
+    ...countGauges(ofEach),
     gauge('database_bytes', 'Size of the database, all schemas included.', databaseBytes),
     {
       name: 'journal_info',
@@ -282,9 +241,26 @@ function sharedGauges({ journals, databaseBytes }: SharedFigures): MetricFamily[
   ]
 }
 
-function fileGauges({ journal, ...input }: FileFigures): MetricFamily[] {
+type GaugeOf<Figures> = (
+  name: string,
+  help: string,
+  figureOf: (figures: Figures) => number | boolean | null,
+) => MetricFamily
+
+function countGauges(of: GaugeOf<ProjectedCounts>): MetricFamily[] {
+  const projected = 'Requests and completions projected from segments that were not pruned.'
+  const rejected = "Lines that can't be projected, in segments that were not pruned."
+  return [
+    of('projected_events', projected, ({ events }) => events),
+    of('rejected_lines', rejected, ({ rejected_lines }) => rejected_lines),
+    of('late_lines', 'Lines added to a segment after a newer one had begun.', ({ late }) => late),
+    of('unchecked_lines', 'Lines accepted without a checksum.', ({ unchecked }) => unchecked),
+    of('held_completions', 'Completions that wait for their request.', ({ held }) => held),
+  ]
+}
+
+function fileGauges({ journal, counts, ...input }: FileFigures): MetricFamily[] {
   const { isProjectorUp, databaseBytes, walBytes } = input
-  const { events, rejected, late, unchecked, held } = input.counts
   return [
     ...(journal === null ? [] : journalGauges(journal)),
     gauge(
@@ -293,37 +269,37 @@ function fileGauges({ journal, ...input }: FileFigures): MetricFamily[] {
       journal !== null,
     ),
     gauge('projector_up', '1 while a projector, a replay or a prune holds the database.', isProjectorUp),
-    gauge('projected_events', PROJECTED_EVENTS, events),
-    gauge('rejected_lines', REJECTED_LINES, rejected),
-    gauge('late_lines', LATE_LINES, late),
-    gauge('unchecked_lines', UNCHECKED_LINES, unchecked),
-    gauge('held_completions', HELD_COMPLETIONS, held),
+    ...countGauges((name, help, figureOf) => gauge(name, help, figureOf(counts) ?? 0)),
     gauge('database_bytes', 'Size of the database file, without its write-ahead log.', databaseBytes),
     gauge('wal_bytes', 'Size of the write-ahead log of the database.', walBytes),
   ]
 }
 
-function journalGauges(journal: JournalFigures): MetricFamily[] {
+function journalGauges(report: NonNullable<FileFigures['journal']>): MetricFamily[] {
+  const { segments } = report.journal
+  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  const distrusted = segments.filter((segment) => segment.distrusted).length
+  const toReprice = report.database?.to_reprice ?? 0
   return [
     gauge(
       'projection_lag_seconds',
       'How long the first line that is not projected has waited.',
-      journal.lagSeconds,
+      report.lag_seconds,
     ),
-    gauge('projection_lag_bytes', 'Bytes of the journal that are not projected.', journal.lagBytes),
-    gauge('journal_bytes', 'Size of all segments, archived ones as they are compressed.', journal.bytes),
-    gauge('segments', 'Segments of the journal.', journal.segments),
+    gauge('projection_lag_bytes', 'Bytes of the journal that are not projected.', report.lag_bytes),
+    gauge('journal_bytes', 'Size of all segments, archived ones as they are compressed.', bytes),
+    gauge('segments', 'Segments of the journal.', segments.length),
     gauge(
       'distrusted_segments',
       'Segments that failed to sync and that nobody has checked since.',
-      journal.distrusted,
+      distrusted,
     ),
     gauge(
       'journal_problems',
       'Segments that are distrusted, truncated, missing, or left over from a prune.',
-      journal.problems,
+      report.problems.length,
     ),
-    gauge('requests_to_reprice', 'Requests whose cost has to be computed again.', journal.toReprice),
+    gauge('requests_to_reprice', 'Requests whose cost has to be computed again.', toReprice),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
+import type { SegmentStatus, StatusReport } from '../../../src/maintenance/status.js'
 import type { RequestCounter } from '../../../src/queries/sums/counters.js'
 import type { FileFigures, MetricsInput } from '../../../src/server/metrics/render-metrics.js'
 
@@ -51,17 +52,23 @@ export function metricsInput(
 
 const FIGURES: FileFigures = {
   is: 'file',
-  counts: { events: 1, rejected: 0, late: 0, unchecked: 0, held: 0 },
+  counts: { events: 1, rejected_lines: 0, late: 0, unchecked: 0, held: 0 },
   isProjectorUp: true,
-  journal: {
-    lagSeconds: 0,
-    lagBytes: 0,
-    bytes: 400,
-    segments: 1,
-    distrusted: 0,
-    problems: 0,
-    toReprice: 0,
-  },
+  journal: journalReport({ segments: [{ bytes: 400 }] }),
   databaseBytes: 98_304,
   walBytes: 0,
+}
+
+/** A report on a journal where nothing is wrong, but for these figures. */
+export function journalReport({
+  segments,
+  toReprice = 0,
+  ...lag
+}: {
+  segments: Partial<SegmentStatus>[]
+  toReprice?: number
+} & Partial<Pick<StatusReport, 'lag_seconds' | 'lag_bytes' | 'problems'>>): StatusReport {
+  const journal = { segments } as StatusReport['journal']
+  const database = { to_reprice: toReprice } as StatusReport['database']
+  return { lag_seconds: 0, lag_bytes: 0, problems: [], ...lag, journal, database }
 }

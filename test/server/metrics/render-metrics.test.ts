@@ -3,7 +3,7 @@ import { LATENCY_BOUNDS_MS } from '../../../src/folds/sums/counters.js'
 import type { RequestCounters } from '../../../src/queries/sums/counters.js'
 import { renderMetrics } from '../../../src/server/metrics/render-metrics.js'
 import { parseExposition, seriesKey } from './exposition-parser.js'
-import { counter, metricsInput } from './metrics-input.js'
+import { counter, journalReport, metricsInput } from './metrics-input.js'
 import { hasPromtool, promtool } from './promtool.js'
 
 function samplesOf(...input: Parameters<typeof metricsInput>): Map<string, number> {
@@ -195,17 +195,15 @@ describe('journal, projection and database', () => {
         metricsInput(
           {},
           {
-            journal: {
-              lagSeconds: 12.3,
-              lagBytes: 4567,
-              bytes: 89_000,
-              segments: 9,
-              distrusted: 1,
-              problems: 2,
+            journal: journalReport({
+              lag_seconds: 12.3,
+              lag_bytes: 4567,
+              problems: ['one', 'two'],
+              segments: [{ bytes: 88_000, distrusted: true }, ...Array(8).fill({ bytes: 125 })],
               toReprice: 7,
-            },
+            }),
             isProjectorUp: false,
-            counts: { events: 1000, rejected: 3, late: 4, unchecked: 5, held: 6 },
+            counts: { events: 1000, rejected_lines: 3, late: 4, unchecked: 5, held: 6 },
             databaseBytes: 700,
             walBytes: 800,
           },

@@ -1,12 +1,5 @@
 import type { Static, TObject, TProperties } from 'typebox'
-import {
-  CALENDAR_RANGES,
-  type Currency,
-  RANGES,
-  type RequestFilter,
-  VALUE_FILTERS,
-  type ValueFilters,
-} from '../../../queries/index.js'
+import { CALENDAR_RANGES, RANGES, type RequestFilter, VALUE_FILTERS } from '../../../queries/index.js'
 import { LABEL_PREFIX } from '../query-string.js'
 import { Type } from '../typebox.js'
 
@@ -185,35 +178,23 @@ export const RequestParams = Type.Object({ id: Type.String({ description: "The r
 /** The filters that the decoded query strings above have in common. */
 type FilterQuery = Static<TObject<typeof FILTERS & typeof NAMES>> & { unpriced?: string | undefined }
 
-/** Returns the filter in a decoded query string, labels included. */
-export function filterOf(query: FilterQuery): RequestFilter {
-  const { model, provider, policy, journal, correlation_id: correlationId } = query
-  const { success, streaming, open, unfinished } = query
-  const {
-    without_provider: withoutProvider,
-    without_policy: withoutPolicy,
-    without_label: withoutLabel,
-  } = query
-  const labels = Object.entries(query).flatMap(([name, value]) =>
-    name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
-  )
-  const names = {
-    model,
-    provider,
-    withoutProvider,
-    policy,
-    withoutPolicy,
-    withoutLabel,
-    journal,
-    correlationId,
-  }
-  const currency = query.currency as Currency | undefined
-  const filter = { ...names, currency, success, streaming, open, unfinished, ...valuesOf(query) }
-  return labels.length === 0 ? filter : { ...filter, labels: Object.fromEntries(labels) }
+/** The member of a filter that each parameter sets. */
+const MEMBERS = new Map(
+  Object.keys({ ...FILTERS, ...NAMES }).map((name) => [name, name.replace(/_[a-z]/g, upperCase)]),
+).set('unpriced', 'unpricedIn')
+
+function upperCase(letter: string): string {
+  return letter.slice(1).toUpperCase()
 }
 
-function valuesOf(query: Readonly<Record<string, unknown>>): ValueFilters {
-  const given = Object.entries(VALUE_FILTERS).map(([name, { parameter }]) => [name, query[parameter]])
-  const values: ValueFilters = Object.fromEntries(given)
-  return query['unpriced'] === 'true' ? { ...values, unpricedIn: 'both' } : values
+/** Returns the filter in a decoded query string, labels included. */
+export function filterOf(query: FilterQuery): RequestFilter {
+  const asked = query.unpriced === 'true' ? { ...query, unpriced: 'both' } : query
+  const given = Object.entries(asked)
+  const filter = given.flatMap(([name, value]) => (MEMBERS.has(name) ? [[MEMBERS.get(name), value]] : []))
+  const labels = given.flatMap(([name, value]) =>
+    name.startsWith(LABEL_PREFIX) ? [[name.slice(LABEL_PREFIX.length), value]] : [],
+  )
+  if (labels.length > 0) filter.push(['labels', Object.fromEntries(labels)])
+  return Object.fromEntries(filter)
 }

@@ -28,8 +28,6 @@ import {
 /** Longer ids wouldn't be exact as numbers. */
 const ID = /^[1-9]\d{0,15}$/
 
-const MAX_PER_PAGE = 100
-
 /** The answer to a question about a request that doesn't exist. */
 const NULL = Buffer.from('null')
 
@@ -68,20 +66,12 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: StatsQuery,
     answer: StatsAnswer,
     taskOf: (query) => {
-      const { group_by: groupBy, timezone, limit, sort, percentiles, unpriced: asked, unknown } = query
+      const { group_by: groupBy, timezone, limit, sort: rank, percentiles, unpriced: asked, unknown } = query
       // In this route, true and false ask for counts. Other values are a filter, as elsewhere.
       const isFilter = asked !== 'true' && asked !== 'false'
       const filter = filterOf({ ...query, unpriced: isFilter ? asked : undefined })
-      const options = {
-        ...filter,
-        groupBy,
-        timezone,
-        limit,
-        rank: sort,
-        percentiles,
-        unpriced: asked === 'true',
-        unknown,
-      }
+      const unpriced = asked === 'true'
+      const options = { ...filter, groupBy, timezone, limit, rank, percentiles, unpriced, unknown }
       return { query: 'stats', options, window: windowOf(query) }
     },
   })
@@ -104,16 +94,8 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
     query: RequestsQuery,
     answer: RequestsAnswer,
     taskOf: (query) => {
-      const { page = 1, per_page = 20, sort, order, cursor, details } = query
-      const options = {
-        ...filterOf(query),
-        page: Math.max(1, page),
-        perPage: Math.min(MAX_PER_PAGE, Math.max(1, per_page)),
-        sort,
-        order: orderOf(order),
-        cursor,
-        details,
-      }
+      const { page, per_page: perPage, sort, order, cursor, details } = query
+      const options = { ...filterOf(query), page, perPage, sort, order, cursor, details }
       return { query: 'listRequests', options, window: windowOf(query) }
     },
   })
@@ -143,11 +125,4 @@ export function addQueryRoutes(app: App, pool: QueryPool): void {
 
 function windowOf({ since, range, until, before, timezone }: WindowParameters): WindowParameters {
   return { since, range, until, before, timezone }
-}
-
-/**
- * Converts `asc` and `desc` to lower case. The query refuses anything else, quoting it as written.
- */
-function orderOf(text: string | undefined): string | undefined {
-  return /^(asc|desc)$/i.test(text ?? '') ? text?.toLowerCase() : text
 }

@@ -1,39 +1,32 @@
+import type { TSchema } from 'typebox'
 import { Type } from '../typebox.js'
 
 // The schemas of the answers, for /openapi.json. They only document: nothing checks answers against
 // them while the server runs.
 
-const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
-  Type.Union([schema, Type.Null()])
+const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const integer = (description: string) => Type.Integer({ description })
+const text = (description: string) => Type.String({ description })
 
-const unknown = Type.Optional(Type.Integer({ description: 'Only with unknown=true.' }))
-const inDollars = Type.Optional(Type.Integer({ description: 'Only with unknown=true or currency=usd.' }))
+/** Gives each of these members the same schema. */
+const each = <Name extends string, Schema extends TSchema>(schema: Schema, ...names: Name[]) =>
+  Object.fromEntries(names.map((name) => [name, schema])) as Record<Name, Schema>
+
+const unknown = Type.Optional(integer('Only with unknown=true.'))
+const inDollars = 'Only with unknown=true or currency=usd.'
 const Counts = Type.Object({
-  total: Type.Integer(),
-  success: Type.Integer(),
-  error: Type.Integer(),
-  streaming: Type.Integer(),
-  unpriced: Type.Optional(
-    Type.Integer({ description: 'Only with unpriced=true, unknown=true or currency=sats.' }),
-  ),
-  unpriced_error: unknown,
-  unknown_input_tokens: unknown,
-  unknown_output_tokens: unknown,
-  open: unknown,
-  unfinished: unknown,
-  unpriced_usd: inDollars,
-  unpriced_usd_error: inDollars,
-  retries: unknown,
-  inconsistent: unknown,
+  ...each(Type.Integer(), 'total', 'success', 'error', 'streaming'),
+  unpriced: Type.Optional(integer('Only with unpriced=true, unknown=true or currency=sats.')),
+  ...each(unknown, 'unpriced_error', 'unknown_input_tokens', 'unknown_output_tokens', 'open', 'unfinished'),
+  ...each(Type.Optional(integer(inDollars)), 'unpriced_usd', 'unpriced_usd_error'),
+  ...each(unknown, 'retries', 'inconsistent'),
 })
 const Costs = Type.Object(
   {
     total_cost_sats: Type.Number(),
-    total_input_tokens: Type.Integer(),
-    total_output_tokens: Type.Integer(),
-    total_cost_usd: Type.Optional(Type.Number({ description: 'Only with unknown=true or currency=usd.' })),
-    total_cache_read_input_tokens: unknown,
-    total_cache_creation_input_tokens: unknown,
+    ...each(Type.Integer(), 'total_input_tokens', 'total_output_tokens'),
+    total_cost_usd: Type.Optional(Type.Number({ description: inDollars })),
+    ...each(unknown, 'total_cache_read_input_tokens', 'total_cache_creation_input_tokens'),
     total_reasoning_output_tokens: unknown,
   },
   {
@@ -41,12 +34,10 @@ const Costs = Type.Object(
       'Costs count to the billionth of a satoshi or dollar; one request counts for at most 10^12 of each.',
   },
 )
-const percentile = Type.Optional(Nullable(Type.Number()))
+const nullableNumber = Nullable(Type.Number())
 const Performance = Type.Object({
   avg_latency_ms: Type.Number(),
-  p50_latency_ms: percentile,
-  p95_latency_ms: percentile,
-  p99_latency_ms: percentile,
+  ...each(Type.Optional(nullableNumber), 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms'),
 })
 const SECTION = { counts: Counts, costs: Costs, performance: Performance }
 const Section = Type.Object(SECTION)
@@ -54,29 +45,22 @@ const groups = Type.Optional(Type.Record(Type.String(), Section))
 const time = Type.String({ format: 'date-time' })
 const WINDOW = { since: time, until: time, before: Type.Optional(time) }
 const currencies = {
-  currency: Type.Optional(
-    Type.String({
-      description: 'The currency to show; only with currency=, unknown=true or details=true.',
-    }),
-  ),
+  currency: Type.Optional(text('The currency to show; only with currency=, unknown=true or details=true.')),
   currencies: Type.Optional(
     Type.Array(Type.String(), {
       description: 'The currencies in which the window has known costs, satoshis first.',
     }),
   ),
 }
-const timezone = Type.Optional(Type.String({ description: 'Only if it was asked for.' }))
-
+const timezone = Type.Optional(text('Only if it was asked for.'))
 const warnings = Type.Optional(
   Type.Array(Type.String(), { description: 'Only if there were unknown parameters: a sentence for each.' }),
 )
-
 const unknown_group = Type.Optional(
-  Type.String({ description: 'What the group of requests without a name is called, if there is one.' }),
+  text('What the group of requests without a name is called, if there is one.'),
 )
-
 const other_groups = Type.Optional(
-  Nullable(Type.Integer({ description: 'How many groups `other` adds up; null: too many to count.' })),
+  Nullable(integer('How many groups `other` adds up; null: too many to count.')),
 )
 
 export const StatsAnswer = Type.Object({
@@ -86,16 +70,8 @@ export const StatsAnswer = Type.Object({
   empty: Type.Optional(Type.Literal(true)),
   message: Type.Optional(Type.String()),
   ...SECTION,
-  models: groups,
-  tiers: groups,
-  providers: groups,
-  policies: groups,
-  service_tiers: groups,
-  error_statuses: groups,
-  journals: groups,
-  hours: groups,
-  days: groups,
-  labels: groups,
+  ...each(groups, 'models', 'tiers', 'providers', 'policies', 'service_tiers', 'error_statuses'),
+  ...each(groups, 'journals', 'hours', 'days', 'labels'),
   unknown_group,
   other: Type.Optional(Section),
   other_groups,
@@ -103,8 +79,8 @@ export const StatsAnswer = Type.Object({
 })
 
 const numbers = Type.Array(Type.Number())
+const someNumbers = Type.Optional(numbers)
 const byName = Type.Record(Type.String(), numbers)
-const latencies = Type.Array(Nullable(Type.Number()))
 
 export const SeriesAnswer = Type.Object({
   ...WINDOW,
@@ -113,34 +89,20 @@ export const SeriesAnswer = Type.Object({
   bucket: Type.String(),
   by: Type.String(),
   times: Type.Array(time),
-  requests: numbers,
-  failures: numbers,
-  unpriced: numbers,
-  unpriced_error: Type.Optional(numbers),
-  unknown_input_tokens: Type.Optional(numbers),
-  unknown_output_tokens: Type.Optional(numbers),
-  open: Type.Optional(numbers),
-  unfinished: Type.Optional(numbers),
-  unpriced_usd: Type.Optional(numbers),
-  unpriced_usd_error: Type.Optional(numbers),
-  retries: Type.Optional(numbers),
-  inconsistent: Type.Optional(numbers),
-  cache_read_input_tokens: Type.Optional(numbers),
-  cache_creation_input_tokens: Type.Optional(numbers),
-  reasoning_output_tokens: Type.Optional(numbers),
-  input_tokens: numbers,
-  output_tokens: numbers,
-  p50_latency_ms: latencies,
-  p95_latency_ms: latencies,
-  p99_latency_ms: latencies,
+  ...each(numbers, 'requests', 'failures', 'unpriced'),
+  ...each(someNumbers, 'unpriced_error', 'unknown_input_tokens', 'unknown_output_tokens', 'open'),
+  ...each(someNumbers, 'unfinished', 'unpriced_usd', 'unpriced_usd_error', 'retries', 'inconsistent'),
+  ...each(someNumbers, 'cache_read_input_tokens', 'cache_creation_input_tokens', 'reasoning_output_tokens'),
+  ...each(numbers, 'input_tokens', 'output_tokens'),
+  ...each(Type.Array(nullableNumber), 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms'),
   unknown_group,
   other_groups,
   cost_sats: byName,
-  cost_usd: Type.Optional(byName),
-  requests_by_name: Type.Optional(byName),
-  unpriced_by_name: Type.Optional(byName),
-  unpriced_usd_by_name: Type.Optional(byName),
+  ...each(Type.Optional(byName), 'cost_usd', 'requests_by_name', 'unpriced_by_name', 'unpriced_usd_by_name'),
 })
+
+const count = Nullable(Type.Integer())
+const nullableText = Nullable(Type.String())
 
 const ENTRY = {
   id: Type.Integer(),
@@ -149,19 +111,19 @@ const ENTRY = {
   provider: Type.Optional(Type.String()),
   streaming: Type.Boolean(),
   success: Type.Boolean(),
-  tokens: Type.Object({ input: Nullable(Type.Integer()), output: Nullable(Type.Integer()) }),
+  tokens: Type.Object({ input: count, output: count }),
   cost: Type.Object({
-    sats: Nullable(Type.Number()),
+    sats: nullableNumber,
     usd: Type.Optional(Nullable(Type.Number({ description: 'Only with details=true or currency=.' }))),
   }),
   timing: Type.Object({ latency_ms: Type.Integer(), stream_duration_ms: Type.Optional(Type.Integer()) }),
-  error: Type.Optional(Type.Object({ status: Nullable(Type.Integer()), message: Nullable(Type.String()) })),
+  error: Type.Optional(Type.Object({ status: count, message: nullableText })),
 }
 
 const DETAILS = {
   correlation_id: Type.String(),
-  attempt: Nullable(Type.Integer({ description: '0 for the first try, 1 for its first retry.' })),
-  policy: Nullable(Type.String()),
+  attempt: Nullable(integer('0 for the first try, 1 for its first retry.')),
+  policy: nullableText,
   labels: Nullable(Type.Record(Type.String(), Type.String())),
   state: Type.Union([Type.Literal('open'), Type.Literal('unfinished'), Type.Literal('finished')], {
     description: 'open: a stream of the last hour whose end is not known; unfinished: an older one.',
@@ -177,8 +139,7 @@ export const RequestsAnswer = Type.Object({
   ),
   page: Type.Optional(Type.Integer()),
   per_page: Type.Integer(),
-  total: Type.Optional(Type.Integer()),
-  total_pages: Type.Optional(Type.Integer()),
+  ...each(Type.Optional(Type.Integer()), 'total', 'total_pages'),
   next_cursor: Type.Optional(Type.String()),
   ...WINDOW,
   ...currencies,
@@ -190,33 +151,30 @@ export const NamesAnswer = Type.Object({
   names: Type.Array(
     Type.Object({
       name: Type.String(),
-      requests: Type.Integer({
-        description: 'How many requests had it on the newest days. Names are sorted by this.',
-      }),
+      requests: integer('How many requests had it on the newest days. Names are sorted by this.'),
     }),
   ),
   has_more: Type.Boolean(),
 })
 
-const Place = Nullable(Type.Object({ segment: Type.String(), byte_offset: Type.Integer() }))
-const Line = Type.Object({ text: Nullable(Type.String()), reason: Type.Optional(Type.String()) })
+const PLACE = { segment: Type.String(), byte_offset: Type.Integer() }
+const Place = Nullable(Type.Object(PLACE))
+const Line = Type.Object({ text: nullableText, reason: Type.Optional(Type.String()) })
 
-const tokens = Nullable(Type.Integer())
-const decimal = Type.String({ description: 'A decimal number.' })
+const decimal = text('A decimal number.')
 
 const Price = Type.Object(
   {
-    provider: Nullable(Type.String()),
+    provider: nullableText,
     model: Type.String(),
     valid_from: time,
     currency: Type.String(),
     per_million: Nullable(Type.Record(Type.String(), decimal)),
     per_request: Nullable(decimal),
-    service_tier: Nullable(Type.String()),
-    min_input_tokens: tokens,
-    source: Nullable(Type.String()),
-    segment: Type.String(),
-    byte_offset: Type.Integer(),
+    service_tier: nullableText,
+    min_input_tokens: count,
+    source: nullableText,
+    ...PLACE,
   },
   { description: 'The price that the costs were computed with, and the place of its event.' },
 )
@@ -230,25 +188,18 @@ const CostPart = Type.Object(
 )
 
 const Rate = Type.Object(
-  {
-    observed_at: time,
-    usd_per_btc: decimal,
-    source: Nullable(Type.String()),
-    segment: Type.String(),
-    byte_offset: Type.Integer(),
-  },
+  { observed_at: time, usd_per_btc: decimal, source: nullableText, ...PLACE },
   { description: 'The exchange rate between the two costs, and the place of its event.' },
 )
 
 const Unpriced = Type.Object(
   {
-    currency: Type.String({ description: 'sats, usd or both' }),
-    reason: Type.String({
-      description:
-        'no_price, price_not_in_force, no_rate, unknown_tokens, inconsistent_tokens, failed_without_usage or to_be_repriced',
-    }),
-    text: Type.String({ description: 'The reason as a sentence.' }),
-    command: Nullable(Type.String({ description: 'The command that helps.' })),
+    currency: text('sats, usd or both'),
+    reason: text(
+      'no_price, price_not_in_force, no_rate, unknown_tokens, inconsistent_tokens, failed_without_usage or to_be_repriced',
+    ),
+    text: text('The reason as a sentence.'),
+    command: Nullable(text('The command that helps.')),
   },
   { description: 'Why a cost is unknown.' },
 )
@@ -256,59 +207,41 @@ const Unpriced = Type.Object(
 export const RequestAnswer = Type.Object({
   ...ENTRY,
   ...DETAILS,
-  response_model: Nullable(Type.String()),
-  service_tier: Nullable(Type.String()),
+  response_model: nullableText,
+  service_tier: nullableText,
   tokens: Type.Object({
-    input: tokens,
-    output: tokens,
-    cache_read_input: tokens,
-    cache_creation_input: tokens,
-    cache_creation_1h_input: tokens,
-    audio_input: tokens,
-    image_input: tokens,
-    reasoning_output: tokens,
-    audio_output: tokens,
+    ...each(count, 'input', 'output', 'cache_read_input', 'cache_creation_input', 'cache_creation_1h_input'),
+    ...each(count, 'audio_input', 'image_input', 'reasoning_output', 'audio_output'),
   }),
-  provider_cost_sats: Nullable(Type.Number()),
-  provider_cost_usd: Nullable(Type.Number()),
-  cost_source: Nullable(Type.String({ description: 'logged, provider or price_book' })),
+  ...each(nullableNumber, 'provider_cost_sats', 'provider_cost_usd'),
+  cost_source: Nullable(text('logged, provider or price_book')),
   cost_currency: Nullable(
-    Type.String({
-      description: 'The currency of the source’s figure; null if it has both, or no cost is known.',
-    }),
+    text('The currency of the source’s figure; null if it has both, or no cost is known.'),
   ),
   price: Nullable(Price),
   cost_parts: Nullable(Type.Array(CostPart)),
   exchange_rate: Nullable(Rate),
   unpriced: Nullable(Unpriced),
-  journal: Type.Optional(
-    Type.String({ description: 'The name of the journal’s host, or its id; only with PostgreSQL.' }),
-  ),
+  journal: Type.Optional(text('The name of the journal’s host, or its id; only with PostgreSQL.')),
   place: Place,
   completed_place: Place,
   line: Line,
   completed_line: Nullable(Line),
 })
 
+const measure = Type.Optional(nullableNumber)
+
 export const HealthAnswer = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('failing')]),
   problems: Type.Array(Type.String()),
-  away_since: Type.Optional(
-    Type.String({ description: 'Only while PostgreSQL doesn’t answer: when this server first noticed.' }),
-  ),
+  away_since: Type.Optional(text('Only while PostgreSQL doesn’t answer: when this server first noticed.')),
   projector_running: Type.Optional(Nullable(Type.Boolean())),
-  lag_seconds: percentile,
-  lag_bytes: percentile,
-  rejected_lines: percentile,
+  ...each(measure, 'lag_seconds', 'lag_bytes', 'rejected_lines'),
   disk_free_bytes: Type.Optional(Type.Number()),
-  journal_disk_free_bytes: percentile,
-  journals: Type.Optional(
-    Type.Integer({ description: 'Only with PostgreSQL, like the following two members.' }),
-  ),
+  journal_disk_free_bytes: measure,
+  journals: Type.Optional(integer('Only with PostgreSQL, like the following two members.')),
   retired_journals: Type.Optional(
-    Type.Integer({
-      description: 'How many journals were not seen for a day. They don’t count as a problem.',
-    }),
+    integer('How many journals were not seen for a day. They don’t count as a problem.'),
   ),
   journal_states: Type.Optional(
     Type.Array(
@@ -316,7 +249,7 @@ export const HealthAnswer = Type.Object({
         journal_id: Type.String(),
         projector_running: Nullable(Type.Boolean()),
         last_seen: Nullable(time),
-        lag_seconds: Nullable(Type.Number()),
+        lag_seconds: nullableNumber,
       }),
     ),
   ),
@@ -326,7 +259,7 @@ const ERROR = {
   error: Type.Object({
     message: Type.String(),
     type: Type.Literal('arbstr_error'),
-    code: Type.Integer({ description: 'The HTTP status.' }),
+    code: integer('The HTTP status.'),
   }),
 }
 
@@ -336,12 +269,10 @@ export const ErrorAnswer = Type.Object(ERROR)
 const EventFault = Type.Object({ index: Type.Integer(), message: Type.String() })
 
 export const EventsAnswer = Type.Object({
-  appended: Type.Integer({ description: 'How many events this request has appended.' }),
-  repeated: Type.Integer({
-    description: 'How many events were appended by an earlier request with the same key.',
-  }),
+  appended: integer('How many events this request has appended.'),
+  repeated: integer('How many events were appended by an earlier request with the same key.'),
   journal_id: Type.String(),
-  correlation_ids: Type.Array(Nullable(Type.String()), {
+  correlation_ids: Type.Array(nullableText, {
     description: 'One for each event, in order; null for a price or a rate.',
   }),
   warnings: Type.Optional(
@@ -354,12 +285,8 @@ export const EventsAnswer = Type.Object({
 
 export const EventsErrorAnswer = Type.Object({
   ...ERROR,
-  appended: Type.Optional(
-    Type.Integer({ description: 'How many events, counted from the first, were written.' }),
-  ),
+  appended: Type.Optional(integer('How many events, counted from the first, were written.')),
   errors: Type.Optional(
-    Type.Array(EventFault, {
-      description: 'The first hundred of the events that were refused.',
-    }),
+    Type.Array(EventFault, { description: 'The first hundred of the events that were refused.' }),
   ),
 })
