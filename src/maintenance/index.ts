@@ -29,10 +29,9 @@ export {
   type PriceProposal,
   type PriceSource,
   planPriceImport,
-  priceEvents,
 } from './prices/import-prices.js'
 export { planRateImport, type RateChange, type RateImport } from './prices/import-rates.js'
-export type { PriceChange, PriceDiff } from './prices/price-diff.js'
+export { type PriceChange, type PriceDiff, priceEvents } from './prices/price-diff.js'
 export type { LeftOutModel, Likeness } from './prices/price-list.js'
 export { type PruneOptions, type PruneResult, prune } from './prune.js'
 export type {

@@ -102,7 +102,8 @@ function sourceOf(
 }
 
 async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {
-  const { planPriceImport, priceEvents } = await import('../../maintenance/prices/import-prices.js')
+  const { planPriceImport } = await import('../../maintenance/prices/import-prices.js')
+  const { priceEvents } = await import('../../maintenance/prices/price-diff.js')
   const {
     journal,
     db: database,

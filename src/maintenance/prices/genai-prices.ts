@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { PerMillion, PricePart } from '../../events/event-types.js'
+import type { PerMillion, PricePart, PriceSet } from '../../events/event-types.js'
 import { InputError } from '../errors.js'
-import { decimalText } from './decimal-text.js'
-import { type Likeness, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
+import { decimalOf, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
 
 // The data of @pydantic/genai-prices, as its types and README describe it.
 
-type Match =
-  | { equals: string }
-  | { starts_with: string }
-  | { ends_with: string }
-  | { contains: string }
-  | { regex: string }
-  | { or: Match[] }
-  | { and: Match[] }
+interface Match {
+  equals?: string
+  starts_with?: string
+  ends_with?: string
+  contains?: string
+  regex?: string
+  or?: Match[]
+  and?: Match[]
+}
 
 /**
  * A price, or one with tiers, where `price` applies to all tokens of a request with more than
@@ -87,23 +87,30 @@ function installedVersion(): string {
 /** Makes a list of the package's data. */
 export function genaiPriceList(providers: readonly GenaiProvider[], version: string): PriceList {
   const source = `genai-prices ${version}`
-  const list: PriceList = { source, isPublic: true, prices: [], leftOut: [], likeness: () => null }
-  for (const provider of providers) {
-    for (const [id, model] of exactIds(provider)) {
-      const prices = pricesOf(provider.id, id, model, source)
-      if (typeof prices !== 'string') list.prices.push(...prices)
-      else list.leftOut.push({ provider: provider.id, model: id, line: null, reason: prices })
+  const prices: ListedPrice[] = []
+  const leftOut: PriceList['leftOut'] = []
+  for (const { id: provider, models } of providers) {
+    for (const [id, model] of exactIds(models)) {
+      const found = pricesOf(provider, id, model, source)
+      if (typeof found !== 'string') prices.push(...found)
+      else leftOut.push({ provider, model: id, line: null, reason: found })
     }
   }
-  list.likeness = (provider, name) => likeness(providers, provider, name)
-  return list
+  const likeness: PriceList['likeness'] = (provider, name) => {
+    for (const { id, match } of providers.find((known) => known.id === provider)?.models ?? []) {
+      const rule = ruleFor(match, name)
+      if (rule !== null) return { model: id, rule }
+    }
+    return null
+  }
+  return { source, isPublic: true, prices, leftOut, likeness }
 }
 
 /**
  * The exact names of a provider's models: their ids, and the other names that their rules spell
  * out. A name that a rule of an earlier model matches belongs to that model, as in the package.
  */
-function exactIds({ models }: GenaiProvider): Map<string, GenaiModel> {
+function exactIds(models: readonly GenaiModel[]): Map<string, GenaiModel> {
   const ids = new Map<string, GenaiModel>()
   for (const model of models) {
     for (const id of [model.id, ...writtenOut(model.match)]) {
@@ -113,48 +120,30 @@ function exactIds({ models }: GenaiProvider): Map<string, GenaiModel> {
   return ids
 }
 
-function writtenOut(match: Match): string[] {
-  if ('equals' in match) return [match.equals]
-  return 'or' in match ? match.or.flatMap(writtenOut) : []
+function writtenOut({ equals, or = [] }: Match): string[] {
+  return equals === undefined ? or.flatMap(writtenOut) : [equals]
 }
+
+/** How a rule compares a part with a name, in words; both are in lower case. */
+const RULES = [
+  ['equals', 'is', (name: string, part: string) => name === part],
+  ['starts_with', 'begins with', (name: string, part: string) => name.startsWith(part)],
+  ['ends_with', 'ends with', (name: string, part: string) => name.endsWith(part)],
+  ['contains', 'contains', (name: string, part: string) => name.includes(part)],
+] as const
 
 /** The rule by which a name matches, in words; null if it doesn't match. Case is ignored. */
 function ruleFor(match: Match, name: string): string | null {
-  const text = name.toLowerCase()
-  const rule = (words: string, part: string, holds: boolean) => (holds ? `${words} '${part}'` : null)
-  if ('equals' in match) return rule('is', match.equals, text === match.equals.toLowerCase())
-  if ('starts_with' in match) {
-    return rule('begins with', match.starts_with, text.startsWith(match.starts_with.toLowerCase()))
+  for (const [kind, words, holds] of RULES) {
+    const part = match[kind]
+    if (part === undefined) continue
+    return holds(name.toLowerCase(), part.toLowerCase()) ? `${words} '${part}'` : null
   }
-  if ('ends_with' in match) {
-    return rule('ends with', match.ends_with, text.endsWith(match.ends_with.toLowerCase()))
-  }
-  if ('contains' in match) {
-    return rule('contains', match.contains, text.includes(match.contains.toLowerCase()))
-  }
-  if ('regex' in match) return rule('matches', match.regex, new RegExp(match.regex).test(name))
-  if ('or' in match) {
-    for (const other of match.or) {
-      const found = ruleFor(other, name)
-      if (found !== null) return found
-    }
-    return null
-  }
-  const rules = match.and.map((other) => ruleFor(other, name))
+  const { regex, or = [], and } = match
+  if (regex !== undefined) return new RegExp(regex).test(name) ? `matches '${regex}'` : null
+  if (and === undefined) return or.map((other) => ruleFor(other, name)).find((rule) => rule !== null) ?? null
+  const rules = and.map((other) => ruleFor(other, name))
   return rules.includes(null) ? null : rules.join(' and ')
-}
-
-function likeness(
-  providers: readonly GenaiProvider[],
-  provider: string | null,
-  name: string,
-): Likeness | null {
-  const models = providers.find(({ id }) => id === provider)?.models ?? []
-  for (const { id, match } of models) {
-    const rule = ruleFor(match, name)
-    if (rule !== null) return { model: id, rule }
-  }
-  return null
 }
 
 /** The prices of a model, or the reason why events can't express them exactly. */
@@ -171,13 +160,14 @@ function pricesOf(
   if (kinds.size > 0) return `its price depends on ${[...kinds].join(', ')}`
   const listed: ListedPrice[] = []
   const known = new Set<number | null>()
-  for (const date of [null, ...startDates(entries)]) {
+  const dates = new Set(entries.flatMap(({ constraint }) => constraint?.start_date ?? []))
+  for (const date of [null, ...[...dates].sort()]) {
     const inForce = entries.findLast(({ constraint }) => (constraint?.start_date ?? '') <= (date ?? ''))
     const inUse = (inForce ?? entries[0])?.prices ?? {}
     const tiers = tiersOf(inUse) ?? cachedKindsApart(provider, id, inUse)
     if (typeof tiers === 'string') return tiers
     // A tier of an earlier date ends here.
-    for (const minInputTokens of known) if (!tiers.has(minInputTokens)) tiers.set(minInputTokens, NOTHING)
+    for (const minInputTokens of known) if (!tiers.has(minInputTokens)) tiers.set(minInputTokens, NO_PRICE)
     const validFrom = date === null ? null : `${date}T00:00:00Z`
     for (const [minInputTokens, tier] of tiers) {
       known.add(minInputTokens)
@@ -193,17 +183,9 @@ function pricesOf(
   return listed
 }
 
-function startDates(entries: readonly { constraint?: { start_date?: string } }[]): string[] {
-  const dates = entries.flatMap(({ constraint }) => constraint?.start_date ?? [])
-  return [...new Set(dates)].sort()
-}
+type TierTerms = Pick<PriceSet, 'per_million' | 'per_request'>
 
-interface TierTerms {
-  per_million: PerMillion | null
-  per_request: string | null
-}
-
-const NOTHING: TierTerms = { per_million: null, per_request: null }
+const NO_PRICE: TierTerms = { per_million: null, per_request: null }
 
 /**
  * The prices by the number of input tokens from which they apply, or the reason why they can't be
@@ -230,8 +212,8 @@ function tiersOf(prices: GenaiPrices): Map<number | null, TierTerms> | string | 
     for (const [key, price] of given) {
       const part = PARTS[key]
       const number = priceFrom(price, start)
-      if (part === undefined) perRequest = decimalText(number, -3)
-      else perMillion[part] = decimalText(number)
+      if (part === undefined) perRequest = decimalOf(number, -3)
+      else perMillion[part] = decimalOf(number)
     }
     const hasParts = Object.keys(perMillion).length > 0
     // A tier applies from one token more than `start`.
@@ -266,7 +248,7 @@ function cachedKindsApart(provider: string, id: string, prices: GenaiPrices): st
   const names = kinds.map((key) => CACHED_KINDS[key]).join(' and ')
   const options = Object.entries(PARTS).flatMap(([key, part]) => {
     const price = prices[key]
-    return typeof price === 'number' ? [`--${part.replaceAll('_', '-')} ${decimalText(price)}`] : []
+    return typeof price === 'number' ? [`--${part.replaceAll('_', '-')} ${decimalOf(price)}`] : []
   })
   const command = `prices set '${id}' --provider ${provider} ${options.join(' ')}`
   return `the price of cached ${names} isn't that of other cached tokens, and a price_set has one for both; if no request has cached ${names}, this is exact: ${command}`

@@ -1,7 +1,7 @@
 import type { PriceSet } from '../../events/event-types.js'
-import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
+import type { PlacedPrice } from '../../folds/costs/price.js'
 import { grouped } from '../../folds/grouped.js'
-import { keyOf } from '../../queries/costs/price-history.js'
+import { inForceAt, keyOf } from '../../queries/costs/price-history.js'
 import { type UnpricedModel, unpriced } from '../../queries/costs/unpriced.js'
 import type { StoredPrices } from '../../store/price-row.js'
 import { InputError } from '../errors.js'
@@ -9,8 +9,8 @@ import type { JournalTables } from '../journal-tables.js'
 import { readCsvPrices } from './csv-prices.js'
 import { readGenaiPrices } from './genai-prices.js'
 import { readLitellmPrices } from './litellm.js'
-import { type DiffOptions, diffPrices, eventsOf, type PriceDiff } from './price-diff.js'
-import { kindOf, type LeftOutModel, type Likeness, type PriceList } from './price-list.js'
+import { diffPrices, type PriceDiff } from './price-diff.js'
+import { byStart, kindOf, type LeftOutModel, type Likeness, type PriceList } from './price-list.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 
 /** Where prices come from: the installed package, or a file. */
@@ -85,27 +85,21 @@ export async function planPriceImport(options: PriceImportOptions): Promise<Pric
   const { validFrom = now, overwrite = false, withdrawGone = false } = options
   const found = readStoredPrices(options, knownOf)
   const known = found ?? { stored: [], unpriced: [], used: new Set<string>() }
-  const list = withAliases(
-    ofProviders(await readList(options.source), options.providers),
-    known.stored,
-    options,
-  )
+  const listed = ofProviders(await readList(options.source), options.providers)
+  const list = withAliases(listed, known.stored, options)
   const wanted = { ...list, prices: options.used ? usedOnly(list, known) : list.prices }
-  const diffOptions: DiffOptions = { validFrom, now, overwrite, withdrawGone }
-  const stored = ofSameProviders(known.stored, options.providers)
+  const providers = new Set(Object.values(options.providers ?? {}))
+  const stored = known.stored.filter(
+    ({ event }) => options.providers === undefined || providers.has(event.provider ?? ''),
+  )
   return {
     source: list.source,
     valid_from: validFrom,
     has_database: found !== null,
-    ...diffPrices(stored, wanted, diffOptions),
+    ...diffPrices(stored, wanted, { validFrom, now, overwrite, withdrawGone }),
     left_out: list.leftOut,
     proposals: proposalsOf(list, known.unpriced, now),
   }
-}
-
-/** The events that an import would append. */
-export function priceEvents(plan: PriceDiff): PriceSet[] {
-  return eventsOf(plan)
 }
 
 interface Known {
@@ -150,40 +144,27 @@ async function readList(source: PriceSource): Promise<PriceList> {
 /** Keeps only the providers that were asked for, under the names that requests have for them. */
 function ofProviders(list: PriceList, providers: PriceImportOptions['providers']): PriceList {
   if (providers === undefined) return list
-  const names = new Map(Object.entries(providers))
-  const there = new Set([
-    ...list.prices.map(({ event }) => event.provider),
-    ...list.leftOut.map((m) => m.provider),
-  ])
+  const names = new Map<string | null, string>(Object.entries(providers))
+  const there = new Set([...list.prices.map(({ event }) => event), ...list.leftOut].map((it) => it.provider))
   for (const name of names.keys()) {
     if (there.has(name)) continue
     throw new InputError('INVALID_VALUE', list.source, `the list has no provider '${name}'`)
   }
-  const listedNames = new Map([...names].map(([listed, ours]) => [ours, listed]))
   return {
     ...list,
     prices: list.prices.flatMap((price) => {
-      const provider = names.get(price.event.provider ?? '')
+      const provider = names.get(price.event.provider)
       return provider === undefined ? [] : [{ ...price, event: { ...price.event, provider } }]
     }),
     leftOut: list.leftOut.flatMap((model) => {
-      const provider = names.get(model.provider ?? '')
+      const provider = names.get(model.provider)
       return provider === undefined ? [] : [{ ...model, provider }]
     }),
     likeness: (provider, name) => {
-      const listed = listedNames.get(provider ?? '')
+      const [listed] = [...names].findLast(([, ours]) => ours === provider) ?? []
       return listed === undefined ? null : list.likeness(listed, name)
     },
   }
-}
-
-function ofSameProviders(
-  stored: readonly PlacedPrice[],
-  providers: PriceImportOptions['providers'],
-): readonly PlacedPrice[] {
-  if (providers === undefined) return stored
-  const names = new Set(Object.values(providers))
-  return stored.filter(({ event }) => event.provider !== null && names.has(event.provider))
 }
 
 /**
@@ -230,6 +211,7 @@ function usedOnly({ prices }: PriceList, { used, stored }: Known): PriceList['pr
 /** Proposes models of the list for those without a price, the most used first. */
 function proposalsOf(list: PriceList, models: readonly UnpricedModel[], now: string): PriceProposal[] {
   const listed = new Set(list.prices.map(({ event }) => nameOf(event.provider, event.model)))
+  const histories = grouped(list.prices.toSorted(byStart), ({ event }) => keyOf(event))
   const proposals = new Map<string, PriceProposal>()
   for (const { provider, model, response_model, requests } of models) {
     for (const name of response_model === null ? [model] : [response_model, model]) {
@@ -238,12 +220,13 @@ function proposalsOf(list: PriceList, models: readonly UnpricedModel[], now: str
       // A model of the list whose price can't be expressed can't give another one its price either.
       if (found === null || !listed.has(nameOf(provider, found.model))) continue
       const known = proposals.get(nameOf(provider, name))
+      const key = keyOf({ provider, model: found.model, service_tier: null, min_input_tokens: null })
       proposals.set(nameOf(provider, name), {
         provider,
         name,
         ...found,
         requests: requests + (known?.requests ?? 0),
-        price: plainPrice(list, provider, found.model, now),
+        price: figuresOf(inForceAt(histories.get(key) ?? [], now)),
       })
       break
     }
@@ -251,26 +234,8 @@ function proposalsOf(list: PriceList, models: readonly UnpricedModel[], now: str
   return [...proposals.values()].toSorted((a, b) => b.requests - a.requests)
 }
 
-/** The price of a model that is in force without conditions. */
-function plainPrice(
-  { prices }: PriceList,
-  provider: string | null,
-  model: string,
-  now: string,
-): PriceProposal['price'] {
-  const plain = prices
-    .map(({ event }) => event)
-    .filter(
-      (event) =>
-        event.provider === provider &&
-        event.model === model &&
-        event.service_tier === null &&
-        event.min_input_tokens === null &&
-        event.valid_from <= now,
-    )
-    .toSorted((a, b) => (a.valid_from < b.valid_from ? -1 : 1))
-    .at(-1)
-  if (plain === undefined || isWithdrawn(plain)) return null
-  const { currency, per_million, per_request } = plain
+function figuresOf(price: { event: PriceSet } | null): PriceProposal['price'] {
+  if (price === null) return null
+  const { currency, per_million, per_request } = price.event
   return { currency, per_million, per_request }
 }

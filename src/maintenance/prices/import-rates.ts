@@ -1,9 +1,7 @@
 import { basename } from 'node:path'
 import type { ExchangeRateObserved } from '../../events/event-types.js'
 import { normalizeEvent } from '../../events/normalize-event.js'
-import { readCsv } from '../csv.js'
-import { InputError } from '../errors.js'
-import { invalidValue } from './price-list.js'
+import { NO_DEFAULTS, readLines } from './price-list.js'
 import { readStoredPrices, type StoredPricesOptions } from './stored-prices.js'
 
 /** A rate of a file, and the known rate for the same instant. */
@@ -38,46 +36,22 @@ export async function planRateImport(options: StoredPricesOptions & { file: stri
   // They are sorted by place, and the last one for an instant counts.
   const known = new Map((stored?.rates ?? []).map(({ event }) => [event.observed_at, event]))
   const plan: RateImport = { source, has_database: stored !== null, new: [], changed: [], unchanged: 0 }
-  const lines = new Map<string, number>()
-  for await (const { line, get } of readCsv(file, {
+  const rates = await readLines(file, {
     required: ['observed_at', 'usd_per_btc'],
     optional: [],
-  })) {
-    const rate = checkedRate(file, line, get('observed_at'), get('usd_per_btc'), source)
-    const before = lines.get(rate.observed_at)
-    if (before !== undefined) {
-      throw new InputError(
-        'INVALID_VALUE',
-        file,
-        `a rate for the same instant is on line ${before} already`,
-        {
-          line,
-        },
-      )
-    }
-    lines.set(rate.observed_at, line)
-    const old = known.get(rate.observed_at) ?? null
-    if (old !== null && Number(old.usd_per_btc) === Number(rate.usd_per_btc)) plan.unchanged++
-    else plan[old === null ? 'new' : 'changed'].push({ old, new: rate, line })
-  }
-  if (lines.size === 0) {
-    throw new InputError('INVALID_CSV', file, 'found no line below the header: expected a line for each rate')
+    read({ line, get }) {
+      const given = { observed_at: get('observed_at'), usd_per_btc: get('usd_per_btc'), source }
+      const input = { type: 'exchange_rate_observed', ...given }
+      return { line, event: normalizeEvent(input, NO_DEFAULTS) as ExchangeRateObserved }
+    },
+    noun: 'rate',
+    keyOf: ({ event }) => event.observed_at,
+    sameKey: 'a rate for the same instant',
+  })
+  for (const { line, event } of rates) {
+    const old = known.get(event.observed_at) ?? null
+    if (old !== null && Number(old.usd_per_btc) === Number(event.usd_per_btc)) plan.unchanged++
+    else plan[old === null ? 'new' : 'changed'].push({ old, new: event, line })
   }
   return plan
-}
-
-function checkedRate(
-  file: string,
-  line: number,
-  observedAt: string,
-  usdPerBtc: string,
-  source: string,
-): ExchangeRateObserved {
-  const input = { type: 'exchange_rate_observed', observed_at: observedAt, usd_per_btc: usdPerBtc, source }
-  try {
-    const defaults = { correlationId: () => '', timestamp: () => '' }
-    return normalizeEvent(input, defaults) as ExchangeRateObserved
-  } catch (error) {
-    throw invalidValue(error, file, line)
-  }
 }

@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs'
 import type { PerMillion, PricePart } from '../../events/event-types.js'
 import { InputError } from '../errors.js'
-import { decimalText } from './decimal-text.js'
-import { invalidValue, type Likeness, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
+import { unreadableFile } from '../file-bytes.js'
+import {
+  decimalOf,
+  invalidValue,
+  type Likeness,
+  type ListedPrice,
+  listedPrice,
+  type PriceList,
+} from './price-list.js'
 
 /**
  * The members of a model in LiteLLM's file that are prices of one token, and the parts that they
@@ -20,12 +27,8 @@ const PARTS: Readonly<Record<string, PricePart>> = {
   output_cost_per_audio_token: 'audio_output',
 }
 
-/** The ends of such members, and the service tiers that they are for. */
-const SERVICE_TIERS: Readonly<Record<string, string>> = {
-  flex: 'flex',
-  priority: 'priority',
-  batches: 'batch',
-}
+/** The service tier of members that end with `_batches`; others end with the name of theirs. */
+const BATCH = 'batch'
 
 const TOKEN_MODES = ['chat', 'completion', 'responses', 'embedding', 'realtime']
 
@@ -38,7 +41,14 @@ const EXPLANATION = 'sample_spec'
 /** The most decimals that a price of a million tokens has. */
 const MAX_DECIMALS = 6
 
-type Model = Record<string, unknown>
+/** A model of the file. */
+interface Entry {
+  path: string
+  line: number | null
+  provider: string
+  id: string
+  model: Record<string, unknown>
+}
 
 /**
  * Reads the prices of LiteLLM's model_prices_and_context_window.json. A model whose name begins
@@ -50,32 +60,30 @@ type Model = Record<string, unknown>
 export function readLitellmPrices(path: string): PriceList {
   const text = readText(path)
   const lines = linesOfKeys(text)
-  const list: PriceList = { source: 'litellm', isPublic: true, prices: [], leftOut: [], likeness: () => null }
-  const names = new Map<string, Set<string>>()
+  const prices: ListedPrice[] = []
+  const leftOut: PriceList['leftOut'] = []
   for (const [id, model] of Object.entries(parsed(path, text))) {
     if (id === EXPLANATION) continue
     const line = lines.get(id) ?? null
-    if (!isObject(model)) throw wrong(path, line, `'${id}' isn't an object with prices`)
+    if (!isObject(model)) throw wrong({ path, line }, `'${id}' isn't an object with prices`)
     const provider = model['litellm_provider']
-    if (typeof provider !== 'string') throw wrong(path, line, `'${id}' has no litellm_provider`)
-    const prices = pricesOf(path, line, provider, id, model)
+    if (typeof provider !== 'string') throw wrong({ path, line }, `'${id}' has no litellm_provider`)
+    const found = pricesOf({ path, line, provider, id, model })
     for (const name of namesOf(id, provider)) {
-      if (typeof prices === 'string') list.leftOut.push({ provider, model: name, line, reason: prices })
-      else list.prices.push(...prices.map((price) => ({ ...price, event: { ...price.event, model: name } })))
-      if (typeof prices !== 'string') names.set(provider, (names.get(provider) ?? new Set()).add(name))
+      if (typeof found === 'string') leftOut.push({ provider, model: name, line, reason: found })
+      else prices.push(...found.map((price) => ({ ...price, event: { ...price.event, model: name } })))
     }
   }
-  list.likeness = (provider, name) => likeness(names.get(provider ?? '') ?? new Set(), name)
-  return list
+  const likeness: PriceList['likeness'] = (provider, name) =>
+    likenessOf(new Set(prices.flatMap(({ event }) => (event.provider === provider ? event.model : []))), name)
+  return { source: 'litellm', isPublic: true, prices, leftOut, likeness }
 }
 
 function readText(path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
-    throw new InputError('FILE_UNREADABLE', path, `can't be read (${(error as Error).message})`, {
-      cause: error,
-    })
+    throw unreadableFile(path, error)
   }
 }
 
@@ -87,14 +95,14 @@ function parsed(path: string, text: string): Record<string, unknown> {
     throw new InputError('INVALID_VALUE', path, `isn't JSON: ${(error as Error).message}`, { cause: error })
   }
   if (isObject(value)) return value
-  throw wrong(path, null, "isn't an object of models, as model_prices_and_context_window.json is")
+  throw wrong({ path, line: null }, "isn't an object of models, as model_prices_and_context_window.json is")
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function wrong(path: string, line: number | null, found: string): InputError {
+function wrong({ path, line }: Pick<Entry, 'path' | 'line'>, found: string): InputError {
   return new InputError('INVALID_VALUE', path, found, { line })
 }
 
@@ -116,7 +124,7 @@ function namesOf(id: string, provider: string): string[] {
 }
 
 /** Finds the longest of these names that a name begins with, if a date or a version follows. */
-function likeness(names: ReadonlySet<string>, name: string): Likeness | null {
+function likenessOf(names: ReadonlySet<string>, name: string): Likeness | null {
   const text = name.toLowerCase()
   const like = [...names].filter((other) => {
     const beginning = other.toLowerCase()
@@ -127,37 +135,29 @@ function likeness(names: ReadonlySet<string>, name: string): Likeness | null {
 }
 
 /** The prices of a model, or the reason why events can't express them exactly. */
-function pricesOf(
-  path: string,
-  line: number | null,
-  provider: string,
-  id: string,
-  model: Model,
-): ListedPrice[] | string {
-  const { mode } = model
+function pricesOf(entry: Entry): ListedPrice[] | string {
+  const { path, line, provider, id } = entry
+  const { mode } = entry.model
   if (mode !== undefined && !TOKEN_MODES.includes(String(mode))) {
     return `its mode is ${mode}, which isn't priced by tokens alone`
   }
-  const tokenPrices = tokenPricesOf(path, line, id, model)
+  const tokenPrices = tokenPricesOf(entry)
   if (typeof tokenPrices === 'string') return tokenPrices
   if (tokenPrices.length === 0) return 'it has no price of a token'
   const tiers = new Set([null, ...tokenPrices.map(({ serviceTier }) => serviceTier)])
-  return [...tiers].flatMap((serviceTier) => {
-    const starts = tokenPrices.filter((price) => price.serviceTier === serviceTier)
+  return [...tiers].flatMap((service_tier) => {
+    const starts = tokenPrices.filter(({ serviceTier }) => serviceTier === service_tier)
     return [...new Set([null, ...starts.map(({ above }) => above)])].map((above) => {
-      const terms = { provider, model: id, currency: 'usd', per_request: null, source: 'litellm' } as const
+      const per_million = perMillion(tokenPrices, service_tier, above)
+      // "Above 200k" applies from one token more.
+      const conditions = {
+        valid_from: null,
+        service_tier,
+        min_input_tokens: above === null ? null : above + 1,
+      }
+      const terms = { provider, model: id, currency: 'usd', per_million, per_request: null } as const
       try {
-        return listedPrice(
-          {
-            ...terms,
-            valid_from: null,
-            per_million: perMillion(tokenPrices, serviceTier, above),
-            service_tier: serviceTier,
-            // "Above 200k" applies from one token more.
-            min_input_tokens: above === null ? null : above + 1,
-          },
-          line,
-        )
+        return listedPrice({ ...terms, ...conditions, source: 'litellm' }, line)
       } catch (error) {
         throw invalidValue(error, path, line)
       }
@@ -174,29 +174,26 @@ interface TokenPrice {
 }
 
 /** All prices of a token that a model has, or the reason why they can't be used. */
-function tokenPricesOf(path: string, line: number | null, id: string, model: Model): TokenPrice[] | string {
+function tokenPricesOf(entry: Entry): TokenPrice[] | string {
   const prices: TokenPrice[] = []
-  for (const [member, value] of Object.entries(model)) {
+  for (const [member, value] of Object.entries(entry.model)) {
     if (!/cost|price|pricing/.test(member) || TOOL_FEES.test(member) || value === null) continue
     const [, tokenMember = '', thousands, tier] =
       /^(.*?)(?:_above_(\d+)k_tokens)?(?:_(flex|priority|batches))?$/.exec(member) ?? []
     const part = PARTS[tokenMember]
     if (typeof value !== 'number' || part === undefined) {
       if (value === 0) continue
-      if (part !== undefined) throw wrong(path, line, `'${id}': ${member} isn't a number`)
+      if (part !== undefined) throw wrong(entry, `'${entry.id}': ${member} isn't a number`)
       return `it is priced by ${member}, which a price_set has no member for`
     }
-    if (value < 0) throw wrong(path, line, `'${id}': ${member} is ${value}, which is negative`)
-    const text = decimalText(value, 6)
+    if (value < 0) throw wrong(entry, `'${entry.id}': ${member} is ${value}, which is negative`)
+    const text = decimalOf(value, 6)
     if ((text.split('.')[1] ?? '').length > MAX_DECIMALS) {
       return `${member} is ${value}: a million tokens would cost ${text}, with more than ${MAX_DECIMALS} decimals`
     }
-    prices.push({
-      part,
-      serviceTier: tier === undefined ? null : (SERVICE_TIERS[tier] ?? tier),
-      above: thousands === undefined ? null : Number(thousands) * 1000,
-      perMillion: text,
-    })
+    const serviceTier = tier === 'batches' ? BATCH : (tier ?? null)
+    const above = thousands === undefined ? null : Number(thousands) * 1000
+    prices.push({ part, serviceTier, above, perMillion: text })
   }
   return prices
 }
@@ -212,15 +209,15 @@ function perMillion(
   above: number | null,
 ): PerMillion | null {
   const found: PerMillion = {}
-  const serviceTiers = serviceTier === 'batch' ? [serviceTier] : [serviceTier, null]
+  const serviceTiers = serviceTier === BATCH ? [BATCH] : [serviceTier, null]
+  const applying = prices
+    .filter((price) => (price.above ?? 0) <= (above ?? 0))
+    .toSorted((a, b) => (b.above ?? 0) - (a.above ?? 0))
   for (const part of Object.values(PARTS)) {
-    const ofPart = prices.filter((price) => price.part === part && (price.above ?? 0) <= (above ?? 0))
-    const ranked = serviceTiers.flatMap((tier) =>
-      ofPart
-        .filter((price) => price.serviceTier === tier)
-        .toSorted((a, b) => (b.above ?? 0) - (a.above ?? 0)),
+    const ranked = serviceTiers.map((tier) =>
+      applying.find((price) => price.part === part && price.serviceTier === tier),
     )
-    const [best] = ranked
+    const best = ranked.find((price) => price !== undefined)
     if (best !== undefined) found[part] = best.perMillion
   }
   return Object.keys(found).length === 0 ? null : found

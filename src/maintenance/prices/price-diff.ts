@@ -1,8 +1,9 @@
 import { PRICE_PARTS, type PriceSet } from '../../events/event-types.js'
+import { scaledDecimal } from '../../folds/costs/decimal.js'
 import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 import { grouped } from '../../folds/grouped.js'
 import { historiesOf, inForceAt, keyOf } from '../../queries/costs/price-history.js'
-import { kindOf, type ListedPrice, type PriceList } from './price-list.js'
+import { byStart, kindOf, type ListedPrice, type PriceList } from './price-list.js'
 
 /** A price that a list changes, and the price that is in force until then. */
 export interface PriceChange {
@@ -49,30 +50,28 @@ export function diffPrices(
   const diff: PriceDiff = { new: [], changed: [], gone: [], kept: [], unchanged: 0 }
   const listed = grouped(list.prices, ({ event }) => keyOf(event))
   for (const [key, prices] of listed) {
-    const known = (histories.get(key) ?? []).map(({ event }): PriceSet | null => event)
-    const history = known.flatMap((event) => (event === null ? [] : [{ event }]))
+    const known = histories.get(key) ?? []
+    const history: { event: PriceSet }[] = [...known]
     const changes = steps(prices, list.isPublic, options).flatMap((step) => changeOf(history, step))
+    const isOfStored = ({ old }: PriceChange) => known.some(({ event }) => event === old)
     const isOthers = changes.some(({ old }) => old !== null && kindOf(old.source) !== kindOf(list.source))
     if (changes.length === 0) diff.unchanged++
     else if (list.isPublic && isOthers && !options.overwrite) diff.kept.push(...changes)
     // Changed only if a stored price is replaced: within a list, later prices also follow earlier
     // ones.
-    else diff[changes.some(({ old }) => known.includes(old)) ? 'changed' : 'new'].push(...changes)
+    else diff[changes.some(isOfStored) ? 'changed' : 'new'].push(...changes)
   }
   if (list.isPublic) addEnded(diff, histories, listed, kindOf(list.source), options)
   return diff
 }
 
-/** The events of a diff, in the order in which they are listed. */
-export function eventsOf(diff: PriceDiff): PriceSet[] {
-  return [...diff.new, ...diff.changed].map((change) => change.new)
+/** The events that an import would append. */
+export function priceEvents({ new: added, changed }: PriceDiff): PriceSet[] {
+  return [...added, ...changed].map((change) => change.new)
 }
 
 /** A listed price and the instant from which it would be in force. */
-interface Step {
-  event: PriceSet
-  line: number | null
-}
+type Step = Pick<ListedPrice, 'event' | 'line'>
 
 /**
  * Returns when the prices of a key would begin. A public list has what is in force now, so its
@@ -81,23 +80,18 @@ interface Step {
  * your own has its dates itself.
  */
 function steps(prices: readonly ListedPrice[], isPublic: boolean, { validFrom, now }: DiffOptions): Step[] {
-  const at = ({ event, line }: ListedPrice, instant: string) => ({
+  const at = ({ event, line }: ListedPrice, instant: string): Step => ({
     event: { ...event, valid_from: instant },
     line,
   })
-  const dated = prices
-    .filter(({ isDated }) => isDated)
-    .toSorted((a, b) => (a.event.valid_from < b.event.valid_from ? -1 : 1))
-  const undated = prices.filter(({ isDated }) => !isDated)
-  if (!isPublic) {
-    return [...undated.map((price) => at(price, validFrom)), ...dated].toSorted((a, b) =>
-      a.event.valid_from < b.event.valid_from ? -1 : 1,
-    )
-  }
-  const later = dated.map(({ event }) => event.valid_from).filter((date) => date > validFrom)
-  const instants = [...new Set([validFrom, ...(now > validFrom ? [now] : []), ...later])].sort()
-  return instants.flatMap((instant) => {
-    const inForce = dated.findLast(({ event }) => event.valid_from <= instant) ?? undated[0]
+  const startOf = ({ event, isDated }: ListedPrice) => (isDated ? event.valid_from : validFrom)
+  const sorted = prices.toSorted(byStart)
+  if (!isPublic) return sorted.map((price) => at(price, startOf(price))).toSorted(byStart)
+  const undated = prices.find(({ isDated }) => !isDated)
+  const instants = new Set([validFrom, now, ...prices.map(startOf)])
+  return [...instants].sort().flatMap((instant) => {
+    if (instant < validFrom) return []
+    const inForce = sorted.findLast((price) => price.isDated && startOf(price) <= instant) ?? undated
     return inForce === undefined ? [] : [at(inForce, instant)]
   })
 }
@@ -141,18 +135,11 @@ function addEnded(
 /** Whether two prices cost the same: 2.5 is 2.50. */
 function isSamePrice(old: PriceSet | null, price: PriceSet): boolean {
   if (old === null || isWithdrawn(price)) return old === null && isWithdrawn(price)
-  const isSame = (a: string | null | undefined, b: string | null | undefined) => plain(a) === plain(b)
+  // No price has more decimals.
+  const value = (text: string | null | undefined) => (text ? scaledDecimal(text, 12) : null)
   return (
     old.currency === price.currency &&
-    isSame(old.per_request, price.per_request) &&
-    PRICE_PARTS.every((part) => isSame(old.per_million?.[part], price.per_million?.[part]))
+    value(old.per_request) === value(price.per_request) &&
+    PRICE_PARTS.every((part) => value(old.per_million?.[part]) === value(price.per_million?.[part]))
   )
-}
-
-/** A decimal text without needless zeros. */
-function plain(text: string | null | undefined): string | null {
-  if (text === null || text === undefined) return null
-  const [whole = '', fraction = ''] = text.split('.')
-  const decimals = fraction.replace(/0+$/, '')
-  return `${whole.replace(/^0+(?=\d)/, '')}${decimals === '' ? '' : `.${decimals}`}`
 }

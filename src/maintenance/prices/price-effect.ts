@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { PriceSet } from '../../events/event-types.js'
-import { isWithdrawn, type PlacedPrice, type Price } from '../../folds/costs/price.js'
+import { isWithdrawn, type PlacedPrice } from '../../folds/costs/price.js'
 import { PriceBook, type PricedRequest } from '../../folds/costs/price-book.js'
 import { AFTER_ALL_TIMES } from '../../folds/costs/time-range.js'
 import { historiesOf, keyOf } from '../../queries/costs/price-history.js'
@@ -44,6 +44,9 @@ export interface PriceEffectOptions extends StoredPricesOptions {
   deadline: number
 }
 
+/** A request, and whether its cost comes from a price. */
+type Row = PricedRequest & { is_priced: 0 | 1 }
+
 /**
  * Finds out what a price changes once it is appended. It scans all requests, and reads the prices
  * in the part of the journal that isn't projected yet, but not the requests there.
@@ -63,13 +66,10 @@ export async function priceEffect(price: PriceSet, options: PriceEffectOptions):
   return found ?? effectOf(price, waiting, [])
 }
 
-function effectOf(
-  price: PriceSet,
-  prices: readonly PlacedPrice[],
-  rows: Iterable<PricedRequest & { is_priced: number }>,
-): PriceEffect {
+function effectOf(price: PriceSet, prices: readonly PlacedPrice[], rows: Iterable<Row>): PriceEffect {
   const history = historiesOf(prices).get(keyOf(price)) ?? []
-  const next = history.findLast(({ event }) => event.valid_from === nextTimeOf(history, price))?.event ?? null
+  const nextTime = history.find(({ event }) => event.valid_from > price.valid_from)?.event.valid_from
+  const next = history.findLast(({ event }) => event.valid_from === nextTime)?.event ?? null
   try {
     return { next, requests: requestsOf(price, prices, rows) }
   } catch (error) {
@@ -78,39 +78,34 @@ function effectOf(
   }
 }
 
-function requestsOf(
-  price: PriceSet,
-  prices: readonly PlacedPrice[],
-  rows: Iterable<PricedRequest & { is_priced: number }>,
-): RequestEffect {
+function requestsOf(price: PriceSet, prices: readonly PlacedPrice[], rows: Iterable<Row>): RequestEffect {
   const placed = { event: price, segmentId: Number.MAX_SAFE_INTEGER, byteOffset: 0 }
   const alone = PriceBook.EMPTY.with([placed], [])
   const old = PriceBook.EMPTY.with(prices, [])
   const book = old.with([placed], [])
-  const effect: RequestEffect = {
-    unpriced: { since: 0, before: 0, first: null },
-    priced: { changed: 0, lost: 0 },
-  }
+  const unpriced: AwaitingPrice = { since: 0, before: 0, first: null }
+  const priced = { changed: 0, lost: 0 }
   for (const { is_priced, ...row } of rows) {
-    if (is_priced === 1) countPriced(effect.priced, old.priceFor(row), book.priceFor(row))
-    else if (isWithdrawn(price) || alone.priceFor({ ...row, timestamp: AFTER_ALL_TIMES }) === null) continue
-    else if (row.timestamp >= price.valid_from) effect.unpriced.since += Number(book.priceFor(row) !== null)
-    // Otherwise a price that isn't projected yet applies to it.
-    else if (book.priceFor(row) === null) addBefore(effect.unpriced, row)
+    if (is_priced === 1) {
+      const [before, after] = [old.priceFor(row), book.priceFor(row)]
+      if (before !== null && after === null) priced.lost++
+      else if (before !== null && before !== after) priced.changed++
+    } else if (!isWithdrawn(price) && alone.priceFor({ ...row, timestamp: AFTER_ALL_TIMES }) !== null) {
+      const isPricedThen = book.priceFor(row) !== null
+      const { timestamp } = row
+      if (timestamp >= price.valid_from) unpriced.since += Number(isPricedThen)
+      // Otherwise a price that isn't projected yet applies to it.
+      else if (!isPricedThen) {
+        unpriced.before++
+        if (unpriced.first === null || timestamp < unpriced.first) unpriced.first = timestamp
+      }
+    }
   }
-  return effect
-}
-
-function nextTimeOf(history: readonly PlacedPrice[], { valid_from }: PriceSet): string | undefined {
-  return history.find(({ event }) => event.valid_from > valid_from)?.event.valid_from
+  return { unpriced, priced }
 }
 
 /** Reads the requests of a model whose cost comes from a price, or would. */
-function rowsOf(
-  model: string,
-  tables: JournalTables,
-  deadline: number,
-): Iterable<PricedRequest & { is_priced: number }> {
+function rowsOf(model: string, tables: JournalTables, deadline: number): Iterable<Row> {
   const { database } = tables
   prepareDeadlines(database, deadline)
   const { sql, values } = all([
@@ -122,21 +117,10 @@ function rowsOf(
       values: [],
     },
   ])
-  const rows = database.prepare<unknown[], PricedRequest & { is_priced: number }>(
+  const rows = database.prepare<unknown[], Row>(
     `SELECT timestamp, provider, model, response_model, service_tier, input_tokens,
       CASE WHEN cost_source = 'price_book' THEN 1 ELSE 0 END AS is_priced
      FROM ${tables.from('requests')} WHERE ${sql}`,
   )
   return rows.iterate(...values)
-}
-
-function countPriced(counts: RequestEffect['priced'], before: Price | null, after: Price | null): void {
-  if (before === null) return
-  if (after === null) counts.lost++
-  else if (before !== after) counts.changed++
-}
-
-function addBefore(unpriced: AwaitingPrice, { timestamp }: PricedRequest): void {
-  unpriced.before++
-  if (unpriced.first === null || timestamp < unpriced.first) unpriced.first = timestamp
 }

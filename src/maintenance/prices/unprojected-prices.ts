@@ -4,12 +4,10 @@ import { SegmentReader } from '../../journal/read/segment-reader.js'
 import { listSegments } from '../../journal/segments.js'
 import { timedOut } from '../../queries/window/deadline.js'
 import type { SegmentPosition } from '../../store/positions.js'
+import { NO_DEFAULTS } from './price-list.js'
 
 /** Only lines with this text can be prices. */
 const MARK = Buffer.from('"price_set"')
-
-/** Never called for a price. */
-const DEFAULTS = { correlationId: () => '', timestamp: () => '' }
 
 /**
  * Reads the prices in a journal after these positions, which aren't projected yet. Archives are
@@ -33,7 +31,7 @@ export async function unprojectedPrices(
         if (performance.now() > deadline) throw timedOut()
         for (const { bytes, byteOffset } of chunk.lines) {
           if (bytes === null || !bytes.includes(MARK)) continue
-          const line = decodeLine(bytes, DEFAULTS)
+          const line = decodeLine(bytes, NO_DEFAULTS)
           const event = 'event' in line ? line.event : null
           if (event?.type === 'price_set') prices.push({ event, segmentId: segment.id, byteOffset })
         }

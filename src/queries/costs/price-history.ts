@@ -6,7 +6,10 @@ import { grouped } from '../../folds/grouped.js'
 /**
  * Returns the key of a price: if two prices have the same key, the later one replaces the other.
  */
-export function keyOf({ provider, model, service_tier, min_input_tokens }: PriceSet): string {
+export function keyOf(
+  price: Pick<PriceSet, 'provider' | 'model' | 'service_tier' | 'min_input_tokens'>,
+): string {
+  const { provider, model, service_tier, min_input_tokens } = price
   return JSON.stringify([provider, model, service_tier, min_input_tokens])
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decimalText } from '../../../src/maintenance/prices/decimal-text.js'
+import { decimalOf } from '../../../src/maintenance/prices/price-list.js'
 
 test.each([
   [1.5e-7, 6, '0.15'],
@@ -17,14 +17,14 @@ test.each([
   [1.25e22, 6, '12500000000000000000000000000'],
   [5e-324, 6, `0.${'0'.repeat(317)}5`],
 ])('%s with the point %s places to the right is %s', (number, places, text) => {
-  expect(decimalText(number, places)).toBe(text)
+  expect(decimalOf(number, places)).toBe(text)
 })
 
 test('without moving the point the text is the same number', () => {
   fc.assert(
     fc.property(fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), (number) => {
-      expect(Number(decimalText(number))).toBe(number)
-      expect(decimalText(number)).toMatch(/^(0|[1-9]\d*)(\.\d*[1-9])?$/)
+      expect(Number(decimalOf(number))).toBe(number)
+      expect(decimalOf(number)).toMatch(/^(0|[1-9]\d*)(\.\d*[1-9])?$/)
     }),
   )
 })
