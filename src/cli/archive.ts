@@ -1,10 +1,10 @@
-import type { ArchiveResult, SkipReason } from '../maintenance/archive.js'
+import type { ArchiveOptions, ArchiveResult, SkipReason } from '../maintenance/archive.js'
 import { countText } from '../maintenance/count-text.js'
 import { formatBytes, formatCount } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { NOT_HELD } from './prune.js'
-import type { CommonFlags, ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { parseS3 } from './run/options.js'
 
 const REASONS: Record<SkipReason, string> = {
@@ -40,16 +40,11 @@ export function addArchive(program: ProgramCommand): void {
     .action(runArchive)
 }
 
-async function runArchive(flags: CommonFlags & { shippedTo?: string; dryRun?: true }): Promise<void> {
+async function runArchive(flags: ArchiveOptions & JsonFlag): Promise<void> {
   const { archive } = await import('../maintenance/archive.js')
-  const { journal, db: database, schema, shippedTo, dryRun } = flags
   const result = await withProgressLine((line) =>
     archive({
-      journal,
-      database,
-      schema,
-      shippedTo,
-      dryRun,
+      ...flags,
       onProgress: ({ segment, done, total }) => {
         line.show(() => `archiving ${segment} (${formatCount(done + 1)} of ${formatCount(total)})`)
       },

@@ -131,7 +131,7 @@ async function printResult(
 ): Promise<void> {
   const { stats } = await import('../queries/sums/stats.js')
   const { formatStats } = await import('./output/stats-page.js')
-  const answer = await withDatabase({ db: paths.databasePath }, (database) =>
+  const answer = await withDatabase({ database: paths.databasePath }, (database) =>
     stats(database, { ...window, groupBy: 'model', onlyMatching: true, percentiles: true, unknown: true }),
   )
   print(`${formatCount(sent)} requests sent`)

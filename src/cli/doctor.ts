@@ -31,8 +31,7 @@ export function addDoctor(program: ProgramCommand): void {
     .examples('request-journal doctor', 'request-journal doctor --json | jq .healthy')
     .action(async (flags: CommonFlags) => {
       const { doctor } = await import('../maintenance/doctor/doctor.js')
-      const { journal, db: database, schema } = flags
-      const report = await withElapsedTime(() => doctor({ journal, database, schema }))
+      const report = await withElapsedTime(() => doctor(flags))
       printAnswer(report, flags, () => formatReport(report, pageWidth()))
       if (!report.healthy) process.exitCode = 1
     })

@@ -15,8 +15,6 @@ import { parsePath, parseS3 } from './run/options.js'
 import { stopOnSignal } from './run/process.js'
 
 interface ExportFlags extends FilterFlags {
-  db: string
-  schema?: string
   format: 'ndjson' | 'csv' | 'parquet'
   order: 'id' | 'timestamp'
   output?: string

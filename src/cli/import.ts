@@ -8,7 +8,7 @@ import type { ImportResult } from '../maintenance/import/import-result.js'
 import { IMPORT_SOURCES, type ImportSource } from '../maintenance/import/import-sources.js'
 import type { ImportTotals } from '../maintenance/import/import-totals.js'
 import type { JournalImport } from '../maintenance/import/list-imports.js'
-import type { ImportProgress } from '../maintenance/import/options.js'
+import type { ImportOptions, ImportProgress } from '../maintenance/import/options.js'
 import type { UndoResult } from '../maintenance/import/undo-import.js'
 import type { TimeZone } from '../queries/window/time-zone.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
@@ -27,17 +27,11 @@ const NAMED_ROWS = 20
 /** How many characters of an import's id are shown: `--undo` needs no more. */
 const SHOWN_ID_CHARACTERS = 8
 
-interface ImportFlags extends Pick<CommonFlags, 'journal' | 'db' | 'schema' | 'json'> {
+interface ImportFlags extends CommonFlags, Omit<ImportOptions, 'from' | 'file' | 'timezone' | 'journal'> {
   from?: ImportSource
-  table?: string
-  map?: Record<string, string>
-  set?: Record<string, string>
   timezone?: TimeZone
-  rejected?: string
-  allowRejected?: true
   list?: true
   undo?: string
-  dryRun?: true
 }
 
 export function addImport(program: ProgramCommand): void {
@@ -113,8 +107,7 @@ async function runImport(file: string | undefined, flags: ImportFlags, command: 
   if (flags.from === undefined) command.error("error: required option '--from <source>' not specified")
   const { importRequests } = await import('../maintenance/import/import.js')
   const { checkImportOptions } = await import('../maintenance/import/options.js')
-  const { timezone, list, undo, json, db, schema, from, ...others } = flags
-  const options = { ...others, from, file, timezone: timezone?.name }
+  const options = { ...flags, from: flags.from, file, timezone: flags.timezone?.name }
   try {
     checkImportOptions(options)
   } catch (error) {
@@ -151,8 +144,7 @@ async function runUndo(
   const { undoImport } = await import('../maintenance/import/undo-import.js')
   let result: UndoResult
   try {
-    const { journal, db, schema, dryRun } = flags
-    result = undoImport({ journal, undo, dryRun, database: databaseOf(journal, db), schema })
+    result = undoImport({ ...flags, undo, database: databaseOf(flags) })
   } catch (error) {
     if (error instanceof RangeError) command.error(`error: option --${visible(error.message)}`)
     throw error
@@ -161,8 +153,8 @@ async function runUndo(
 }
 
 /** The database that was named or is in this directory, or else the one beside the journal. */
-function databaseOf(journal: string, db: string): string {
-  if (isPostgresAddress(db) || existsSync(db)) return db
+function databaseOf({ journal, database }: ImportFlags): string {
+  if (isPostgresAddress(database) || existsSync(database)) return database
   return join(dirname(journal), 'requests.db')
 }
 

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander'
 import { note } from './output/standard-error.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import type { ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 
 export function addInit(program: ProgramCommand): void {
   program
@@ -30,12 +30,6 @@ export function addInit(program: ProgramCommand): void {
     .action(init)
 }
 
-interface InitFlags {
-  journal: string
-  mode?: number
-  json?: true
-}
-
 /** Parses permissions that let the owner read and write: `660`, `0660` or `0o660`. */
 function parseMode(text: string): number {
   const mode = /^(0o)?0?[0-7]{3}$/.test(text) ? Number.parseInt(text.replace('0o', ''), 8) : 0
@@ -43,7 +37,7 @@ function parseMode(text: string): number {
   throw new InvalidArgumentError('Expected permissions from 600 to 777 that let the owner read and write.')
 }
 
-async function init(flags: InitFlags): Promise<void> {
+async function init(flags: JsonFlag & { journal: string; mode?: number }): Promise<void> {
   const { IDENTITY_FILE, readOrCreateIdentity } = await import('../journal/journal-identity.js')
   const { resolveOptions } = await import('../journal/append/options.js')
   const { nodeFileSystem } = await import('../journal/file-system.js')

@@ -3,14 +3,8 @@ import { countText } from '../maintenance/count-text.js'
 import { withElapsedTime } from './output/elapsed.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import type { ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { parseDatabase } from './run/options.js'
-
-interface MigrateFlags {
-  db: string
-  schema: string
-  json?: true
-}
 
 export function addMigrate(program: ProgramCommand): void {
   program
@@ -34,11 +28,11 @@ export function addMigrate(program: ProgramCommand): void {
     .action(migrate)
 }
 
-async function migrate(flags: MigrateFlags): Promise<void> {
+async function migrate(flags: JsonFlag & { database: string; schema: string }): Promise<void> {
   const { postgresAddress } = await import('../store/postgres/connection/address.js')
   const { migratePostgres } = await import('../store/postgres/schema/migrations.js')
   const { schema } = flags
-  const address = postgresAddress(flags.db)
+  const address = postgresAddress(flags.database)
   const result = await withElapsedTime(() => migratePostgres(address, schema))
   printAnswer({ database: address.name, schema, ...result }, flags, () => {
     const { applied, moved } = result

@@ -4,19 +4,12 @@ import type { ProjectorOptions, ProjectResult } from '../projection/projector.js
 import { withElapsedTime } from './output/elapsed.js'
 import { formatMs } from './output/format.js'
 import { continueWithoutStdout, printAnswer } from './output/standard-output.js'
-import type { CommonFlags, ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { createLogger } from './run/logger.js'
 import { keepNewSpaceSmall, runDaemon } from './run/process.js'
 import { SystemdNotifier } from './run/systemd-notifier.js'
 
-interface ProjectFlags extends CommonFlags {
-  logLevel: string
-  once?: true
-  allowMissing?: true
-  rollupLabel?: string[]
-  schema: string
-  chunks: boolean
-}
+type ProjectFlags = ProjectorOptions & JsonFlag & { once?: true; logLevel: string }
 
 export function addProject(program: ProgramCommand): void {
   program
@@ -51,22 +44,11 @@ export function addProject(program: ProgramCommand): void {
     })
 }
 
-function projectorOptions({
-  journal,
-  db,
-  schema,
-  chunks,
-  rollupLabel,
-  allowMissing,
-}: ProjectFlags): ProjectorOptions {
-  return { journal, database: db, schema, chunks, rollupLabels: rollupLabel, allowMissing }
-}
-
 async function projectOnceAndReport(flags: ProjectFlags): Promise<void> {
   keepNewSpaceSmall()
   const { projectOnce } = await import('../projection/projector.js')
   const logger = await createLogger(flags.logLevel)
-  const result = await withElapsedTime(() => projectOnce({ ...projectorOptions(flags), logger }))
+  const result = await withElapsedTime(() => projectOnce({ ...flags, logger }))
   printAnswer(result, flags, describeResult)
 }
 
@@ -88,7 +70,7 @@ async function followJournal(flags: ProjectFlags): Promise<void> {
   await runDaemon(logger, async (stop) => {
     const notifier = new SystemdNotifier(logger)
     const onAlive = () => notifier.alive()
-    const projector = await startProjector({ ...projectorOptions(flags), logger, onAlive })
+    const projector = await startProjector({ ...flags, logger, onAlive })
     notifier.ready()
     stop.addEventListener('abort', () => void projector.stop())
     if (stop.aborted) void projector.stop()

@@ -6,7 +6,7 @@ import type { ProxyOptions } from '../clients/proxy/index.js'
 import { continueWithoutStdout, print } from './output/standard-output.js'
 import { type ApiAndProjector, startApiAndProjector } from './proxy/api-and-projector.js'
 import { baseUrlLines } from './proxy/base-urls.js'
-import type { ProgramCommand } from './run/command.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { CommandFailure } from './run/failure.js'
 import { parseLabel } from './run/filter-options.js'
 import { parseHost, parseHostNames, readToken } from './run/listening.js'
@@ -15,26 +15,15 @@ import { parsePath, wholeNumberBetween } from './run/options.js'
 import { type Pairs, withPair } from './run/pairs.js'
 import { killAfter, runDaemon } from './run/process.js'
 
-export interface ProxyFlags {
-  upstream?: string
+export interface ProxyFlags extends CommonFlags, Omit<ProxyOptions, 'upstreams' | 'host'> {
   upstreams?: string
-  provider?: string
-  label?: Record<string, string>
-  labelHeader?: Record<string, string>
-  includeUsage?: true
-  journal: string
-  db: string
-  schema: string
   host: string
-  port: number
   tokenFile?: string
-  open?: true
-  allowHost?: string[]
   graceSeconds: number
   project?: true
   serve?: true
   servePort: number
-  rollupLabel?: string[]
+  rollupLabels?: string[]
   logLevel: string
 }
 
@@ -116,7 +105,7 @@ async function proxy(flags: ProxyFlags, command: Command): Promise<void> {
     command.error("error: expected either '--upstream <url>' or '--upstreams <file>'")
   }
   // The environment variable may be meant for another command.
-  const isRollupLabelGiven = command.getOptionValueSource('rollupLabel') === 'cli'
+  const isRollupLabelGiven = command.getOptionValueSource('rollupLabels') === 'cli'
   if (isRollupLabelGiven && !flags.project && !flags.serve) {
     command.error(
       "error: option '--rollup-label' needs '--project' or '--serve': only a projector keeps roll-ups",
@@ -184,22 +173,10 @@ async function proxyOptions(
   token: string | undefined,
   logger: Logger,
 ): Promise<ProxyOptions> {
-  const { upstream, upstreams, provider, label: labels, labelHeader: labelHeaders } = flags
-  return {
-    upstream,
-    upstreams: upstreams === undefined ? undefined : await readUpstreams(upstreams),
-    provider,
-    labels,
-    labelHeaders,
-    includeUsage: flags.includeUsage,
-    host: flags.host,
-    port: flags.port,
-    token,
-    open: flags.open,
-    allowedHosts: flags.allowHost,
-    graceMs: flags.graceSeconds * 1000,
-    logger,
-  }
+  const { upstream, provider, labels, labelHeaders, includeUsage, host, port, open, allowedHosts } = flags
+  const asked = { upstream, provider, labels, labelHeaders, includeUsage, host, port, open, allowedHosts }
+  const upstreams = flags.upstreams === undefined ? undefined : await readUpstreams(flags.upstreams)
+  return { ...asked, upstreams, token, graceMs: flags.graceSeconds * 1000, logger }
 }
 
 /** Reads the file. Its content is checked when the proxy starts. */

@@ -1,19 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
-import type { LeftReason, PruneResult } from '../maintenance/prune.js'
+import type { LeftReason, PruneOptions, PruneResult } from '../maintenance/prune.js'
 import { withElapsedTime } from './output/elapsed.js'
 import { formatBytes } from './output/format.js'
 import { printAnswer } from './output/standard-output.js'
-import type { CommonFlags, ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { parseS3 } from './run/options.js'
-
-interface PruneFlags extends CommonFlags {
-  before: string
-  chunks?: true
-  shippedTo?: string
-  dryRun?: true
-}
 
 /** Why a segment stays that no copy off its host holds, and what to do. */
 export const NOT_HELD =
@@ -61,12 +54,9 @@ export function addPrune(program: ProgramCommand): void {
     .action(runPrune)
 }
 
-async function runPrune(flags: PruneFlags): Promise<void> {
+async function runPrune(flags: PruneOptions & JsonFlag): Promise<void> {
   const { prune } = await import('../maintenance/prune.js')
-  const { journal, db: database, schema, before, chunks, shippedTo, dryRun } = flags
-  const result = await withElapsedTime(() =>
-    prune({ journal, database, schema, before, chunks, shippedTo, dryRun }),
-  )
+  const result = await withElapsedTime(() => prune(flags))
   printAnswer(result, flags, describePrune)
 }
 

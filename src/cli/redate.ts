@@ -1,8 +1,8 @@
 import { countText } from '../maintenance/count-text.js'
-import type { RedateResult } from '../maintenance/redate.js'
+import type { RedateOptions, RedateResult } from '../maintenance/redate.js'
 import { withElapsedTime } from './output/elapsed.js'
 import { printAnswer } from './output/standard-output.js'
-import type { CommonFlags, ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 
 export function addRedate(program: ProgramCommand): void {
   program
@@ -14,17 +14,17 @@ export function addRedate(program: ProgramCommand): void {
         'run meanwhile. A database that has projected such segments is rebuilt, as by replay. Correct the ' +
         'clock and stop the projector first. The exit code is 1 if a segment stays in the future.',
     )
-    .placeOptions()
+    .journalOption()
+    .databaseOption()
     .option('--dry-run', 'only say what it would do')
     .jsonOption()
     .examples('request-journal redate --dry-run', 'request-journal redate')
     .action(runRedate)
 }
 
-async function runRedate(flags: CommonFlags & { dryRun?: true }): Promise<void> {
+async function runRedate(flags: RedateOptions & JsonFlag): Promise<void> {
   const { redate } = await import('../maintenance/redate.js')
-  const { journal, db: database, dryRun } = flags
-  const result = await withElapsedTime(() => redate({ journal, database, dryRun }))
+  const result = await withElapsedTime(() => redate(flags))
   printAnswer(result, flags, describe)
   if (result.left.length > 0 || result.still_written.length > 0) process.exitCode = 1
 }

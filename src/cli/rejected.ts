@@ -3,7 +3,7 @@ import { formatCount } from './output/format.js'
 import { note } from './output/standard-error.js'
 import { pageWidth, printAnswer } from './output/standard-output.js'
 import { formatTable } from './output/table.js'
-import type { ProgramCommand } from './run/command.js'
+import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { askDatabase } from './run/database.js'
 
 const MAX_LIMIT = 1_000_000
@@ -20,9 +20,9 @@ export function addRejected(program: ProgramCommand): void {
     .numberOption('--limit <n>', `show at most this many, 1 to ${MAX_LIMIT}`, 1, MAX_LIMIT, 50)
     .jsonOption()
     .examples('request-journal rejected --limit 5')
-    .action(async (flags: { db: string; limit: number; json?: true }) => {
+    .action(async (flags: CommonFlags & { limit: number }) => {
       const { listRejected } = await import('../queries/rows/rejected.js')
-      const list = await askDatabase(flags, (database) => listRejected(database, { limit: flags.limit }))
+      const list = await askDatabase(flags, (database) => listRejected(database, flags))
       printAnswer(list, flags, () => formatRejected(list, pageWidth()))
       if (flags.json !== true && list.rejected.some(isTorn)) note(TORN)
     })

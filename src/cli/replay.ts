@@ -1,22 +1,14 @@
 import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
+import type { ReplayOptions } from '../projection/replay.js'
 import type { RowChange, TableDifference } from '../store/sqlite/compare/databases.js'
 import { formatCount, formatValue } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
 import { describeResult } from './project.js'
-import type { CommonFlags, ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { keepNewSpaceSmall } from './run/process.js'
-
-interface ReplayFlags extends CommonFlags {
-  allowMissing?: true
-  into?: string
-  diff?: true
-  rollupLabel?: string[]
-  schema: string
-  chunks: boolean
-}
 
 export function addReplay(program: ProgramCommand): void {
   program
@@ -48,16 +40,14 @@ export function addReplay(program: ProgramCommand): void {
     .action(runReplay)
 }
 
-async function runReplay(flags: ReplayFlags, command: Command): Promise<void> {
+async function runReplay(flags: ReplayOptions & JsonFlag, command: Command): Promise<void> {
   if (flags.diff && flags.into === undefined) {
     command.error("error: option '--diff' needs '--into': the old database is compared with a new one")
   }
   keepNewSpaceSmall()
   const { replay } = await import('../projection/replay.js')
-  const { journal, db: database, schema, chunks, allowMissing, rollupLabel: rollupLabels, into, diff } = flags
-  const options = { journal, database, schema, chunks, allowMissing, rollupLabels, into, diff }
   const result = await withProgressLine((line) =>
-    replay({ ...options, onProgress: (progress) => line.showProgress(progress) }),
+    replay({ ...flags, onProgress: (progress) => line.showProgress(progress) }),
   )
   printAnswer(result, flags, () =>
     [describeResult(result), ...describeDifferences(result.differences)].join('\n'),

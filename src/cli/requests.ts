@@ -21,16 +21,11 @@ const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'be
 /** `cost` means the cost in the currency that is shown. */
 const SORTS = ['timestamp', 'cost', 'cost_sats', 'cost_usd', 'latency_ms'] as const
 
-interface RequestsFlags extends FilterFlags {
-  db: string
-  schema?: string
+interface RequestsFlags
+  extends FilterFlags,
+    Pick<ListRequestsOptions, 'page' | 'perPage' | 'order' | 'cursor'> {
   sort?: (typeof SORTS)[number]
-  order?: 'asc' | 'desc'
-  page?: number
-  perPage?: number
-  cursor?: string
   follow?: true
-  json?: true
 }
 
 export function addRequests(program: ProgramCommand): void {

@@ -1,21 +1,13 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { countText } from '../maintenance/count-text.js'
+import type { RestoreOptions } from '../maintenance/restore/restore.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
 import { formatBytes } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import type { ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { parseDatabase, parseS3 } from './run/options.js'
-
-interface RestoreFlags {
-  journal: string
-  db?: string
-  from?: string
-  schema: string
-  journalId: string
-  json?: true
-}
 
 export function addRestore(program: ProgramCommand): void {
   program
@@ -31,11 +23,7 @@ export function addRestore(program: ProgramCommand): void {
         'that were sealed are in none of them.',
     )
     .journalOption()
-    .addOption(
-      new Option('--db <address>', 'the database: postgres://user@host/database')
-        .env('REQUEST_JOURNAL_DB')
-        .argParser(parseDatabase),
-    )
+    .settingOption('--db <address>', 'the database: postgres://user@host/database', parseDatabase)
     .schemaOption()
     .option('--from <address>', 'where `ship` has sent the journal to: s3://bucket/prefix', parseS3)
     .requiredOption('--journal-id <id>', 'the id of the journal, as in the table journals or in journal.json')
@@ -47,22 +35,19 @@ export function addRestore(program: ProgramCommand): void {
     .action(runRestore)
 }
 
-async function runRestore(flags: RestoreFlags, command: Command): Promise<void> {
-  const { journal, from, schema, journalId } = flags
+async function runRestore(flags: RestoreOptions & JsonFlag, command: Command): Promise<void> {
+  const { journal, from } = flags
   // The environment may name a file, which is meant for other commands.
-  const isMeant = flags.db !== undefined && (isPostgresAddress(flags.db) || from === undefined)
-  const database = isMeant || command.getOptionValueSource('db') === 'cli' ? flags.db : undefined
+  const isMeant = flags.database !== undefined && (isPostgresAddress(flags.database) || from === undefined)
+  const database = isMeant || command.getOptionValueSource('database') === 'cli' ? flags.database : undefined
   if (database === undefined && from === undefined) {
     command.error("error: expected option '--db <address>', '--from <address>' or both, found neither")
   }
   const { restore } = await import('../maintenance/restore/restore.js')
   const result = await withProgressLine((line) =>
     restore({
-      journal,
+      ...flags,
       database,
-      from,
-      schema,
-      journalId,
       onProgress: ({ segment, bytes }) => line.show(() => `restoring ${segment}: ${formatBytes(bytes)}`),
     }),
   )

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Logger } from 'pino'
-import type { Server } from '../server/index.js'
+import type { Server, ServerOptions } from '../server/index.js'
 import { continueWithoutStdout, print } from './output/standard-output.js'
 import type { ProgramCommand } from './run/command.js'
 import { parseHost, parseHostNames, readToken } from './run/listening.js'
@@ -11,21 +11,9 @@ import { killAfter, runDaemon } from './run/process.js'
 import { programName } from './run/program-name.js'
 import { SystemdNotifier } from './run/systemd-notifier.js'
 
-interface ServeFlags {
-  db: string
-  schema: string
-  journal: string
-  host: string
-  port: number
-  project?: true
-  ingest?: true
-  rollupLabel?: string[]
+interface ServeFlags extends ServerOptions {
   tokenFile?: string
   ingestTokenFile?: string
-  allowHost?: string[]
-  maxLagSeconds: number
-  queryTimeoutMs: number
-  maxStreams: number
   logLevel: string
 }
 
@@ -54,15 +42,9 @@ export function addServe(program: ProgramCommand): void {
     .journalOption()
     .settingOption('--host <host>', 'the name or address to listen on', parseHost, '127.0.0.1')
     .settingOption('--port <n>', 'the port; 0 means any free one', wholeNumberBetween(0, 65_535), 8790)
-    .addOption(
-      new Option('--project', 'run the projector in the same process').env('REQUEST_JOURNAL_PROJECT'),
-    )
+    .settingOption('--project', 'run the projector in the same process')
     .rollupLabelOption()
-    .addOption(
-      new Option('--ingest', 'take events at POST /v1/events, which needs a token').env(
-        'REQUEST_JOURNAL_INGEST',
-      ),
-    )
+    .settingOption('--ingest', 'take events at POST /v1/events, which needs a token')
     .settingOption(
       '--token-file <file>',
       'a file with the token that clients must give, or with several, one per line, any of which will do',
@@ -108,41 +90,22 @@ async function serve(flags: ServeFlags, command: Command): Promise<void> {
   const project = isOn('project', flags, command)
   const ingest = isOn('ingest', flags, command)
   // The environment variable may be meant for `project`.
-  if (!project && command.getOptionValueSource('rollupLabel') === 'cli') {
+  if (!project && command.getOptionValueSource('rollupLabels') === 'cli') {
     command.error("error: option '--rollup-label' needs '--project': only a projector keeps roll-ups")
   }
   if (!ingest && command.getOptionValueSource('ingestTokenFile') === 'cli') {
     command.error("error: option '--ingest-token-file' needs '--ingest'")
   }
   continueWithoutStdout()
-  const {
-    db: database,
-    tokenFile,
-    ingestTokenFile,
-    allowHost: allowedHosts,
-    rollupLabel,
-    logLevel,
-    ...others
-  } = flags
+  const { tokenFile, ingestTokenFile, logLevel, ...others } = flags
   const logger = await createLogger(logLevel)
   const token = tokensOf(await readToken(tokenFile, logger))
   const ingestToken = ingest
     ? tokensOf(await readToken(ingestTokenFile, logger, 'REQUEST_JOURNAL_INGEST_TOKEN'))
     : undefined
-  const rollupLabels = project ? rollupLabel : undefined
-  const program = programName()
-  const tokens = { token, ingestToken }
-  const options = {
-    ...others,
-    ...tokens,
-    database,
-    allowedHosts,
-    project,
-    ingest,
-    rollupLabels,
-    logger,
-    program,
-  }
+  const rollupLabels = project ? flags.rollupLabels : undefined
+  const asked = { ...others, project, ingest, rollupLabels, token, ingestToken }
+  const options = { ...asked, logger, program: programName() }
   const { startServer, ServerError } = await import('../server/index.js')
   try {
     await runDaemon(logger, (stop) => serveUntil(stop, () => startServer(options), logger))

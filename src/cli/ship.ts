@@ -1,10 +1,10 @@
 import { countText } from '../maintenance/count-text.js'
-import type { NotShippedReason, ShipResult } from '../maintenance/ship/ship.js'
+import type { NotShippedReason, ShipOptions, ShipResult } from '../maintenance/ship/ship.js'
 import { formatBytes } from './output/format.js'
 import { withProgressLine } from './output/progress.js'
 import { printAnswer } from './output/standard-output.js'
 import { visible } from './output/terminal.js'
-import type { ProgramCommand } from './run/command.js'
+import type { JsonFlag, ProgramCommand } from './run/command.js'
 import { parseS3 } from './run/options.js'
 
 const REASONS: Record<NotShippedReason, string> = {
@@ -34,13 +34,11 @@ export function addShip(program: ProgramCommand): void {
     .action(runShip)
 }
 
-async function runShip(flags: { journal: string; to: string; json?: true }): Promise<void> {
+async function runShip(flags: ShipOptions & JsonFlag): Promise<void> {
   const { ship } = await import('../maintenance/ship/ship.js')
-  const { journal, to } = flags
   const result = await withProgressLine((line) =>
     ship({
-      journal,
-      to,
+      ...flags,
       onProgress: ({ segment, bytes }) => line.show(() => `sending ${segment}: ${formatBytes(bytes)}`),
     }),
   )

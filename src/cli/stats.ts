@@ -7,17 +7,12 @@ import type { ProgramCommand } from './run/command.js'
 import { askDatabase } from './run/database.js'
 import { type FilterFlags, filterOf } from './run/filter-options.js'
 
-interface StatsFlags extends FilterFlags {
-  db: string
-  schema?: string
-  groupBy?: StatsGroupBy
-  limit?: number
+interface StatsFlags
+  extends FilterFlags,
+    Pick<StatsOptions, 'groupBy' | 'limit' | 'percentiles' | 'unknown'> {
   sort?: 'requests' | 'cost'
-  percentiles?: true
-  unknown?: true
   format: 'table' | 'csv'
   bom?: true
-  json?: true
 }
 
 /** How many groups are printed if there are more than an answer may have. */

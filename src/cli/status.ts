@@ -25,9 +25,8 @@ export function addStatus(program: ProgramCommand): void {
     .examples('request-journal status', 'request-journal status --json | jq .lag_bytes')
     .action(async (flags: CommonFlags) => {
       const { status } = await import('../maintenance/status.js')
-      const { journal, db: database, schema } = flags
-      const report = await withElapsedTime(() => status({ journal, database, schema }))
-      printAnswer(report, flags, () => formatStatus(report, flags.db, pageWidth()))
+      const report = await withElapsedTime(() => status(flags))
+      printAnswer(report, flags, () => formatStatus(report, flags.database, pageWidth()))
       if (report.problems.length > 0) process.exitCode = 1
     })
 }

@@ -38,10 +38,6 @@ const ADVICE: Record<ProblemKind, string> = {
     'a segment could not be read: check the disk and its permissions, or bring it back from a backup',
 }
 
-interface VerifyFlags extends Omit<CommonFlags, 'db'> {
-  db: string | false
-}
-
 export function addVerify(program: ProgramCommand): void {
   program
     .command('verify')
@@ -63,12 +59,11 @@ export function addVerify(program: ProgramCommand): void {
     .action(runVerify)
 }
 
-async function runVerify(flags: VerifyFlags): Promise<void> {
+async function runVerify(flags: Omit<CommonFlags, 'database'> & { database: string | false }): Promise<void> {
   const { verify } = await import('../maintenance/verify/verify.js')
-  const { journal, db, schema } = flags
-  const database = db === false ? undefined : db
+  const database = flags.database === false ? undefined : flags.database
   const report = await withProgressLine((line) =>
-    verify({ journal, database, schema, onProgress: (progress) => line.showProgress(progress, '') }),
+    verify({ ...flags, database, onProgress: (progress) => line.showProgress(progress, '') }),
   )
   printAnswer(report, flags, () => formatReport(report, database))
   if (!report.ok) process.exitCode = 1

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { countText } from '../../maintenance/count-text.js'
-import type { PriceImport, PriceSource } from '../../maintenance/prices/import-prices.js'
+import type { PriceImport, PriceImportOptions, PriceSource } from '../../maintenance/prices/import-prices.js'
 import type { PriceChange } from '../../maintenance/prices/price-diff.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
@@ -12,14 +12,9 @@ import { appendedText, entryLines } from './plan-text.js'
 import { parseModelPair, parseProvider, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
-interface ImportFlags extends CommonFlags {
+interface ImportFlags extends CommonFlags, Omit<PriceImportOptions, 'source' | keyof CommonFlags> {
   from?: PriceSource['from']
-  validFrom?: string
   provider?: Record<string, string>
-  used?: true
-  alias?: Record<string, string>
-  overwrite?: true
-  withdrawGone?: true
   yes?: true
 }
 
@@ -104,33 +99,11 @@ function sourceOf(
 async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {
   const { planPriceImport } = await import('../../maintenance/prices/import-prices.js')
   const { priceEvents } = await import('../../maintenance/prices/price-diff.js')
-  const {
-    journal,
-    db: database,
-    schema,
-    validFrom,
-    provider: providers,
-    alias: aliases,
-    used,
-    overwrite,
-    withdrawGone,
-  } = flags
-  const asked = {
-    source,
-    journal,
-    database,
-    schema,
-    validFrom,
-    providers,
-    aliases,
-    used,
-    overwrite,
-    withdrawGone,
-  }
+  const asked = { ...flags, source, providers: flags.provider }
   const plan = await confirmedPlan(await withElapsedTime(() => planPriceImport(asked)), flags, (confirmed) =>
     planPriceImport({ ...asked, confirmed }),
   )
-  if (!plan.has_database) note(`${visible(database)} doesn't exist: every price counts as new`)
+  if (!plan.has_database) note(`${visible(flags.database)} doesn't exist: every price counts as new`)
   const events = priceEvents(plan)
   if (flags.yes && events.length > 0) {
     const { appendEvents } = await import('./append-events.js')

@@ -15,7 +15,7 @@ import { wholeNumberBetween } from '../run/options.js'
 import { parseName, parsePricePerMillion, parsePricePerRequest, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
-interface SetFlags extends Pick<CommonFlags, 'journal' | 'db' | 'schema' | 'json'> {
+interface SetFlags extends CommonFlags {
   provider?: string
   currency: Currency
   validFrom?: string
@@ -154,10 +154,10 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
 const LOOK_MS = 1000
 
 /** What the price changes; null if neither the database nor the journal shows it. */
-async function effectOf({ journal, db, schema }: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
+async function effectOf(flags: SetFlags, price: PriceSet): Promise<PriceEffect | null> {
   const { priceEffect } = await import('../../maintenance/prices/price-effect.js')
   try {
-    return await priceEffect(price, { journal, database: db, schema, deadline: performance.now() + LOOK_MS })
+    return await priceEffect(price, { ...flags, deadline: performance.now() + LOOK_MS })
   } catch {
     // The price can be set without this, which only says more about it.
     return null

@@ -4,7 +4,7 @@ import { formatCount, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
 import { unpricedText } from '../output/totals.js'
-import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import type { ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
 
@@ -22,7 +22,7 @@ export function addPricesUnpriced(prices: ProgramCommand): void {
     .filterOptions()
     .jsonOption()
     .examples('request-journal prices unpriced --range 7d')
-    .action(async (flags: FilterFlags & Pick<CommonFlags, 'db' | 'json'>) => {
+    .action(async (flags: FilterFlags) => {
       const { unpriced } = await import('../../queries/costs/unpriced.js')
       const answer = await askDatabase(flags, (database) => unpriced(database, filterOf(flags)))
       printAnswer(answer, flags, (found) => formatUnpriced(found, pageWidth()))

@@ -1,26 +1,18 @@
 import { PRICE_PARTS } from '../../events/event-types.js'
 import { nearestName } from '../../events/nearest-name.js'
 import { isWithdrawn } from '../../folds/costs/price.js'
-import type { PriceAnswer, PriceInForce } from '../../queries/costs/prices.js'
+import type { PriceAnswer, PriceInForce, PricesOptions } from '../../queries/costs/prices.js'
 import { formatCount, formatInstant, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { formatTable } from '../output/table.js'
-import type { ProgramCommand } from '../run/command.js'
+import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { parseStart } from './price-options.js'
 import { addPricesImport } from './prices-import.js'
 import { addPricesSet } from './prices-set.js'
 import { addPricesUnpriced } from './prices-unpriced.js'
 
-interface PricesFlags {
-  db: string
-  schema?: string
-  json?: true
-  at?: string
-  all?: true
-  model?: string
-  provider?: string
-}
+type PricesFlags = CommonFlags & PricesOptions
 
 export function addPrices(program: ProgramCommand): void {
   const prices = program

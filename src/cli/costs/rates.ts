@@ -45,7 +45,7 @@ function addRatesList(rates: ProgramCommand): void {
     .storeOption()
     .jsonOption()
     .examples('request-journal rates list')
-    .action(async (flags: Pick<CommonFlags, 'db' | 'json'> & { schema?: string }) => {
+    .action(async (flags: CommonFlags) => {
       const { rates } = await import('../../queries/costs/rates.js')
       const found = await askDatabase(flags, rates)
       printAnswer({ rates: found }, flags, () => formatRates(found, pageWidth()))
@@ -121,15 +121,8 @@ function addRatesImport(rates: ProgramCommand): void {
 
 async function importRates(file: string, flags: CommonFlags & { yes?: true }): Promise<void> {
   const { planRateImport } = await import('../../maintenance/prices/import-rates.js')
-  const plan = await withElapsedTime(() =>
-    planRateImport({
-      file,
-      journal: flags.journal,
-      database: flags.db,
-      schema: flags.schema,
-    }),
-  )
-  if (!plan.has_database) note(`${visible(flags.db)} doesn't exist: every rate counts as new`)
+  const plan = await withElapsedTime(() => planRateImport({ ...flags, file }))
+  if (!plan.has_database) note(`${visible(flags.database)} doesn't exist: every rate counts as new`)
   const events = [...plan.new, ...plan.changed].map((change) => change.new)
   if (flags.yes && events.length > 0) {
     const { appendEvents } = await import('./append-events.js')

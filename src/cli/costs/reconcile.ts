@@ -1,35 +1,22 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { DATE_FORMATS, type DateFormat } from '../../maintenance/reconcile/bill-dates.js'
-import { MODEL_NAMES, type ModelNames } from '../../maintenance/reconcile/model-names.js'
-import { PRESET_NAMES, PRESETS, type PresetName } from '../../maintenance/reconcile/presets.js'
+import { DATE_FORMATS } from '../../maintenance/reconcile/bill-dates.js'
+import { MODEL_NAMES } from '../../maintenance/reconcile/model-names.js'
+import type { ReconcileOptions } from '../../maintenance/reconcile/options.js'
+import { PRESET_NAMES, PRESETS } from '../../maintenance/reconcile/presets.js'
 import { parseTolerance, TOLERANCE_WORDS } from '../../maintenance/reconcile/tolerance.js'
 import type { TimeZone } from '../../queries/window/time-zone.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
-import type { ProgramCommand } from '../run/command.js'
+import type { JsonFlag, ProgramCommand } from '../run/command.js'
 import { parsePath, parseTimeZone } from '../run/options.js'
 import { type Pairs, splitPair, withPair } from '../run/pairs.js'
 
-interface ReconcileFlags {
-  db: string
-  schema: string
-  bill: string
-  preset?: PresetName
+interface ReconcileFlags extends JsonFlag, Omit<ReconcileOptions, 'columns' | 'timezone'> {
   dateColumn?: string
   modelColumn?: string
   costColumn?: string
   tokensColumn?: string[]
-  dateFormat?: DateFormat
-  currency: 'usd' | 'sats'
   timezone?: TimeZone
-  by: 'response_model' | 'model'
-  modelNames?: ModelNames
-  alias?: Record<string, string>
-  provider?: string
-  since?: string
-  until?: string
-  tolerance: string
-  json?: true
 }
 
 export function addReconcile(program: ProgramCommand): void {
@@ -106,15 +93,7 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
   const { reconcile } = await import('../../maintenance/reconcile/reconcile.js')
   const { resolveOptions } = await import('../../maintenance/reconcile/options.js')
   const { formatReconciliation } = await import('./reconcile-page.js')
-  const {
-    db: database,
-    alias: aliases,
-    dateColumn,
-    modelColumn,
-    costColumn,
-    tokensColumn,
-    ...options
-  } = flags
+  const { dateColumn, modelColumn, costColumn, tokensColumn, ...options } = flags
   const missing = Object.entries({ date: dateColumn, model: modelColumn, cost: costColumn })
     .filter(([, column]) => column === undefined)
     .map(([name]) => `--${name}-column`)
@@ -128,7 +107,7 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
     flags.preset === undefined ||
     !PRESETS[flags.preset].isByDay
   const timezone = isMeant ? flags.timezone?.name : undefined
-  const asked = { ...options, database, aliases, columns, timezone }
+  const asked = { ...options, columns, timezone }
   try {
     resolveOptions(asked)
   } catch (error) {

@@ -5,13 +5,13 @@ import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { type Column, formatTable } from '../output/table.js'
-import type { CommonFlags, ProgramCommand } from '../run/command.js'
+import type { ProgramCommand } from '../run/command.js'
 import { type FilterFlags, filterOf } from '../run/filter-options.js'
 import { parsePath } from '../run/options.js'
 
-interface RepriceFlags extends FilterFlags, Pick<CommonFlags, 'db' | 'schema' | 'json'> {
+interface RepriceFlags extends FilterFlags {
   dryRun?: true
-  prices?: string
+  pricesFile?: string
 }
 
 export function addReprice(program: ProgramCommand): void {
@@ -44,13 +44,8 @@ export function addReprice(program: ProgramCommand): void {
         command.error(`error: ${why}`, { exitCode: 2 })
       }
       const { reprice } = await import('../../maintenance/reprice.js')
-      const asked = {
-        database: flags.db,
-        schema: flags.schema,
-        pricesFile: flags.prices,
-        ...filterOf(flags),
-        timezone: flags.timezone?.name,
-      }
+      const { database, schema, pricesFile, timezone } = flags
+      const asked = { ...filterOf(flags), database, schema, pricesFile, timezone: timezone?.name }
       printAnswer(await withElapsedTime(() => reprice(asked)), flags, (report) =>
         formatReport(report, flags.currency, pageWidth()),
       )

@@ -17,7 +17,7 @@ export interface ListedGroups {
 
 export interface GroupOrder {
   /** What the requests are grouped by: `label:user` titles its groups `user`. */
-  groupBy?: string
+  groupBy?: string | undefined
   /** What groups are sorted by, and what their shares are shares of. @default 'requests' */
   sort?: 'requests' | 'cost'
   /** The only currency that is shown. @default those that the window has costs in */

@@ -20,9 +20,9 @@ import {
 
 export interface StatsPageOptions extends GroupOrder {
   // Columns that must be on the page however narrow it is.
-  percentiles?: boolean
+  percentiles?: boolean | undefined
   unpriced?: boolean
-  unknown?: boolean
+  unknown?: boolean | undefined
 }
 
 /** The currencies that are shown, beside the options. */

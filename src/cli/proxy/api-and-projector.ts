@@ -19,28 +19,21 @@ export async function startApiAndProjector(
   token: string | undefined,
   logger: Logger,
 ): Promise<ApiAndProjector> {
-  const { journal, db: database, schema, rollupLabel: rollupLabels, allowHost: allowedHosts } = flags
+  const { journal, database, schema, rollupLabels, allowedHosts } = flags
+  const projected = { journal, database, schema, rollupLabels }
   if (flags.serve) {
     const { startServer } = await import('../../server/index.js')
     // Without a token anyone who may use an open proxy could read what all others have asked.
     const host = token === undefined ? '127.0.0.1' : flags.host
     const place = { host, port: flags.servePort, allowedHosts, token }
-    const server = await startServer({
-      ...place,
-      database,
-      schema,
-      journal,
-      project: true,
-      rollupLabels,
-      logger,
-      program: programName(),
-    })
+    const options = { ...projected, ...place, project: true, logger, program: programName() }
+    const server = await startServer(options)
     tellFailure(server.finished, logger)
     return server
   }
   if (flags.project) {
     const { ProjectorThread } = await import('../../server/projector/projector-thread.js')
-    const projector = await ProjectorThread.start({ journal, database, schema, rollupLabels }, logger)
+    const projector = await ProjectorThread.start(projected, logger)
     tellFailure(projector.finished, logger)
     return { url: null, close: () => projector.stop() }
   }

@@ -25,12 +25,29 @@ const EXAMPLE_WIDTH = 71
 const YES_OR_NO = ['true', 'false']
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
-/** The values of the options that every command about journal and database has. */
-export interface CommonFlags {
-  journal: string
-  db: string
-  schema?: string
+export interface JsonFlag {
   json?: true
+}
+
+/** The values of the options that every command about journal and database has. */
+export interface CommonFlags extends JsonFlag {
+  journal: string
+  database: string
+  schema?: string
+}
+
+/**
+ * The options whose values aren't called by the option's own name in the program, but as the
+ * functions of the other rooms call them.
+ */
+const MEMBERS: Readonly<Record<string, string>> = {
+  alias: 'aliases',
+  'allow-host': 'allowedHosts',
+  db: 'database',
+  label: 'labels',
+  'label-header': 'labelHeaders',
+  prices: 'pricesFile',
+  'rollup-label': 'rollupLabels',
 }
 
 const suggestions = new WeakMap<Option, readonly string[]>()
@@ -57,6 +74,8 @@ export class ProgramCommand extends Command {
    * one in a script can be overridden.
    */
   override addOption(option: Option): this {
+    const member = MEMBERS[option.name().replace(/^no-/, '')]
+    if (member !== undefined) option.attributeName = () => member
     super.addOption(option)
     const takesValue = option.required || option.optional
     const isSetting = option.envVar !== undefined
@@ -78,31 +97,19 @@ export class ProgramCommand extends Command {
     )
   }
 
-  databaseOption(): this {
-    return this.addOption(
-      new Option('--db <file>', 'the database')
-        .env('REQUEST_JOURNAL_DB')
-        .default(resolve('requests.db'), '"./requests.db"')
-        .argParser(parseDatabaseFile),
-    )
+  databaseOption(about = 'the database', parse = parseDatabaseFile): this {
+    return this.settingOption('--db <file>', about, parse, resolve('requests.db'), '"./requests.db"')
   }
 
   /** The option of commands that also take a PostgreSQL database, and its schema. */
   storeOption(): this {
-    return this.addOption(
-      new Option('--db <file>', 'the database: a file, or postgres://user@host/database')
-        .env('REQUEST_JOURNAL_DB')
-        .default(resolve('requests.db'), '"./requests.db"')
-        .argParser(parseDatabase),
-    ).schemaOption()
+    const about = 'the database: a file, or postgres://user@host/database'
+    return this.databaseOption(about, parseDatabase).schemaOption()
   }
 
   schemaOption(): this {
-    return this.addOption(
-      new Option('--schema <name>', 'the schema of the tables in PostgreSQL')
-        .env('REQUEST_JOURNAL_SCHEMA')
-        .default('request_journal'),
-    )
+    const about = 'the schema of the tables in PostgreSQL'
+    return this.settingOption('--schema <name>', about, undefined, 'request_journal')
   }
 
   chunksOption(): this {
@@ -110,11 +117,6 @@ export class ProgramCommand extends Command {
       '--no-chunks',
       "don't keep the journal's bytes in PostgreSQL, from which `restore` could bring them back",
     )
-  }
-
-  /** Adds the options that say where journal and database are. */
-  placeOptions(): this {
-    return this.journalOption().databaseOption()
   }
 
   /** @param when what the help shows in place of a default. */
@@ -127,13 +129,10 @@ export class ProgramCommand extends Command {
    * variable does.
    */
   rollupLabelOption(): this {
-    return this.addOption(
-      new Option(
-        '--rollup-label <name>',
-        'a label to keep roll-ups by, at most 8; may be repeated. Set it while the database is empty, or later with a replay',
-      )
-        .env('REQUEST_JOURNAL_ROLLUP_LABEL')
-        .argParser(parseLabelNames),
+    return this.settingOption(
+      '--rollup-label <name>',
+      'a label to keep roll-ups by, at most 8; may be repeated. Set it while the database is empty, or later with a replay',
+      parseLabelNames,
     )
   }
 
@@ -244,16 +243,20 @@ export class ProgramCommand extends Command {
   }
 
   /**
-   * Adds an option with a value that the environment may also give: `REQUEST_JOURNAL_MAX_STREAMS`
-   * for `--max-streams`.
+   * Adds an option that the environment may also give: `REQUEST_JOURNAL_MAX_STREAMS` for
+   * `--max-streams`.
+   *
+   * @param shown what the help shows in place of the default.
    */
   settingOption<T>(
     flags: string,
     description: string,
-    parse: (text: string, previous: T) => T,
+    parse?: (text: string, previous: T) => T,
     standard?: T,
+    shown?: string,
   ): this {
-    const option = new Option(flags, description).argParser(parse).default(standard)
+    const option = new Option(flags, description).default(standard, shown)
+    if (parse !== undefined) option.argParser(parse)
     return this.addOption(option.env(`REQUEST_JOURNAL_${option.name().toUpperCase().replaceAll('-', '_')}`))
   }
 

@@ -11,15 +11,15 @@ import { type DatabaseFlags, lagText } from './lag-note.js'
  * @param schema the schema of the tables in PostgreSQL.
  */
 export async function withDatabase<T>(
-  { db, schema }: { db: string; schema?: string },
+  { database: path, schema }: Pick<DatabaseFlags, 'database' | 'schema'>,
   ask: (database: QueryDatabase) => T | Promise<T>,
 ): Promise<T> {
   const { asStoreError } = await import('../../store/open-store.js')
-  const database = await open(db, schema)
+  const database = await open(path, schema)
   try {
     return await ask(database)
   } catch (error) {
-    throw asStoreError(error, db)
+    throw asStoreError(error, path)
   } finally {
     database.close()
   }
@@ -53,11 +53,11 @@ export async function askDatabase<T>(
   }
 }
 
-async function open(db: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {
-  if (isPostgresAddress(db)) {
+async function open(path: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {
+  if (isPostgresAddress(path)) {
     const { PostgresQueryConnection } = await import('../../store/postgres/query/query-connection.js')
-    return new PostgresQueryConnection(db, schema)
+    return new PostgresQueryConnection(path, schema)
   }
   const { openDatabaseReadOnly } = await import('../../store/sqlite/connection/database.js')
-  return openDatabaseReadOnly(db)
+  return openDatabaseReadOnly(path)
 }

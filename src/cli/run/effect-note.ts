@@ -17,16 +17,13 @@ export async function effectText(flags: JournalFlags): Promise<string> {
   const { journal } = flags
   const { REQUEST_JOURNAL_DB: named = 'requests.db', REQUEST_JOURNAL_SCHEMA } = process.env
   const schema = flags.schema ?? REQUEST_JOURNAL_SCHEMA
-  for (const name of new Set([flags.db ?? named, join(dirname(journal), 'requests.db')])) {
-    const db = isPostgresAddress(name) ? name : resolve(name)
+  for (const name of new Set([flags.database ?? named, join(dirname(journal), 'requests.db')])) {
+    const place = { database: isPostgresAddress(name) ? name : resolve(name), schema }
     try {
-      const lag = await withDatabase(
-        { db, ...(schema === undefined ? {} : { schema }) },
-        async (database) => {
-          const { databaseLag } = await import('../../maintenance/lag.js')
-          return await databaseLag(journal, database, { database: db, schema })
-        },
-      )
+      const lag = await withDatabase(place, async (database) => {
+        const { databaseLag } = await import('../../maintenance/lag.js')
+        return await databaseLag(journal, database, place)
+      })
       if (lag === null) continue
       if (lag.lag_bytes === 0) return 'note: it is in effect: a projector runs, and has projected it'
       return lag.projector_running === false

@@ -5,6 +5,7 @@ import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
 import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/window/value-filters.js'
 import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
+import type { CommonFlags } from './command.js'
 import { type Pairs, splitPair, withPair } from './pairs.js'
 
 /** The windows that have a name. */
@@ -13,13 +14,13 @@ export const RANGE_WORDS: readonly string[] = [...Object.keys(RANGES), ...CALEND
 /** The windows that `--range` takes, in words. */
 export const SUPPORTED_RANGES = `${Object.keys(RANGES).join(', ')}, a length such as 90m, 1h, 2d, 1w, ${CALENDAR_RANGES.join(', ')}, or a month, day or year: 2026-10, 2026-10-31, 2026`
 
-/** The values of the options of `filterOptions`. */
+/** The values of the options of `filterOptions`, and of those that say where the database is. */
 export interface FilterFlags
-  extends Omit<RequestFilter, 'labels' | 'journal' | 'success' | 'streaming' | 'unpricedIn'> {
+  extends Omit<CommonFlags, 'journal'>,
+    Omit<RequestFilter, 'journal' | 'success' | 'streaming' | 'unpricedIn'> {
   journalId?: string
   range?: string
   timezone?: TimeZone
-  label?: Record<string, string>
   success?: 'true' | 'false'
   failed?: true
   streaming?: 'true' | 'false'
@@ -29,26 +30,15 @@ export interface FilterFlags
 
 /** The filter that was asked for; over all time by default. */
 export function filterOf(flags: FilterFlags): RequestFilter {
-  const { open, unfinished, currency } = flags
-  const { model, provider, withoutProvider, policy, withoutPolicy, correlationId } = flags
-  const { label: labels, withoutLabel, journalId: journal } = flags
-  const names = {
-    model,
-    provider,
-    withoutProvider,
-    policy,
-    withoutPolicy,
-    journal,
-    correlationId,
-    labels,
-    withoutLabel,
-  }
+  const { model, provider, withoutProvider, policy, withoutPolicy, labels, withoutLabel } = flags
+  const names = { model, provider, withoutProvider, policy, withoutPolicy, labels, withoutLabel }
   const { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpriced } = flags
   const unpricedIn = unpriced === true ? undefined : unpriced
   const values = { errorStatus, errorMessage, minLatency, minCost, attempt, serviceTier, unpricedIn }
+  const { journalId: journal, correlationId, open, unfinished, currency } = flags
   const success = flags.failed ? false : booleanOf(flags.success)
-  const outcome = { success, streaming: booleanOf(flags.streaming), open, unfinished }
-  return { ...windowOf(flags), ...names, ...outcome, ...values, currency }
+  const others = { journal, correlationId, open, unfinished, currency, success }
+  return { ...windowOf(flags), ...names, ...values, ...others, streaming: booleanOf(flags.streaming) }
 }
 
 function booleanOf(text: 'true' | 'false' | undefined): boolean | undefined {

@@ -17,7 +17,7 @@ import { pageWidth, print, printJson } from '../output/standard-output.js'
 import { cutToWidth } from '../output/terminal.js'
 import { withDatabase } from './database.js'
 import { CommandFailure } from './failure.js'
-import { lagText } from './lag-note.js'
+import { type DatabaseFlags, lagText } from './lag-note.js'
 import { stopOnSignal } from './process.js'
 
 /**
@@ -40,27 +40,29 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 }
  * process.
  */
 export async function followRequests(
-  { db, schema }: { db: string; schema?: string },
+  place: Pick<DatabaseFlags, 'database' | 'schema'>,
   asked: RequestFilter,
   { asJson, zone }: { asJson: boolean; zone: TimeZone | undefined },
 ): Promise<void> {
   const stop = stopOnSignal()
-  const isFile = !isPostgresAddress(db)
-  const file = isFile ? fileIdentityAt(db) : null
+  const isFile = !isPostgresAddress(place.database)
+  const file = isFile ? fileIdentityAt(place.database) : null
   let isAway = false
-  await withDatabase({ db, ...(schema === undefined ? {} : { schema }) }, async (database) => {
+  await withDatabase(place, async (database) => {
     // Chosen once, so that the currency of --min-cost doesn't change while requests are followed.
     const filter = { ...asked, currency: shownCurrency(database, asked).currency }
     const shown = currenciesOf({ currencies: [...CURRENCIES] }, asked.currency)
     const output = outputFor(asJson, shown, zone)
     let last = showNewest(database, filter, output)
-    const lag = await lagText(database, { db, ...(schema === undefined ? {} : { schema }) })
+    const lag = await lagText(database, place)
     if (lag !== null) output.note(lag)
     while (!stop.aborted) {
       if (isAway || !last.has_more) {
         await sleep(isAway ? RETRY_MS : POLL_EVERY_MS, null, { signal: stop }).catch(() => {})
       }
-      if (isFile && !isSameFile(fileIdentityAt(db), file)) throw databaseRemoved(db)
+      if (isFile && !isSameFile(fileIdentityAt(place.database), file)) {
+        throw databaseRemoved(place.database)
+      }
       try {
         const { last_id: afterId, open_ids: openIds, open_from: openFrom } = last
         last = newRequests(database, { afterId, openIds, openFrom, filter })

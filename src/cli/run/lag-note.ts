@@ -14,8 +14,8 @@ export const PROJECT_ADVICE =
 
 /** Where a database is, and its journal if it was named. */
 export interface DatabaseFlags {
-  db: string
-  schema?: string
+  database: string
+  schema?: string | undefined
   journal?: string
 }
 
@@ -25,14 +25,11 @@ export interface DatabaseFlags {
  * one that the environment names or that is in this directory, or the one next to the database. A
  * journal that the database wasn't projected from is ignored.
  */
-export async function lagText(
-  database: QueryDatabase,
-  { db, schema, journal }: DatabaseFlags,
-): Promise<string | null> {
+export async function lagText(database: QueryDatabase, flags: DatabaseFlags): Promise<string | null> {
   const { databaseLag } = await import('../../maintenance/lag.js')
-  for (const directory of usualJournals(db, journal)) {
+  for (const directory of usualJournals(flags)) {
     try {
-      const lag = await databaseLag(directory, database, { database: db, schema })
+      const lag = await databaseLag(directory, database, flags)
       if (lag !== null) return textOf(lag)
     } catch {
       // The answer doesn't depend on this, and `status` says what is wrong with the journal.
@@ -62,7 +59,7 @@ function waitingText({ lag_bytes, lag_seconds, projector_running }: DatabaseLag)
   return `note: ${formatBytes(lag_bytes)} of the journal not projected yet; ${why}`
 }
 
-function usualJournals(db: string, journal = process.env['REQUEST_JOURNAL_DIR'] ?? 'journal'): Set<string> {
-  const beside = isPostgresAddress(db) ? [] : [join(dirname(db), 'journal')]
-  return new Set([resolve(journal), ...beside])
+function usualJournals({ database, journal }: DatabaseFlags): Set<string> {
+  const beside = isPostgresAddress(database) ? [] : [join(dirname(database), 'journal')]
+  return new Set([resolve(journal ?? process.env['REQUEST_JOURNAL_DIR'] ?? 'journal'), ...beside])
 }

@@ -210,7 +210,7 @@ test('the last import can be taken out without a trace, and made again otherwise
   expect(readFileSync(manifest)).toEqual(before)
   expect(() => undoImport({ journal, undo })).toThrow(/that is there.*: \w{8} of good\.csv$/)
   const opened = openDatabaseReadOnly(database)
-  expect(await lagText(opened, { db: database, journal })).toMatch(
+  expect(await lagText(opened, { database, journal })).toMatch(
     /^note: 2 segments that are projected are gone from the journal, .* `request-journal replay --allow-missing`/,
   )
   opened.close()
