@@ -17,8 +17,9 @@ export function scaledDecimal(text: string, decimals: number): bigint {
   return BigInt(whole + fraction.padEnd(decimals, '0'))
 }
 
-/** Converts an integer that {@link scaledDecimal} has returned back to a decimal text. */
+/** Converts an integer back to the decimal text that {@link scaledDecimal} would take. */
 export function decimalText(scaled: bigint, decimals: number): string {
+  if (scaled < 0n) return `-${decimalText(-scaled, decimals)}`
   const digits = String(scaled).padStart(decimals + 1, '0')
   const fraction = digits.slice(-decimals).replace(/0+$/, '')
   return digits.slice(0, -decimals) + (fraction === '' ? '' : `.${fraction}`)

@@ -1,4 +1,4 @@
-import { roundedQuotient } from '../../folds/costs/decimal.js'
+import { decimalText, roundedQuotient } from '../../folds/costs/decimal.js'
 
 /** How many digits after the point an amount may have: OpenAI's exports have 28. */
 const DECIMALS = 30
@@ -42,10 +42,5 @@ export function billionthsOf(amount: ExactAmount): bigint {
 
 /** Billionths as a decimal text without needless zeros: `12.5`, `-0.000000001`, `0`. */
 export function billionthsText(billionths: bigint): string {
-  const size = billionths < 0n ? -billionths : billionths
-  const fraction = String(size % 1_000_000_000n)
-    .padStart(9, '0')
-    .replace(/0+$/, '')
-  const text = `${size / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`
-  return billionths < 0n ? `-${text}` : text
+  return decimalText(billionths, 9)
 }

@@ -21,9 +21,9 @@ export interface BillTimes {
 
 const DAY_MS = 86_400_000
 
-const TIME = String.raw`(?:[Tt ]+(\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?)?`
-const RFC_DATE = new RegExp(String.raw`^(\d{4})-(\d{2})-(\d{2})${TIME}$`)
-const OTHER_DATE = new RegExp(String.raw`^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})${TIME}$`)
+const DATE = /^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:[Tt ]+(\d{2}:\d{2})(?::(\d{2})(\.\d+)?)?)?$/
+/** How a date of RFC 3339 begins. */
+const RFC_DATE = /^\d{4}-\d{2}-\d{2}(?!\d)/
 
 /**
  * The day of a bill's line: `2026-11-22`.
@@ -34,45 +34,19 @@ const OTHER_DATE = new RegExp(String.raw`^(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})${
  * @returns the day, or else what is wrong with the text.
  */
 export function billDay(text: string, times: BillTimes): { day: string } | { problem: string } {
+  const { format, timezone, isWrittenInUtc } = times
+  const dayOf = (instant: string) => timezone.localText(Date.parse(instant)).slice(0, 10)
   const instant = canonicalTimestamp(text)
-  if (instant !== null) return { day: dayOf(instant, times.timezone) }
-  const parts = times.format === undefined ? rfcParts(text) : formattedParts(text, times.format)
-  if (parts === null) return { problem: problemOf(text, times.format) }
-  const day = `${parts.year}-${parts.month.padStart(2, '0')}-${parts.day.padStart(2, '0')}`
-  const { time = '00:00', second = '00', fraction = '' } = parts
-  const local = canonicalTimestamp(`${day}T${time}:${second}${fraction}Z`)
+  if (instant !== null) return { day: dayOf(instant) }
+  const match = format !== undefined || RFC_DATE.test(text) ? DATE.exec(text) : null
+  const [, first, , second, third, time, seconds = '00', fraction = ''] = match ?? []
+  const part = (letter: string) => [first, second, third][(format ?? 'ymd').indexOf(letter)] ?? ''
+  const [year, month, day] = [part('y'), part('m'), part('d')]
+  if (year.length !== 4 || month.length > 2 || day.length > 2) return { problem: problemOf(text, format) }
+  const date = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
+  const local = canonicalTimestamp(`${date}T${time ?? '00:00'}:${seconds}${fraction}Z`)
   if (local === null) return { problem: `found the date '${text}', and there is no such day or time` }
-  return { day: parts.time === undefined || !times.isWrittenInUtc ? day : dayOf(local, times.timezone) }
-}
-
-function dayOf(instant: string, timezone: TimeZone): string {
-  return timezone.localText(Date.parse(instant)).slice(0, 10)
-}
-
-interface DateParts {
-  year: string
-  month: string
-  day: string
-  time?: string | undefined
-  second?: string | undefined
-  fraction?: string | undefined
-}
-
-function rfcParts(text: string): DateParts | null {
-  const match = RFC_DATE.exec(text)
-  if (match === null) return null
-  const [, year = '', month = '', day = '', time, second, fraction] = match
-  return { year, month, day, time, second, fraction }
-}
-
-function formattedParts(text: string, format: DateFormat): DateParts | null {
-  const match = OTHER_DATE.exec(text)
-  if (match === null) return null
-  const [, first = '', , second = '', third = '', time, seconds, fraction] = match
-  const found = [first, second, third]
-  const part = (letter: string) => found[format.indexOf(letter)] ?? ''
-  const parts = { year: part('y'), month: part('m'), day: part('d'), time, second: seconds, fraction }
-  return parts.year.length === 4 && parts.month.length <= 2 && parts.day.length <= 2 ? parts : null
+  return { day: time === undefined || !isWrittenInUtc ? date : dayOf(local) }
 }
 
 function problemOf(text: string, format: DateFormat | undefined): string {
@@ -81,7 +55,7 @@ function problemOf(text: string, format: DateFormat | undefined): string {
     return `found the date '${text}', expected one such as ${words[format]}, as the date format ${format} says`
   }
   const found = `found the date '${text}', expected 2026-11-22 or 2026-11-22T19:43:00Z`
-  if (!OTHER_DATE.test(text)) return found
+  if (!DATE.test(text)) return found
   return `${found}; --date-format dmy, mdy or ymd says whether the day, the month or the year comes first`
 }
 

@@ -44,10 +44,13 @@ const MAX_ENTRIES = 200_000
  * @throws InputError FILE_UNREADABLE, INVALID_CSV, INVALID_VALUE
  */
 export async function readBill(path: string, options: BillOptions): Promise<Bill> {
-  const { columns, preset } = options
+  const { columns, preset, modelNames } = options
   const { currencyColumn } = preset ?? {}
   const days: Bill['days'] = new Map()
-  const aliases = new Aliases(options)
+  const aliases = new Map(
+    Object.entries(options.aliases).map(([billed, logged]) => [billed.toLowerCase(), { billed, logged }]),
+  )
+  const seen = new Set<string>()
   let lines = 0
   let decimals = 0
   let entries = 0
@@ -64,7 +67,8 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
     if (cost === null) throw wrong(numberProblem(columns.cost, costText))
     if (currencyColumn !== undefined) checkCurrency(row.get(currencyColumn), options.currency, wrong)
     const tokens = columns.tokens.map((column) => tokensOf(row.get(column), column, wrong))
-    const key = aliases.keyOf(name)
+    seen.add(name.toLowerCase())
+    const key = modelKey(aliases.get(name.toLowerCase())?.logged ?? name, modelNames)
     const day = days.get(found.day) ?? new Map<string, Billed>()
     days.set(found.day, day)
     const before = day.get(key)
@@ -81,7 +85,10 @@ export async function readBill(path: string, options: BillOptions): Promise<Bill
     decimals = Math.max(decimals, decimalsOf(costText))
   }
   if (lines === 0) throw new InputError('INVALID_VALUE', path, 'no line has a cost')
-  aliases.checkUse(path)
+  for (const [lower, { billed }] of aliases) {
+    if (seen.has(lower)) continue
+    throw new InputError('INVALID_VALUE', path, `no line has the model '${billed}', which was given an alias`)
+  }
   return { days, lines, decimals }
 }
 
@@ -114,33 +121,4 @@ function numberProblem(
   const found = text === '' ? `'${column}' is empty` : `found '${text}' as '${column}'`
   const hint = /^[^\d-]*\d[\d.,' ]*[^\d]*$/.test(text) ? hintText : ''
   return `${found}, expected ${expected}${hint}`
-}
-
-/** Returns keys for names of the bill, for aliased names those of their names in the log. */
-class Aliases {
-  readonly #names: ModelNames
-  readonly #keys: ReadonlyMap<string, string>
-  readonly #unused: Map<string, string>
-
-  constructor({ aliases, modelNames }: BillOptions) {
-    this.#names = modelNames
-    const entries = Object.entries(aliases)
-    this.#keys = new Map(
-      entries.map(([billed, logged]) => [billed.toLowerCase(), modelKey(logged, modelNames)]),
-    )
-    this.#unused = new Map(entries.map(([billed]) => [billed.toLowerCase(), billed]))
-  }
-
-  keyOf(name: string): string {
-    const lower = name.toLowerCase()
-    this.#unused.delete(lower)
-    return this.#keys.get(lower) ?? modelKey(name, this.#names)
-  }
-
-  /** @throws InputError INVALID_VALUE if the bill doesn't have one of the names. */
-  checkUse(path: string): void {
-    const [unused] = this.#unused.values()
-    if (unused === undefined) return
-    throw new InputError('INVALID_VALUE', path, `no line has the model '${unused}', which was given an alias`)
-  }
 }

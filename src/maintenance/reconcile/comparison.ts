@@ -1,5 +1,5 @@
 import { grouped } from '../../folds/grouped.js'
-import type { ModelCosts } from '../../queries/costs/model-costs.js'
+import { addCosts, type ModelCosts } from '../../queries/costs/model-costs.js'
 import { billionthsOf, billionthsText } from './amount.js'
 import type { Billed } from './bill.js'
 import { isWithin, sizeOf, type Tolerance } from './tolerance.js'
@@ -70,21 +70,16 @@ export function compareEntry(
   halfUnit: bigint,
   hasTokens: boolean,
 ): ReconciledRow {
-  const { day } = entry
+  const { day, name, billed, logged } = entry
   const sums = sumOf([entry])
   return {
     day,
-    model: entry.name,
+    model: name,
     ...amountsOf(sums, hasTokens),
-    side: sideOf(entry),
-    is_over: !isWithin(tolerance, sums.billed - sums.logged, sums.billed),
+    side: billed === undefined ? 'logged_only' : logged === undefined ? 'billed_only' : 'both',
+    is_over: !isWithin(tolerance, sums.difference, sums.billed),
     is_rounding: isRounding(entry, halfUnit),
   }
-}
-
-function sideOf({ billed, logged }: Entry): ReconciledRow['side'] {
-  if (billed === undefined) return 'logged_only'
-  return logged === undefined ? 'billed_only' : 'both'
 }
 
 /**
@@ -96,81 +91,65 @@ export function roundingOf({ billed }: Entry, halfUnit: bigint): bigint {
 }
 
 export function isRounding(entry: Entry, halfUnit: bigint): boolean {
-  const { billed, logged } = sumOf([entry])
-  return billed !== logged && sizeOf(billed - logged) <= roundingOf(entry, halfUnit)
+  const { difference } = sumOf([entry])
+  return difference !== 0n && sizeOf(difference) <= roundingOf(entry, halfUnit)
 }
 
 /** Sums entries, those with the largest differences first. */
 export function sumsBy(entries: readonly Entry[], of: (entry: Entry) => string): [Entry, EntrySums][] {
-  const groups = [...grouped(entries, of).values()]
-  const sums = groups.map((group): [Entry, EntrySums] => [group[0] as Entry, sumOf(group)])
-  return sums.sort(([, a], [, b]) => compareSizes(b.billed - b.logged, a.billed - a.logged))
-}
-
-function compareSizes(a: bigint, b: bigint): number {
-  return Number(sizeOf(a) > sizeOf(b)) - Number(sizeOf(a) < sizeOf(b))
+  return [...grouped(entries, of).values()]
+    .map((group): [Entry, EntrySums] => [group[0] as Entry, sumOf(group)])
+    .sort(([, a], [, b]) => (sizeOf(a.difference) > sizeOf(b.difference) ? -1 : 1))
 }
 
 /** Sums over days or models. */
 export interface EntrySums {
   billed: bigint
-  logged: bigint
   hasBilled: boolean
-  hasLogged: boolean
-  requests: number
-  unpriced: number
-  unpricedFailures: number
   billedTokens: bigint | null
-  loggedTokens: bigint
-  unknownTokens: number
+  logged: ModelCosts
+  /** Billed less logged. */
+  difference: bigint
+}
+
+const NOTHING_LOGGED: ModelCosts = {
+  requests: 0,
+  cost: 0n,
+  unpriced: 0,
+  unpricedFailures: 0,
+  tokens: 0n,
+  unknownTokens: 0,
 }
 
 /** A bill is rounded to billionths here, once for each day and model. */
 export function sumOf(entries: readonly Entry[]): EntrySums {
-  const sums: EntrySums = {
-    billed: 0n,
-    logged: 0n,
-    hasBilled: false,
-    hasLogged: false,
-    requests: 0,
-    unpriced: 0,
-    unpricedFailures: 0,
-    billedTokens: null,
-    loggedTokens: 0n,
-    unknownTokens: 0,
+  let [billed, hasBilled, logged] = [0n, false, NOTHING_LOGGED]
+  let billedTokens: bigint | null = null
+  for (const entry of entries) {
+    if (entry.logged !== undefined) logged = addCosts(logged, entry.logged)
+    if (entry.billed === undefined) continue
+    const { cost, tokens } = entry.billed
+    hasBilled = true
+    billed += billionthsOf(cost)
+    if (tokens !== null) billedTokens = (billedTokens ?? 0n) + tokens
   }
-  for (const { billed, logged } of entries) {
-    if (billed !== undefined) {
-      sums.hasBilled = true
-      sums.billed += billionthsOf(billed.cost)
-      if (billed.tokens !== null) sums.billedTokens = (sums.billedTokens ?? 0n) + billed.tokens
-    }
-    if (logged === undefined) continue
-    sums.logged += logged.cost
-    sums.hasLogged ||= logged.requests > logged.unpriced
-    sums.requests += logged.requests
-    sums.unpriced += logged.unpriced
-    sums.unpricedFailures += logged.unpricedFailures
-    sums.loggedTokens += logged.tokens
-    sums.unknownTokens += logged.unknownTokens
-  }
-  return sums
+  return { billed, hasBilled, billedTokens, logged, difference: billed - logged.cost }
 }
 
 export function amountsOf(sums: EntrySums, hasTokens: boolean): ReconciledAmounts {
+  const { billed, hasBilled, billedTokens, difference } = sums
+  const { requests, cost, unpriced, unpricedFailures, tokens, unknownTokens } = sums.logged
   return {
-    billed: sums.hasBilled ? billionthsText(sums.billed) : null,
-    logged: sums.hasLogged ? billionthsText(sums.logged) : null,
-    difference: billionthsText(sums.billed - sums.logged),
-    requests: sums.requests,
-    unpriced: sums.unpriced,
-    unpriced_error: sums.unpricedFailures,
-    ...(hasTokens
-      ? {
-          billed_tokens: Number(sums.billedTokens ?? 0n),
-          logged_tokens: Number(sums.loggedTokens),
-          unknown_tokens: sums.unknownTokens,
-        }
-      : {}),
+    billed: hasBilled ? billionthsText(billed) : null,
+    logged: requests > unpriced ? billionthsText(cost) : null,
+    difference: billionthsText(difference),
+    requests,
+    unpriced,
+    unpriced_error: unpricedFailures,
+    ...(hasTokens && {
+      billed_tokens: Number(billedTokens ?? 0n),
+      logged_tokens: Number(tokens),
+      unknown_tokens: unknownTokens,
+    }),
   }
 }

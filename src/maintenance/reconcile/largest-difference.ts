@@ -78,8 +78,7 @@ export function largestDifference(entries: readonly Entry[], halfUnit: bigint): 
 }
 
 function differenceOf(entry: Entry): bigint {
-  const { billed, logged } = sumOf([entry])
-  return billed - logged
+  return sumOf([entry]).difference
 }
 
 /** A similar name that only the other side has, if only one side has this name. */
@@ -109,8 +108,8 @@ function differsEveryDay(largest: Entry, entries: readonly Entry[]): boolean {
 
 /** The difference as a share of what was billed; null unless both sides have something. */
 function shareOf(entry: Entry): number | null {
-  const { billed, logged } = sumOf([entry])
-  return billed === 0n || logged === 0n ? null : Number(billed - logged) / Number(billed)
+  const { billed, logged, difference } = sumOf([entry])
+  return billed === 0n || logged.cost === 0n ? null : Number(difference) / Number(billed)
 }
 
 /** A neighbouring day whose difference cancels out at least half of this one. */

@@ -25,11 +25,11 @@ export function likelyName(name: string, others: Iterable<string>): string | nul
   if (bare === '') return null
   const candidates = [...others].map((other) => ({ other, bare: bareName(other) }))
   const same = candidates.filter((candidate) => candidate.bare === bare)
-  if (same[0] !== undefined) return same.length === 1 ? same[0].other : null
   const alike = candidates.filter(
     (candidate) => candidate.bare.startsWith(`${bare}-`) || bare.startsWith(`${candidate.bare}-`),
   )
-  return alike.length === 1 ? (alike[0]?.other ?? null) : null
+  const [only, ...more] = same.length > 0 ? same : alike
+  return only === undefined || more.length > 0 ? null : only.other
 }
 
 function bareName(name: string): string {

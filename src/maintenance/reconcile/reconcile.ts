@@ -121,7 +121,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     over: rows.filter(({ is_over }) => is_over).length,
     over_by_rounding: rows.filter(({ is_over, is_rounding }) => is_over && is_rounding).length,
     rounding: billionthsText(rounding),
-    billed_only: namesWhere(({ requests }) => requests === 0),
+    billed_only: namesWhere(({ logged }) => logged.requests === 0),
     logged_only: namesWhere(({ hasBilled }) => !hasBilled),
     to_reprice: toReprice,
     largest: largestDifference(entries, halfUnit),
