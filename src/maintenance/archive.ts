@@ -13,7 +13,7 @@ import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
 import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables } from './journal-tables.js'
-import { OffHostCopies } from './off-host-copies.js'
+import { openOffHostCopies } from './off-host-copies.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 5000
@@ -192,18 +192,18 @@ class ArchiveRun {
 
   async #candidates(): Promise<Candidate[]> {
     const found = this.#finished()
-    const copies = await OffHostCopies.open(this.#options, this.#journalId)
+    const copies = await openOffHostCopies(this.#options, this.#journalId)
     try {
       const held: Candidate[] = []
       for (const candidate of found) {
         const { segment, size, sealed } = candidate
-        if (await copies.isCovered({ id: segment.id, name: segment.name, size, recorded: sealed })) {
-          held.push(candidate)
-        } else this.#skip(segment, 'not_held')
+        const isHeld = (await copies?.holds({ ...segment, size, recorded: sealed })) ?? true
+        if (isHeld) held.push(candidate)
+        else this.#skip(segment, 'not_held')
       }
       return held
     } finally {
-      await copies.close()
+      await copies?.close()
     }
   }
 

@@ -10,6 +10,26 @@ export const INPUT_ERROR_CODES = [
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
 
 /**
+ * Imports an optional package.
+ *
+ * @param what what the package is, for the message.
+ * @throws InputError PACKAGE_MISSING
+ */
+export async function importOptional<Module>(
+  name: string,
+  what: string,
+  load: () => Promise<Module>,
+): Promise<Module> {
+  try {
+    return await load()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    const advice = `it isn't installed: \`npm install ${name}\` installs ${what}, which is optional`
+    throw new InputError('PACKAGE_MISSING', name, advice, { cause: error })
+  }
+}
+
+/**
  * Thrown when something that a command reads in addition to journal and database, such as a list of
  * prices or a bill, can't be used. All of it is checked before anything is written.
  *

@@ -19,7 +19,7 @@ import type { PrunedRows, RowExtent, RowPruner } from '../store/row-pruner.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import type { DatabaseLocation } from './database-location.js'
 import type { KnownSegments } from './journal-tables.js'
-import { type HeldSegment, OffHostCopies } from './off-host-copies.js'
+import { type OffHostCopy, openOffHostCopies } from './off-host-copies.js'
 import { openPruneTarget, type PruneTarget } from './prune-target.js'
 
 export interface PruneOptions extends DatabaseLocation {
@@ -109,12 +109,12 @@ export async function pruneWith(
   // Without a manifest nothing is archived, and no archive has to be removed.
   const isLocked = !dryRun && existsSync(join(directory, MANIFEST_FILE))
   let lock: { release(): void } | null = null
-  let copies: OffHostCopies | null = null
+  let copies: OffHostCopy | null = null
   try {
     lock = isLocked ? acquireJournalLock(directory, 'prune') : null
     const { known } = target
     checkJournal(known.positions, identity, name)
-    if (!chunks) copies = await OffHostCopies.open(options, identity.journal_id)
+    if (!chunks) copies = await openOffHostCopies(options, identity.journal_id)
     const run = await PruneRun.choose(directory, before, target, copies)
     const { extent } = run
     target.checkUnreferred(extent)
@@ -187,7 +187,7 @@ class PruneRun {
     directory: string,
     before: string,
     target: PruneTarget,
-    copies: OffHostCopies | null,
+    copies: OffHostCopy | null,
   ): Promise<PruneRun> {
     const run = new PruneRun(directory, before, target.known)
     await run.#choose(target, copies)
@@ -239,7 +239,7 @@ class PruneRun {
   }
 
   /** Chooses the oldest segments, without a gap, and imported ones whose requests are old. */
-  async #choose(target: PruneTarget, copies: OffHostCopies | null): Promise<void> {
+  async #choose(target: PruneTarget, copies: OffHostCopy | null): Promise<void> {
     // Begins with what an earlier prune, perhaps one that was killed, had chosen.
     const { pruned } = target.known
     this.extent = { through: pruned.through, imports: [...pruned.imports] }
@@ -274,7 +274,7 @@ class PruneRun {
     return isAsImported ? (sealed?.import?.last.slice(0, 10) ?? null) : null
   }
 
-  async #reasonToStay(id: number, name: string, copies: OffHostCopies | null): Promise<LeftReason | null> {
+  async #reasonToStay(id: number, name: string, copies: OffHostCopy | null): Promise<LeftReason | null> {
     const segment = this.#there.get(id)
     // Another database's prune has taken its files, or somebody has accepted that they are gone: its
     // rows may go too.
@@ -282,7 +282,8 @@ class PruneRun {
     const entry = this.#archived.get(name)
     if (segment?.state !== 'archived' || entry === undefined) return 'not_archived'
     if ((this.#positions.get(id)?.projectedBytes ?? 0) < entry.bytes) return 'not_projected'
-    return ((await copies?.isCovered(heldSegment(id, entry))) ?? true) ? null : 'not_held'
+    const isHeld = (await copies?.holds({ id, name, size: entry.bytes, recorded: entry })) ?? true
+    return isHeld ? null : 'not_held'
   }
 
   #goes(id: number): boolean {
@@ -327,10 +328,6 @@ class PruneRun {
   #sizeOf(segment: Segment): number {
     return statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
   }
-}
-
-function heldSegment(id: number, { segment: name, bytes, sha256 }: EntryOf<'archived'>): HeldSegment {
-  return { id, name, size: bytes, recorded: { bytes, sha256 } }
 }
 
 const NOT_RECORDED = { bytes: 0, lines: 0, sha256: '' }

@@ -2,7 +2,7 @@ import { numberOfBillionths } from '../folds/costs/decimal.js'
 import type { PlacedPrice } from '../folds/costs/price.js'
 import { PriceBook } from '../folds/costs/price-book.js'
 import { type CostFacts, loggedFigures, type RowCost, rowCost } from '../folds/costs/row-cost.js'
-import { splitCost } from '../folds/sums/split-cost.js'
+import { billionthsOf } from '../folds/sums/split-cost.js'
 import { keyOf } from '../queries/costs/price-history.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../queries/window/filter.js'
 import { TimeZone } from '../queries/window/time-zone.js'
@@ -209,9 +209,9 @@ class Sums {
   add({ cost_sats, cost_usd }: Pick<RowCost, 'cost_sats' | 'cost_usd'>): void {
     if (cost_sats === null && cost_usd === null) this.#unpriced++
     if (cost_sats === null) this.#unpricedSats++
-    else this.sats = (this.sats ?? 0n) + nanosOf(cost_sats)
+    else this.sats = (this.sats ?? 0n) + billionthsOf(cost_sats)
     if (cost_usd === null) this.#unpricedUsd++
-    else this.usd = (this.usd ?? 0n) + nanosOf(cost_usd)
+    else this.usd = (this.usd ?? 0n) + billionthsOf(cost_usd)
   }
 
   report(): CostSums {
@@ -224,11 +224,6 @@ class Sums {
       unpriced_usd: this.#unpricedUsd,
     }
   }
-}
-
-function nanosOf(cost: number): bigint {
-  const { whole, billionths: rest } = splitCost(cost)
-  return BigInt(whole) * 1_000_000_000n + BigInt(rest)
 }
 
 function difference(before: bigint | null, after: bigint | null): number | null {

@@ -27,6 +27,12 @@ export function splitCosts({ cost_sats, cost_usd }: Costs): SplitCosts {
   }
 }
 
+/** A cost in billionths, as exactly as roll-ups sum it. */
+export function billionthsOf(cost: number): bigint {
+  const { whole, billionths } = splitCost(cost)
+  return BigInt(whole) * 1_000_000_000n + BigInt(billionths)
+}
+
 /** Splits a cost. SQLite's twins are `wholeCostSql` and `costBillionthsSql`. */
 export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))

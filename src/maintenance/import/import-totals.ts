@@ -1,9 +1,8 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import { decimalText } from '../../folds/costs/decimal.js'
-import { splitCost } from '../../folds/sums/split-cost.js'
+import { billionthsOf } from '../../folds/sums/split-cost.js'
 
 export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
-const BILLION = 1_000_000_000n
 
 /** What a row carries that is summed; what isn't known is left out or null. */
 export type Amounts = {
@@ -31,9 +30,7 @@ export class AmountSums {
     this.#tokens.output_tokens += amounts.output_tokens ?? 0
     for (const name of COSTS) {
       const cost = amounts[name] ?? null
-      if (cost === null) continue
-      const { whole, billionths } = splitCost(cost)
-      this.#costs.set(name, (this.#costs.get(name) ?? 0n) + BigInt(whole) * BILLION + BigInt(billionths))
+      if (cost !== null) this.#costs.set(name, (this.#costs.get(name) ?? 0n) + billionthsOf(cost))
     }
   }
 

@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { InputError } from '../errors.js'
+import { importOptional } from '../errors.js'
 import { ObjectStoreError } from './errors.js'
-import type { ObjectMetadata, ObjectStore } from './object-store.js'
-import { s3Address } from './s3-address.js'
-
-const PACKAGE = '@aws-sdk/client-s3'
+import { type S3Address, s3Address } from './s3-address.js'
 
 /** How often a request is tried, with growing pauses between. */
 const ATTEMPTS = 8
@@ -25,8 +22,12 @@ const PAUSE_MS = 250
  * @throws InputError PACKAGE_MISSING
  */
 export async function openS3(address: string): Promise<ObjectStore> {
-  const { bucket, prefix } = s3Address(address)
-  const sdk = await loadSdk()
+  const place = s3Address(address)
+  const sdk = await importOptional(
+    '@aws-sdk/client-s3',
+    'the client for s3:// addresses',
+    () => import('@aws-sdk/client-s3'),
+  )
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_S3_FORCE_PATH_STYLE } = process.env
   const hasEndpoint = (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? '') !== ''
   const client = new sdk.S3Client({
@@ -37,36 +38,37 @@ export async function openS3(address: string): Promise<ObjectStore> {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
-  return new S3Store(sdk, client, { bucket, prefix, name: `s3://${bucket}/${prefix}`.replace(/\/$/, '') })
+  return new ObjectStore(sdk, client, place)
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3')
 
-async function loadSdk(): Promise<Sdk> {
-  try {
-    return await import('@aws-sdk/client-s3')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs the client for s3:// addresses, which is optional`
-    throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
-  }
-}
+/** Texts that an object carries with it. */
+export type ObjectMetadata = Readonly<Record<string, string>>
 
-class S3Store implements ObjectStore {
+/**
+ * The objects of a bucket whose keys begin with a prefix. Nothing in it is ever overwritten. Each
+ * call retries by itself while the store is briefly unavailable.
+ *
+ * Each method rejects with ObjectStoreError STORE_AWAY or STORE_REFUSED.
+ */
+export class ObjectStore {
+  /** The address for messages, without a slash at its end: `s3://bucket/prefix`. */
   readonly name: string
   readonly #sdk: Sdk
   readonly #client: S3Client
   readonly #bucket: string
   readonly #prefix: string
 
-  constructor(sdk: Sdk, client: S3Client, place: { bucket: string; prefix: string; name: string }) {
+  constructor(sdk: Sdk, client: S3Client, { bucket, prefix }: S3Address) {
     this.#sdk = sdk
     this.#client = client
-    this.#bucket = place.bucket
-    this.#prefix = place.prefix
-    this.name = place.name
+    this.#bucket = bucket
+    this.#prefix = prefix
+    this.name = `s3://${bucket}/${prefix}`.replace(/\/$/, '')
   }
 
+  /** The keys that begin with a text, in the order of their bytes. */
   async *list(beginning: string): AsyncGenerator<string> {
     for (let next: string | undefined; ; ) {
       const command = new this.#sdk.ListObjectsV2Command({
@@ -81,12 +83,14 @@ class S3Store implements ObjectStore {
     }
   }
 
+  /** The metadata of an object; null if it isn't there. */
   async metadata(key: string): Promise<ObjectMetadata | null> {
     const command = new this.#sdk.HeadObjectCommand(this.#place(key))
     const head = await this.#asked(key, () => orNull(this.#client.send(command)))
     return head === null ? null : (head.Metadata ?? {})
   }
 
+  /** An object; null if it isn't there. */
   async read(key: string): Promise<{ bytes: Buffer; metadata: ObjectMetadata } | null> {
     return await this.#asked(key, async () => {
       const object = await orNull(this.#client.send(new this.#sdk.GetObjectCommand(this.#place(key))))
@@ -97,6 +101,12 @@ class S3Store implements ObjectStore {
     })
   }
 
+  /**
+   * Creates an object, whole or not at all.
+   *
+   * @returns false if there is one already, which stays as it is. It may be this very object, if an
+   *   answer was lost.
+   */
   async create(key: string, bytes: Buffer, metadata: ObjectMetadata = {}): Promise<boolean> {
     const object = { ...this.#place(key), Body: bytes, Metadata: { ...metadata }, IfNoneMatch: '*' }
     return await this.#asked(key, async () => {

@@ -1,13 +1,13 @@
 import type { ParquetWriter } from 'hyparquet-writer'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { splitCost } from '../../folds/sums/split-cost.js'
+import { billionthsOf } from '../../folds/sums/split-cost.js'
 import { wholeNumber } from '../../folds/sums/sum-limits.js'
 import type { ExportedRequest } from '../../queries/rows/export.js'
 
-export type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number]
+type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number]
 
 /** A column of the files: its type, and its value for a request. */
-export interface ParquetColumn {
+interface ParquetColumn {
   name: keyof ExportedRequest
   /** The element of the schema, and those that it consists of. */
   elements: SchemaElement[]
@@ -62,18 +62,19 @@ export const SCHEMA: readonly SchemaElement[] = [
  * a time without an offset, as SQLite writes it, which counts as UTC; null if it has no time at
  * all.
  */
-export function instantOf({ timestamp }: Pick<ExportedRequest, 'timestamp'>): string | null {
+export function instantOf(timestamp: unknown): string | null {
   return canonicalTimestamp(String(timestamp)) ?? canonicalTimestamp(`${timestamp}Z`)
 }
 
 type Repetition = 'REQUIRED' | 'OPTIONAL'
 type Name = keyof ExportedRequest
 
+function textElement<ElementName extends string>(name: ElementName) {
+  return { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
+}
+
 function text(name: Name): ParquetColumn {
-  return column(
-    { name, type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
-    String,
-  )
+  return column(textElement(name), String)
 }
 
 function boolean(name: Name): ParquetColumn {
@@ -98,7 +99,7 @@ function timestamp(name: Name): ParquetColumn {
     logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
   }
   return column(element, (value) => {
-    const instant = instantOf({ timestamp: String(value) })
+    const instant = instantOf(value)
     return instant === null ? null : BigInt(Date.parse(instant)) * 1000n
   })
 }
@@ -119,16 +120,12 @@ function cost(name: Name): ParquetColumn {
     logical_type: { type: 'DECIMAL', precision, scale },
   }
   return column(element, (value) => {
-    const { whole, billionths } = splitCost(
-      typeof value === 'number' ? value : Number.parseFloat(String(value)) || 0,
-    )
-    return BigInt(whole) * 1_000_000_000n + BigInt(billionths)
+    return billionthsOf(typeof value === 'number' ? value : Number.parseFloat(String(value)) || 0)
   })
 }
 
 /** A map of texts, in which every engine finds a label by its name. */
 function labels(name: Name): ParquetColumn {
-  const string = { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } } as const
   const elements: SchemaElement[] = [
     {
       name,
@@ -138,8 +135,8 @@ function labels(name: Name): ParquetColumn {
       logical_type: { type: 'MAP' },
     },
     { name: 'key_value', repetition_type: 'REPEATED', num_children: 2 },
-    { name: 'key', repetition_type: 'REQUIRED', ...string },
-    { name: 'value', repetition_type: 'OPTIONAL', ...string },
+    { ...textElement('key'), repetition_type: 'REQUIRED' },
+    { ...textElement('value'), repetition_type: 'OPTIONAL' },
   ]
   return {
     name,

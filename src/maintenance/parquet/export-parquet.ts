@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ExportedRequest, exportRequests } from '../../queries/rows/export.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
@@ -68,6 +69,7 @@ class DayWriter {
   readonly #parquet: ParquetModule
   readonly #filesOfDays = new Map<string, number>()
   #day: string | null = null
+  #directory = ''
   #file: ParquetFile | null = null
   #name = ''
   #requests = 0
@@ -80,11 +82,11 @@ class DayWriter {
 
   /** @returns whether something was written: then other work should get its turn. */
   async add(request: ExportedRequest): Promise<boolean> {
-    const day = instantOf(request)?.slice(0, 10) ?? NO_DAY
+    const day = instantOf(request.timestamp)?.slice(0, 10) ?? NO_DAY
     const isNewDay = day !== this.#day
     if (isNewDay) {
       await this.#endDay()
-      await this.#target.begin(`day=${day}`)
+      this.#directory = await this.#target.begin(`day=${day}`)
       this.#day = day
     }
     this.#requests++
@@ -110,7 +112,7 @@ class DayWriter {
     const number = this.#filesOfDays.get(day) ?? 0
     this.#filesOfDays.set(day, number + 1)
     this.#name = `part-${String(number).padStart(5, '0')}.parquet`
-    this.#file = new ParquetFile(this.#target.pathOf(this.#name), this.#parquet)
+    this.#file = new ParquetFile(join(this.#directory, this.#name), this.#parquet)
     return this.#file
   }
 

@@ -1,11 +1,9 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs'
 import type { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import { VERSION } from '../../package/package-files.js'
 import type { ExportedRequest } from '../../queries/rows/export.js'
-import { InputError } from '../errors.js'
+import { importOptional } from '../errors.js'
 import { COLUMNS, SCHEMA } from './columns.js'
-
-const PACKAGE = 'hyparquet-writer'
 
 /** How many requests a row group has at most; they are held in memory until it is written. */
 const GROUP_ROWS = 20_000
@@ -16,18 +14,12 @@ export type ParquetModule = Pick<typeof import('hyparquet-writer'), 'ByteWriter'
 
 /** @throws InputError PACKAGE_MISSING */
 export async function loadParquet(): Promise<ParquetModule> {
-  try {
-    return await import('hyparquet-writer')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs the writer of Parquet files, which is optional`
-    throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
-  }
+  const load = () => import('hyparquet-writer')
+  return await importOptional('hyparquet-writer', 'the writer of Parquet files', load)
 }
 
 /** A Parquet file that requests are added to, a row group at a time. */
 export class ParquetFile {
-  readonly path: string
   readonly #fd: number
   readonly #bytes: ByteWriter
   readonly #writer: ParquetWriter
@@ -37,7 +29,6 @@ export class ParquetFile {
 
   /** Creates a file that only its owner may read, like the database. */
   constructor(path: string, { ByteWriter, ParquetWriter }: ParquetModule) {
-    this.path = path
     this.#fd = openSync(path, 'wx', 0o600)
     this.#bytes = new ByteWriter()
     this.#writer = new ParquetWriter({
@@ -90,7 +81,7 @@ export class ParquetFile {
 
   #flush(): void {
     const bytes = this.#bytes.getBytes()
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written)
+    writeFileSync(this.#fd, bytes)
     this.#bytes.index = 0
   }
 }

@@ -1,25 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
-import type { ObjectStore } from '../objects/object-store.js'
 import { isS3Address } from '../objects/s3-address.js'
-import { openS3 } from '../objects/s3-store.js'
+import { type ObjectStore, openS3 } from '../objects/s3-store.js'
 import { ExportError } from './errors.js'
 
 /** Where the files of days go. */
 export interface PartitionTarget {
-  /** The place, for messages. */
-  readonly name: string
   /**
    * Begins a day. There may be no files of it that this run hasn't made.
    *
+   * @returns the directory in which the files of the day are to be made.
    * @throws ExportError PARTITION_EXISTS
    */
-  begin(folder: string): Promise<void>
-  /** The path at which the next file of the day is to be made. */
-  pathOf(file: string): string
+  begin(folder: string): Promise<string>
   /** Takes a file of the day, once it is complete. */
   take(file: string): Promise<void>
   /** Ends the day: all of its files are complete. */
@@ -34,44 +30,39 @@ export async function openTarget(to: string): Promise<PartitionTarget> {
 
 /** Folders on this host. The folder of a day gets its name once it is complete and durable. */
 class FolderTarget implements PartitionTarget {
-  readonly name: string
+  readonly #path: string
   readonly #made = new Set<string>()
   #folder = ''
   #temporary = ''
-  #files: string[] = []
 
   constructor(path: string) {
-    this.name = path
+    this.#path = path
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
 
-  async begin(folder: string): Promise<void> {
-    if (!this.#made.has(folder) && existsSync(join(this.name, folder))) throw alreadyThere(this.name, folder)
+  async begin(folder: string): Promise<string> {
+    if (!this.#made.has(folder) && existsSync(join(this.#path, folder)))
+      throw alreadyThere(this.#path, folder)
     this.#folder = folder
-    this.#files = []
-    this.#temporary = mkdtempSync(join(this.name, `.${folder}.`))
+    this.#temporary = mkdtempSync(join(this.#path, `.${folder}.`))
+    return this.#temporary
   }
 
-  pathOf(file: string): string {
-    return join(this.#temporary, file)
-  }
-
-  async take(file: string): Promise<void> {
-    this.#files.push(file)
-  }
+  async take(): Promise<void> {}
 
   async end(): Promise<void> {
-    const path = join(this.name, this.#folder)
+    const path = join(this.#path, this.#folder)
     syncDirectory(nodeFileSystem, this.#temporary)
     if (this.#made.has(this.#folder)) {
       // Rows of other programs may not be in the order of time, so that a day is begun twice.
-      for (const file of this.#files) renameSync(join(this.#temporary, file), join(path, file))
+      for (const file of readdirSync(this.#temporary))
+        renameSync(join(this.#temporary, file), join(path, file))
       syncDirectory(nodeFileSystem, path)
       rmSync(this.#temporary, { recursive: true })
     } else {
       this.#giveName(path)
     }
-    syncDirectory(nodeFileSystem, this.name)
+    syncDirectory(nodeFileSystem, this.#path)
     this.#made.add(this.#folder)
     this.#temporary = ''
   }
@@ -85,7 +76,7 @@ class FolderTarget implements PartitionTarget {
     try {
       renameSync(this.#temporary, path)
     } catch (error) {
-      if (existsSync(path)) throw alreadyThere(this.name, this.#folder)
+      if (existsSync(path)) throw alreadyThere(this.#path, this.#folder)
       throw error
     }
   }
@@ -93,7 +84,6 @@ class FolderTarget implements PartitionTarget {
 
 /** An object store: each file is sent once it is complete. */
 class StoreTarget implements PartitionTarget {
-  readonly name: string
   readonly #store: ObjectStore
   readonly #temporary = mkdtempSync(join(tmpdir(), 'request-journal-export-'))
   readonly #made = new Set<string>()
@@ -103,27 +93,24 @@ class StoreTarget implements PartitionTarget {
 
   constructor(store: ObjectStore) {
     this.#store = store
-    this.name = store.name
   }
 
-  async begin(folder: string): Promise<void> {
+  async begin(folder: string): Promise<string> {
     this.#folder = folder
-    if (this.#made.has(folder)) return
-    for await (const _ of this.#store.list(`${folder}/`)) throw alreadyThere(this.name, folder)
-    this.#made.add(folder)
-  }
-
-  pathOf(file: string): string {
-    return join(this.#temporary, file)
+    if (!this.#made.has(folder)) {
+      for await (const _ of this.#store.list(`${folder}/`)) throw alreadyThere(this.#store.name, folder)
+      this.#made.add(folder)
+    }
+    return this.#temporary
   }
 
   async take(file: string): Promise<void> {
-    const path = this.pathOf(file)
+    const path = join(this.#temporary, file)
     const key = `${this.#folder}/${file}`
     const isMade = await this.#store.create(key, readFileSync(path), { run: this.#run })
     // The answer may have been lost.
     if (!isMade && (await this.#store.metadata(key))?.['run'] !== this.#run)
-      throw alreadyThere(this.name, key)
+      throw alreadyThere(this.#store.name, key)
     rmSync(path)
   }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { PerMillion, PricePart, PriceSet } from '../../events/event-types.js'
-import { InputError } from '../errors.js'
+import { importOptional } from '../errors.js'
 import { decimalOf, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
 
 // The data of @pydantic/genai-prices, as its types and README describe it.
@@ -68,11 +68,8 @@ const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcoun
  * @throws InputError PACKAGE_MISSING
  */
 export async function readGenaiPrices(): Promise<PriceList> {
-  const { waitForUpdate } = await import('@pydantic/genai-prices').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${PACKAGE}\` installs its price list, which is optional`
-    throw new InputError('PACKAGE_MISSING', PACKAGE, advice, { cause: error })
-  })
+  const load = () => import('@pydantic/genai-prices')
+  const { waitForUpdate } = await importOptional(PACKAGE, 'its price list', load)
   // Nothing has set other data, so this is the data of the package.
   const providers = (await waitForUpdate()) ?? []
   return genaiPriceList(providers as GenaiProvider[], installedVersion())

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { directoryModeOf } from '../../journal/append/options.js'
@@ -19,7 +20,7 @@ import type { JournalFile } from '../../store/port.js'
 import { DEFAULT_SCHEMA } from '../../store/postgres/connection/address.js'
 import { RestoreError } from './errors.js'
 import { databaseSource, type JournalSource, shippedSource } from './journal-source.js'
-import { segmentsOf, writeAll, writeSegment } from './restored-segment.js'
+import { segmentsOf, writeSegment } from './restored-segment.js'
 
 export interface RestoreOptions {
   /** The `postgres://` address of a database that holds the journal's bytes. */
@@ -124,13 +125,7 @@ async function writeJournal(
   const identity = files.get(IDENTITY_FILE)
   if (identity === undefined) throw missing(sources, journalId, [`there is no ${IDENTITY_FILE}`])
   for (const { name, mode, bytes } of files.values()) {
-    const fd = createFile(nodeFileSystem, join(directory, name), { mode })
-    try {
-      writeAll(fd, bytes)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
+    await create(join(directory, name), mode, (fd) => writeFileSync(fd, bytes))
   }
   const mode = sharedMode(directory, nodeFileSystem)
   const manifest = readManifest(directory)
@@ -140,24 +135,30 @@ async function writeJournal(
   const sizes = new Map<string, number>()
   for (const segment of found) {
     const { name } = segment.segment
-    const fd = createFile(nodeFileSystem, join(directory, name), { mode })
-    try {
-      const written = await writeSegment(fd, segment, (done) => onProgress?.({ segment: name, bytes: done }))
-      if (typeof written === 'string') problems.push(written)
-      else sizes.set(name, written)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
+    const report = (bytes: number) => onProgress?.({ segment: name, bytes })
+    const write = (fd: number) => writeSegment(fd, segment, report)
+    const written = await create(join(directory, name), mode, write)
+    if (typeof written === 'string') problems.push(written)
+    else sizes.set(name, written)
   }
   if (problems.length > 0) throw missing(sources, journalId, problems)
   const lost = [...lastEntries(manifest, 'sealed').values()]
-    .filter(({ segment }) => !pruned.has(segment))
-    .map(({ segment, bytes }) => ({ segment, bytes, from: sizes.get(segment) ?? 0 }))
-    .filter(({ bytes, from }) => from < bytes)
-    .map(({ segment, from }) => ({ segment, from }))
+    .filter(({ segment, bytes }) => !pruned.has(segment) && (sizes.get(segment) ?? 0) < bytes)
+    .map(({ segment }) => ({ segment, from: sizes.get(segment) ?? 0 }))
   const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
   return { journal_id: journalId, segments: sizes.size, bytes, missing: lost }
+}
+
+/** Creates a file with what is written to it, and makes that durable. */
+async function create<T>(path: string, mode: number, write: (fd: number) => T): Promise<Awaited<T>> {
+  const fd = createFile(nodeFileSystem, path, { mode })
+  try {
+    const written = await write(fd)
+    fsyncSync(fd)
+    return written
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { writeSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { ClaimedSegment, JournalSource } from './journal-source.js'
 
 /** A segment, and what each source that has a part of it says about it. */
-export interface SegmentToRestore {
+interface SegmentToRestore {
   segment: ClaimedSegment['segment']
   claims: { source: JournalSource; claim: ClaimedSegment }[]
 }
@@ -44,7 +44,7 @@ export async function writeSegment(
       for await (const { byteOffset, bytes } of source.read(segment, offset)) {
         if (byteOffset > offset || offset === size) break
         const wanted = bytes.subarray(offset - byteOffset, size - byteOffset)
-        writeAll(fd, wanted)
+        writeFileSync(fd, wanted)
         for (const { checksum } of checks) checksum.add(wanted)
         offset += wanted.length
         onProgress(offset)
@@ -81,8 +81,4 @@ class Checksum {
     const { checksum } = this.#claim
     return checksum === (typeof checksum === 'number' ? this.#crc32 : this.#sha256.digest('hex'))
   }
-}
-
-export function writeAll(fd: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written)
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { JournalError } from '../../journal/errors.js'
-import { type ShippedJournal, sha256Of } from './shipped-journal.js'
+import type { ShippedJournal } from './shipped-journal.js'
 
 const NEWLINE = 0x0a
 
@@ -48,8 +48,11 @@ export async function shipFile(
       const bytes = cutAtNewline(await source.peek(limit), limit === partBytes)
       const fileSha256 = file.copy().update(bytes).digest('hex')
       const isLast = offset + bytes.length === end
-      if (bytes.length === 0 || (isLast && fileSha256 !== sha256)) throw changed(name)
-      if (await copy.create(name, offset, { bytes, sha256: sha256Of(bytes), fileSha256, part, mode })) {
+      if (bytes.length === 0 || (isLast && fileSha256 !== sha256)) {
+        const text = `${name} has changed while it was read: run \`request-journal verify\``
+        throw new JournalError('SEGMENT_UNREADABLE', name, text)
+      }
+      if (await copy.create(name, offset, bytes, { sha256: fileSha256, part, mode })) {
         sent += bytes.length
         onSent(sent)
         file.update(bytes)
@@ -63,7 +66,7 @@ export async function shipFile(
         throw copy.differs(name, offset, 'it was there and is gone now: somebody is removing objects')
     }
     const bytes = offset + there.length <= end ? await source.peek(there.length) : Buffer.alloc(0)
-    if (bytes.length !== there.length || sha256Of(bytes) !== there.partSha256) {
+    if (bytes.length !== there.length || hash('sha256', bytes) !== there.partSha256) {
       throw copy.differs(name, offset, `it differs from the bytes of ${name} on this host`)
     }
     file.update(bytes)
@@ -73,11 +76,6 @@ export async function shipFile(
   const after = offsets.find((offset) => offset >= end)
   if (after !== undefined) throw copy.differs(name, after, `on this host ${name} has only ${end} bytes`)
   return sent
-}
-
-function changed(name: string): JournalError {
-  const text = `${name} has changed while it was read: run \`request-journal verify\``
-  return new JournalError('SEGMENT_UNREADABLE', name, text)
 }
 
 /**

@@ -1,15 +1,16 @@
+import { hash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { lastEntries, MANIFEST_FILE, readManifest } from '../../journal/chain/manifest.js'
 import { type SegmentDigest, SegmentDigester } from '../../journal/chain/segment-digest.js'
 import { nodeFileSystem } from '../../journal/file-system.js'
 import { IDENTITY_FILE, readIdentity, sharedMode } from '../../journal/journal-identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, plainSize, type Segment } from '../../journal/segments.js'
-import type { ObjectStore } from '../objects/object-store.js'
-import { openS3 } from '../objects/s3-store.js'
+import { type ObjectStore, openS3 } from '../objects/s3-store.js'
 import { type LocalFile, shipFile } from './ship-file.js'
-import { type ShippedFile, ShippedJournal, sha256Of } from './shipped-journal.js'
+import { type ShippedFile, ShippedJournal } from './shipped-journal.js'
 
 /** How many bytes of a file one object has at most, before they are compressed. */
 const PART_BYTES = 32 * 1024 * 1024
@@ -117,17 +118,10 @@ export async function shipTo(
   }
 
   async function sendSmall(name: string, bytes: Buffer): Promise<void> {
-    const digest = { bytes: bytes.length, sha256: sha256Of(bytes) }
+    const digest = { bytes: bytes.length, sha256: hash('sha256', bytes) }
     if (isHeld(held.get(name), digest)) return
     const mode = statSync(join(directory, name)).mode & 0o777
-    await send({
-      name,
-      mode,
-      ...digest,
-      read: async function* () {
-        yield bytes
-      },
-    })
+    await send({ name, mode, ...digest, read: () => Readable.from([bytes]) })
   }
 }
 

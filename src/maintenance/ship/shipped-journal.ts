@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { ObjectStoreError } from '../objects/errors.js'
-import type { ObjectStore } from '../objects/object-store.js'
+import type { ObjectStore } from '../objects/s3-store.js'
 
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
@@ -40,15 +40,12 @@ export interface ShippedFile {
   mode: number
 }
 
-/** A part of a file as it is created. */
-export interface NewPart {
-  bytes: Buffer
-  sha256: string
-  /** The SHA-256 of all the file's bytes up to this part's end, in hex. */
-  fileSha256: string
+/** A part of a file, and what the file is up to its end. */
+interface ShippedPart extends Pick<ShippedFile, 'bytes' | 'sha256' | 'mode'> {
+  length: number
+  partSha256: string
   /** Which part of the file it is, from 1. */
   part: number
-  mode: number
 }
 
 /**
@@ -98,17 +95,7 @@ export class ShippedJournal {
   }
 
   /** The part of a file that begins at an offset; null if it isn't there. */
-  async part(
-    name: string,
-    offset: number,
-  ): Promise<{
-    length: number
-    partSha256: string
-    bytes: number
-    sha256: string
-    part: number
-    mode: number
-  } | null> {
+  async part(name: string, offset: number): Promise<ShippedPart | null> {
     const metadata = await this.#store.metadata(this.#key(name, offset))
     if (metadata === null) return null
     const { bytes, sha256, part, mode, ...file } = metadata as unknown as PartMetadata
@@ -118,19 +105,25 @@ export class ShippedJournal {
     return { ...numbers, partSha256: sha256, sha256: file['file-sha256'], mode: Number.parseInt(mode, 8) }
   }
 
-  /** @returns false if there is a part already that begins at this offset. */
+  /**
+   * Creates a part of a file from its bytes.
+   *
+   * @param file what the file is up to the part's end, and which part it is.
+   * @returns false if there is a part already that begins at this offset.
+   */
   async create(
     name: string,
     offset: number,
-    { bytes, sha256, fileSha256, part, mode }: NewPart,
+    bytes: Buffer,
+    file: Pick<ShippedPart, 'sha256' | 'part' | 'mode'>,
   ): Promise<boolean> {
     const metadata: PartMetadata = {
       bytes: String(bytes.length),
-      sha256,
+      sha256: hash('sha256', bytes),
       'file-bytes': String(offset + bytes.length),
-      'file-sha256': fileSha256,
-      part: String(part),
-      mode: mode.toString(8),
+      'file-sha256': file.sha256,
+      part: String(file.part),
+      mode: file.mode.toString(8),
     }
     return await this.#store.create(this.#key(name, offset), await compress(bytes), { ...metadata })
   }
@@ -147,7 +140,7 @@ export class ShippedJournal {
       // Somebody has removed it since.
       if (object === null) return
       const bytes = await this.#decompressed(name, byteOffset, object.bytes)
-      if (sha256Of(bytes) !== object.metadata['sha256']) {
+      if (hash('sha256', bytes) !== object.metadata['sha256']) {
         throw this.differs(name, byteOffset, "its bytes aren't those that `ship` has sent")
       }
       yield { byteOffset, bytes }
@@ -171,8 +164,4 @@ export class ShippedJournal {
   #key(name: string, offset: number): string {
     return `${this.#folder}${name}/${String(offset).padStart(OFFSET_DIGITS, '0')}.gz`
   }
-}
-
-export function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

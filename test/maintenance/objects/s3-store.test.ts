@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ObjectStore } from '../../../src/maintenance/objects/object-store.js'
 import { s3Address } from '../../../src/maintenance/objects/s3-address.js'
+import type { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
 import { openS3 } from '../../../src/maintenance/objects/s3-store.js'
 import { S3Server } from '../../support/s3-server.js'
 
