@@ -53,44 +53,29 @@ export function positionOfRow(row: PositionRow): SegmentPosition {
   }
 }
 
-/** The columns that change when a position moves, in the order of {@link movedValues}. */
-export const MOVED_COLUMNS = [
-  'device',
-  'inode',
-  'projected_bytes',
-  'projected_crc32',
-  'caught_up_at',
-  'last_line_offset',
-  'last_line_length',
-  'last_line_crc32',
-  'lines',
-  'requests',
-  'completions',
-  'rejected_lines',
-  'unchecked_lines',
-  'late_lines',
-  'prices',
-  'rates',
-] as const
+/** The columns that change when a position moves, and the value that each gets. */
+const MOVED: Readonly<Record<string, (position: SegmentPosition) => string | number | null>> = {
+  device: ({ file }) => file.device,
+  inode: ({ file }) => file.inode,
+  projected_bytes: ({ projectedBytes }) => projectedBytes,
+  projected_crc32: ({ projectedCrc32 }) => projectedCrc32,
+  caught_up_at: ({ caughtUpAt }) => caughtUpAt,
+  last_line_offset: ({ lastLine }) => lastLine?.byteOffset ?? null,
+  last_line_length: ({ lastLine }) => lastLine?.length ?? null,
+  last_line_crc32: ({ lastLine }) => lastLine?.crc32 ?? null,
+  lines: ({ counts }) => counts.lines,
+  requests: ({ counts }) => counts.requests,
+  completions: ({ counts }) => counts.completions,
+  rejected_lines: ({ counts }) => counts.rejected,
+  unchecked_lines: ({ counts }) => counts.unchecked,
+  late_lines: ({ counts }) => counts.late,
+  prices: ({ counts }) => counts.prices,
+  rates: ({ counts }) => counts.rates,
+}
 
-export function movedValues({ file, projectedBytes, projectedCrc32, caughtUpAt, ...rest }: SegmentPosition) {
-  const { counts, lastLine } = rest
-  return [
-    file.device,
-    file.inode,
-    projectedBytes,
-    projectedCrc32,
-    caughtUpAt,
-    lastLine?.byteOffset ?? null,
-    lastLine?.length ?? null,
-    lastLine?.crc32 ?? null,
-    counts.lines,
-    counts.requests,
-    counts.completions,
-    counts.rejected,
-    counts.unchecked,
-    counts.late,
-    counts.prices,
-    counts.rates,
-  ]
+export const MOVED_COLUMNS = Object.keys(MOVED)
+
+/** The values that `MOVED_COLUMNS` get. */
+export function movedValues(position: SegmentPosition) {
+  return Object.values(MOVED).map((read) => read(position))
 }

@@ -1,4 +1,5 @@
 // Derives the roll-ups of days and the totals from the roll-ups of hours, for either store.
+import { grouped } from '../folds/grouped.js'
 import { LatencyHistogram } from '../folds/sums/latency-histogram.js'
 import type { Rollup, RollupCells } from '../folds/sums/rollup-cells.js'
 import {
@@ -96,10 +97,9 @@ class CellWriter {
         from = to
       }
       for (const [groupedBy, nameOf] of groupings) {
-        const groups = new Map<string | null, Rollup[]>()
-        for (const { dimension, rollup } of parts) append(groups, nameOf(dimension), rollup)
-        for (const [name, rollups] of groups) {
-          this.#sink.addTotal({ grain, groupedBy, period, name }, this.#sumOf(rollups))
+        for (const [name, group] of grouped(parts, ({ dimension }) => nameOf(dimension))) {
+          const total = this.#sumOf(group.map(({ rollup }) => rollup))
+          this.#sink.addTotal({ grain, groupedBy, period, name }, total)
         }
       }
     }
@@ -112,7 +112,12 @@ class CellWriter {
   #cellsOfPeriods(length: number): [string, number[]][] {
     const periods = new Map<string, number[]>()
     for (const { hours } of this.#dimensions) {
-      for (const [hour, cell] of hours) append(periods, hour.slice(0, length), cell)
+      for (const [hour, cell] of hours) {
+        const period = hour.slice(0, length)
+        const cells = periods.get(period)
+        if (cells === undefined) periods.set(period, [cell])
+        else cells.push(cell)
+      }
     }
     return [...periods].sort(([a], [b]) => (a < b ? -1 : 1))
   }
@@ -146,10 +151,4 @@ function groupingsOf(labels: readonly string[]): Grouping[] {
       ],
     ),
   ]
-}
-
-function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, [value])
-  else list.push(value)
 }

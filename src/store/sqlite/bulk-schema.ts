@@ -1,4 +1,3 @@
-import type { DeferredCompletion } from '../../folds/changes.js'
 import type { SegmentPosition } from '../positions.js'
 import { type CompletionRow, placedCompletion } from './completion-rows.js'
 import type { Database } from './connection/database.js'
@@ -19,11 +18,12 @@ export class BulkSchema {
   readonly #database: Database
   #indexes: Index[] = []
   readonly #triggers: string[] = []
-  readonly #deferred: DeferredCompletions
+  /** The completions that wait until their requests can be looked up. */
+  readonly deferred: DeferredCompletions
 
   constructor(database: Database) {
     this.#database = database
-    this.#deferred = new DeferredCompletions(database)
+    this.deferred = new DeferredCompletions(database)
   }
 
   /**
@@ -58,18 +58,13 @@ export class BulkSchema {
 
   /**
    * Makes the dropped indexes again, since completions need one of them. Each is made by its own
-   * SQL, so that those of users come back as they were.
+   * SQL, so that those of users come back as they were. That of streams without an end is left to
+   * `finish`.
    */
   createIndexes(): void {
-    // All but this one, which is made by `finish`, when hardly any stream without an end is left:
-    // see `dropIndexes`.
     const isLast = ({ name }: Index) => name === 'idx_requests_unended'
     for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
     this.#indexes = this.#indexes.filter(isLast)
-  }
-
-  defer(completion: DeferredCompletion): void {
-    this.#deferred.add(completion)
   }
 
   /**
@@ -84,23 +79,17 @@ export class BulkSchema {
       'DELETE FROM held_completions WHERE (segment_id, byte_offset) <= (?, ?)',
     )
     for (let rows = held.all(); rows.length > 0; rows = held.all()) {
-      const completions = rows.map(placedCompletion)
-      for (const completion of completions) this.defer({ ...completion, beforeId: 0 })
-      const { segmentId, byteOffset } = completions.at(-1)?.place ?? { segmentId: 0, byteOffset: 0 }
-      remove.run(segmentId, byteOffset)
+      for (const row of rows) this.deferred.add({ ...placedCompletion(row), beforeId: 0 })
+      const last = rows.at(-1)
+      remove.run(last?.segment_id, last?.byte_offset)
     }
-  }
-
-  /** Yields what was deferred, as `DeferredCompletions.pages` does. */
-  deferredPages(): Generator<DeferredCompletion[]> {
-    return this.#deferred.pages()
   }
 
   /** Drops the table of deferred completions, and makes the last index and the triggers again. */
   finish(): void {
     for (const { sql } of this.#indexes.splice(0)) this.#database.exec(sql)
     for (const sql of this.#triggers.splice(0)) this.#database.exec(sql)
-    this.#deferred.drop()
+    this.deferred.drop()
   }
 
   #drop(condition: string): void {

@@ -1,8 +1,12 @@
 import type SQLite from 'better-sqlite3'
 import type { DeferredCompletion } from '../../folds/changes.js'
-import { DETAIL_COLUMNS } from '../outcome-columns.js'
-import { prunedCompletionTest } from './completion-rows.js'
+import { DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
+import { prunedCompletionTest, valuesOf } from './completion-rows.js'
 import type { Database } from './connection/database.js'
+import type { RowValue } from './row-queue.js'
+
+/** The values of a completion that have a column each. */
+const COLUMNS = ['correlation_id', 'attempt', ...USUAL_OUTCOME_COLUMNS] as const
 
 /** A raw row of `deferred_completions`. */
 type DeferredRow = [
@@ -10,18 +14,9 @@ type DeferredRow = [
   beforeId: number,
   segmentId: number,
   byteOffset: number,
-  correlation_id: string,
-  attempt: number | null,
-  input_tokens: number | null,
-  output_tokens: number | null,
-  cost_sats: number | null,
-  provider_cost_sats: number | null,
-  stream_duration_ms: number | null,
-  success: number | null,
-  error_status: number | null,
-  error_message: string | null,
   /** A JSON object of the details that are given; null if there are none. */
   details: string | null,
+  ...values: RowValue[],
 ]
 
 /**
@@ -39,33 +34,18 @@ export class DeferredCompletions {
     this.#database = database
     database.exec(`
       CREATE TEMP TABLE deferred_completions (
-        sequence INTEGER PRIMARY KEY, before_id, segment_id, byte_offset, correlation_id, attempt, input_tokens,
-        output_tokens, cost_sats, provider_cost_sats, stream_duration_ms, success, error_status, error_message, details
+        sequence INTEGER PRIMARY KEY, before_id, segment_id, byte_offset, details, ${COLUMNS.join(', ')}
       )
     `)
+    const placeholders = COLUMNS.map(() => '?').join(', ')
     this.#insert = database.prepare(
-      'INSERT INTO deferred_completions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      `INSERT INTO deferred_completions VALUES (NULL, ?, ?, ?, ?, ${placeholders})`,
     )
   }
 
-  add({ beforeId, completion, place }: DeferredCompletion): void {
-    const { success } = completion
-    this.#insert.run(
-      beforeId,
-      place.segmentId,
-      place.byteOffset,
-      completion.correlation_id,
-      completion.attempt ?? null,
-      completion.input_tokens,
-      completion.output_tokens,
-      completion.cost_sats,
-      completion.provider_cost_sats,
-      completion.stream_duration_ms,
-      success === null ? null : Number(success),
-      completion.error_status,
-      completion.error_message,
-      detailsJson(completion),
-    )
+  add({ beforeId, completion, place: { segmentId, byteOffset } }: DeferredCompletion): void {
+    const values = valuesOf(completion, COLUMNS)
+    this.#insert.run(beforeId, segmentId, byteOffset, detailsJson(completion), ...values)
   }
 
   /**
@@ -82,22 +62,19 @@ export class DeferredCompletions {
       .raw()
     let last = 0
     for (let rows = statement.all(last); rows.length > 0; rows = statement.all(last)) {
-      let page: DeferredCompletion[] = []
-      const ids = new Set<string>()
+      const page = new Map<string, DeferredCompletion>()
       for (const row of rows) {
         last = row[0]
         const deferred = deferredCompletion(row)
         const { correlation_id } = deferred.completion
         if (wasPruned(correlation_id, deferred.place)) continue
-        if (ids.has(correlation_id)) {
-          yield page
-          page = []
-          ids.clear()
+        if (page.has(correlation_id)) {
+          yield [...page.values()]
+          page.clear()
         }
-        ids.add(correlation_id)
-        page.push(deferred)
+        page.set(correlation_id, deferred)
       }
-      if (page.length > 0) yield page
+      if (page.size > 0) yield [...page.values()]
     }
   }
 
@@ -123,33 +100,11 @@ function deferredCompletion([
   beforeId,
   segmentId,
   byteOffset,
-  correlation_id,
-  attempt,
-  input_tokens,
-  output_tokens,
-  cost_sats,
-  provider_cost_sats,
-  stream_duration_ms,
-  success,
-  error_status,
-  error_message,
   details,
+  ...values
 ]: DeferredRow): DeferredCompletion {
-  const completion = {
-    correlation_id,
-    attempt,
-    input_tokens,
-    output_tokens,
-    cost_sats,
-    provider_cost_sats,
-    stream_duration_ms,
-    success: success === null ? null : success === 1,
-    error_status,
-    error_message,
-  }
-  return {
-    completion: details === null ? completion : { ...completion, ...JSON.parse(details) },
-    place: { segmentId, byteOffset },
-    beforeId,
-  }
+  const completion = details === null ? {} : JSON.parse(details)
+  for (const [index, column] of COLUMNS.entries()) completion[column] = values[index]
+  if (completion.success !== null) completion.success = completion.success === 1
+  return { completion, place: { segmentId, byteOffset }, beforeId }
 }

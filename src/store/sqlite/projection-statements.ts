@@ -1,9 +1,8 @@
-import type { RequestLogged } from '../../events/event-types.js'
 import type { Place, PlacedCompletion, RejectedLine } from '../../events/place.js'
 import type { CompletedRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
-import type { NewRequest } from '../../folds/stored-request.js'
+import type { NewRequest, StoredRequest } from '../../folds/stored-request.js'
 import type { RatioChange } from '../../folds/sums/token-ratios.js'
 import { DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
 import {
@@ -63,13 +62,10 @@ export class ProjectionStatements {
     this.#detailedRequests = new RowQueue(database, 'requests', [...REQUEST_COLUMNS, ...RARE_COLUMNS])
   }
 
-  /** Forgets the rows that a failed transaction left in the queues. */
-  begin(): void {
+  insertRequests(requests: readonly NewRequest[]): void {
+    // Forgets the rows that a failed transaction left in the queues.
     this.#requests.clear()
     this.#detailedRequests.clear()
-  }
-
-  insertRequests(requests: readonly NewRequest[]): void {
     for (const request of requests) {
       const row = requestRow(request)
       if (hasRareValues(request.event, request.cost)) {
@@ -110,16 +106,8 @@ export class ProjectionStatements {
   /** Overwrites the cost of a request. */
   repriceRequest({ before, cost }: RepricedRequest): void {
     const { cost_sats, cost_usd, cost_source, cost_currency, price } = cost
-    const [segmentId, byteOffset] = [price?.segmentId ?? null, price?.byteOffset ?? null]
-    this.#statements.reprice.run(
-      cost_sats,
-      cost_usd,
-      cost_source,
-      cost_currency,
-      segmentId,
-      byteOffset,
-      before.id,
-    )
+    const values = [cost_sats, cost_usd, cost_source, cost_currency, ...placeValues(price), before.id]
+    this.#statements.reprice.run(...values)
   }
 
   holdCompletion(completion: PlacedCompletion): void {
@@ -184,14 +172,11 @@ function requestRow({ id, event, cost, segmentId, byteOffset }: NewRequest): Row
   ]
 }
 
-type Details = Omit<Pick<RequestLogged, (typeof DETAIL_COLUMNS)[number]>, 'cost_usd'>
-type NullableDetails = { [Name in keyof Details]?: Details[Name] | null }
+type Details = Pick<StoredRequest, Exclude<(typeof DETAIL_COLUMNS)[number], 'cost_usd'>>
+type RareCost = Pick<RowCost, 'cost_usd' | 'price'>
 
 /** Whether any of a request's rare columns isn't null. */
-function hasRareValues(
-  details: NullableDetails,
-  { cost_usd, price }: Pick<RowCost, 'cost_usd' | 'price'>,
-): boolean {
+function hasRareValues(details: Details, { cost_usd, price }: RareCost): boolean {
   return (
     cost_usd !== null ||
     price !== null ||
@@ -209,14 +194,15 @@ function hasRareValues(
 }
 
 /** Values in the order of `RARE_COLUMNS`. */
-function rareValues(
-  details: NullableDetails,
-  { cost_usd, price }: Pick<RowCost, 'cost_usd' | 'price'>,
-): RowValue[] {
+function rareValues(details: Details, { cost_usd, price }: RareCost): RowValue[] {
   const values = DETAIL_COLUMNS.map((column) =>
     column === 'cost_usd' ? cost_usd : (details[column] ?? null),
   )
-  return [...values, price?.segmentId ?? null, price?.byteOffset ?? null]
+  return [...values, ...placeValues(price)]
+}
+
+function placeValues(place: Place | null): RowValue[] {
+  return [place?.segmentId ?? null, place?.byteOffset ?? null]
 }
 
 function prepareStatements(database: Database) {

@@ -55,53 +55,27 @@ export function addToRepricing(database: Database, range: TimeRange, throughId: 
 }
 
 /**
- * SQL for the rows that are left to be repriced. Its placeholders are the cursor's timestamp and
- * id, the end of the range, and the last id.
+ * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when no row is
+ * left.
  */
-const LEFT_SQL = `FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
-  AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL)`
-
-/** Works through the repricing that is in progress. */
-export class RepricingStatements {
-  readonly #statements: ReturnType<typeof prepareStatements>
-
-  constructor(database: Database) {
-    this.#statements = prepareStatements(database)
+export function takeRowsToReprice(
+  database: Database,
+  { id, cursor_timestamp, cursor_id, until_timestamp, through_id }: RepricingRow,
+  maxRows: number,
+): StoredRow[] {
+  const left = database
+    .prepare<[string, number, string, number, number], StoredRow>(
+      `SELECT ${STORED_COLUMNS} FROM requests WHERE (timestamp, id) > (?, ?) AND timestamp < ? AND id <= ?
+         AND (segment_id IS NOT NULL OR completed_segment_id IS NOT NULL) ORDER BY timestamp, id LIMIT ?`,
+    )
+    .raw()
+  const rows = pageOf(left.iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows))
+  const last = rows.at(-1)
+  if (last === undefined) database.prepare('DELETE FROM repricing WHERE id = ?').run(id)
+  else {
+    const [lastId, , timestamp] = last
+    const move = 'UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?'
+    database.prepare(move).run(timestamp, lastId, id)
   }
-
-  current(): RepricingRow | null {
-    return this.#statements.current.get() ?? null
-  }
-
-  /**
-   * Reads the next rows to reprice, and moves the cursor past them. Ends the repricing when no row
-   * is left.
-   */
-  takeRows(
-    { id, cursor_timestamp, cursor_id, until_timestamp, through_id }: RepricingRow,
-    maxRows: number,
-  ): StoredRow[] {
-    const { left, moveCursor, end } = this.#statements
-    const rows = pageOf(left.iterate(cursor_timestamp, cursor_id, until_timestamp, through_id, maxRows))
-    const last = rows.at(-1)
-    if (last === undefined) end.run(id)
-    else {
-      const [lastId, , timestamp] = last
-      moveCursor.run(timestamp, lastId, id)
-    }
-    return rows
-  }
-}
-
-function prepareStatements(database: Database) {
-  return {
-    current: database.prepare<[], RepricingRow>('SELECT * FROM repricing ORDER BY id LIMIT 1'),
-    left: database
-      .prepare<[string, number, string, number, number], StoredRow>(
-        `SELECT ${STORED_COLUMNS} ${LEFT_SQL} ORDER BY timestamp, id LIMIT ?`,
-      )
-      .raw(),
-    moveCursor: database.prepare('UPDATE repricing SET cursor_timestamp = ?, cursor_id = ? WHERE id = ?'),
-    end: database.prepare('DELETE FROM repricing WHERE id = ?'),
-  }
+  return rows
 }

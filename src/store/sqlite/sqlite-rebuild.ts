@@ -16,12 +16,7 @@ import { addToRepricing } from './repricing-queries.js'
 import { unjournaledRequests } from './request-queries.js'
 import { rollupLabels, setRollupLabels } from './rollups/rollup-labels.js'
 import { clearRollups } from './rollups/rollup-statements.js'
-import {
-  addLost,
-  keepIrregularCompletions,
-  prunedThrough,
-  replaceAcceptedMissing,
-} from './segment-queries.js'
+import { prunedThrough, replaceAcceptedMissing } from './segment-queries.js'
 import { type SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
 
 /**
@@ -48,7 +43,8 @@ export function beginRebuild(
     const seeds = takePrices(database)
     const ids = rebuiltIds(database)
     // The lines of carried completions came before all lines that remain.
-    for (const carried of carriedCompletions(database)) bulk.defer({ ...carried, beforeId: ids.nextId })
+    for (const carried of carriedCompletions(database))
+      bulk.deferred.add({ ...carried, beforeId: ids.nextId })
     const options = {
       database,
       statements,
@@ -139,7 +135,12 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {
-    addLost(this.#database, segments)
+    const statement = this.#database.prepare(
+      `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET is_replaced = max(is_replaced, excluded.is_replaced)`,
+    )
+    const at = new Date().toISOString()
+    for (const { name, isReplaced } of segments) statement.run(name, Number(isReplaced), at)
   }
 
   /** @throws DatabaseError ROWS_REFERRED_TO */
@@ -154,11 +155,23 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
          WHERE name = 'requests'`,
       )
       .run(this.lastId)
-    if (prunedThrough(database) > 0) keepIrregularCompletions(database, this.#before)
+    if (prunedThrough(database) > 0) this.#keepIrregularCompletions()
     storeVersions(database)
     this.#references.check()
     await super.commit()
     database.pragma('wal_checkpoint(TRUNCATE)')
+  }
+
+  /**
+   * Keeps the counts of irregular completions (repeated or ambiguous) after a prune. The replay
+   * leaves out completions whose request was pruned, but they were irregular all the same.
+   */
+  #keepIrregularCompletions(): void {
+    const statement = this.#database.prepare(
+      `UPDATE journal_segments SET repeated_completions = max(repeated_completions, ?),
+         ambiguous_completions = max(ambiguous_completions, ?) WHERE id = ?`,
+    )
+    for (const { id, irregular } of this.#before) statement.run(irregular.repeated, irregular.ambiguous, id)
   }
 }
 

@@ -14,13 +14,7 @@ import { checkVersions } from './fold-versions.js'
 import { readPriceBook } from './price-rows.js'
 import { readRepricings } from './repricing-queries.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
-import {
-  acceptedMissing,
-  prunedSegments,
-  readPositions,
-  rememberFile,
-  replaceAcceptedMissing,
-} from './segment-queries.js'
+import { acceptedMissing, prunedSegments, readPositions, replaceAcceptedMissing } from './segment-queries.js'
 import { beginRebuild } from './sqlite-rebuild.js'
 import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
 
@@ -74,7 +68,8 @@ export class SqliteStore implements Store {
   }
 
   async rememberFile(segmentId: number, file: FileIdentity): Promise<void> {
-    rememberFile(this.#database, segmentId, file)
+    const sql = 'UPDATE journal_segments SET device = ?, inode = ? WHERE id = ?'
+    this.#database.prepare(sql).run(file.device, file.inode, segmentId)
   }
 
   async pruned(): Promise<PrunedSegments> {

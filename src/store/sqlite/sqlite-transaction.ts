@@ -3,28 +3,26 @@ import type { Changes, Keys, Known, KnownRequest } from '../../folds/changes.js'
 import type { PriceBook } from '../../folds/costs/price-book.js'
 import type { SumChanges } from '../../folds/sums/sums.js'
 import type { RepricePage, StoreTransaction } from '../port.js'
+import { MOVED_COLUMNS, movedValues } from '../position-row.js'
 import type { SegmentPosition } from '../positions.js'
 import type { BulkSchema } from './bulk-schema.js'
 import type { Database } from './connection/database.js'
 import { insertPrices } from './price-rows.js'
 import { ProjectionStatements } from './projection-statements.js'
-import { addToRepricing, RepricingStatements } from './repricing-queries.js'
+import { addToRepricing, readRepricings, takeRowsToReprice } from './repricing-queries.js'
 import { RequestQueries } from './request-queries.js'
 import { RollupStatements } from './rollups/rollup-statements.js'
-import { advancePosition, insertPosition } from './segment-queries.js'
 
 /** The prepared statements that the transactions of one store share. */
 export class SqliteStatements {
   readonly projections: ProjectionStatements
   readonly requests: RequestQueries
   readonly rollups: RollupStatements
-  readonly repricing: RepricingStatements
 
   constructor(database: Database) {
     this.projections = new ProjectionStatements(database)
     this.requests = new RequestQueries(database)
     this.rollups = new RollupStatements(database)
-    this.repricing = new RepricingStatements(database)
   }
 }
 
@@ -52,6 +50,8 @@ export interface TransactionOptions {
   onCommitted?: (book: PriceBook) => void
 }
 
+const MOVED = MOVED_COLUMNS.map((column) => `${column} = ?`).join(', ')
+
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
 
 /** A transaction of SQLite that has begun. */
@@ -70,12 +70,13 @@ export class SqliteTransaction implements StoreTransaction {
     this.#takenIds = options.takenIds ?? new Set()
     this.#isDeferring = options.bulk !== null
     this.book = options.book
-    options.statements.projections.begin()
     this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
   }
 
   async addSegment(position: SegmentPosition): Promise<void> {
-    insertPosition(this.#options.database, position)
+    const { id, journalId, name, file } = position
+    const sql = 'INSERT INTO journal_segments (id, journal_id, name, device, inode) VALUES (?, ?, ?, ?, ?)'
+    this.#options.database.prepare(sql).run(id, journalId, name, file.device, file.inode)
   }
 
   async load(keys: Keys): Promise<Known> {
@@ -101,7 +102,7 @@ export class SqliteTransaction implements StoreTransaction {
     for (const completion of held) projections.holdCompletion(completion)
     if (held.length > 0) this.#mayBeHeld = true
     for (const place of released) projections.releaseCompletion(place)
-    for (const completion of deferred) bulk?.defer(completion)
+    for (const completion of deferred) bulk?.deferred.add(completion)
     for (const request of repriced) projections.repriceRequest(request)
   }
 
@@ -114,7 +115,7 @@ export class SqliteTransaction implements StoreTransaction {
     if (bulk === null) return
     bulk.createIndexes()
     this.#isDeferring = false
-    for (const completions of bulk.deferredPages()) {
+    for (const completions of bulk.deferred.pages()) {
       const { requests, later } = statements.requests.forDeferred(completions)
       const known = { ...this.#ids(), isDeferring: false, requests, later, held: NONE, book: this.book }
       yield { known, completions }
@@ -123,19 +124,22 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async takeRowsToReprice(maxRows: number): Promise<RepricePage | null> {
-    const { repricing, requests } = this.#options.statements
-    const pending = repricing.current()
-    if (pending === null) return null
-    const rows = repricing.takeRows(pending, maxRows)
+    const { database, statements } = this.#options
+    const [pending] = readRepricings(database)
+    if (pending === undefined) return null
+    const rows = takeRowsToReprice(database, pending, maxRows)
     return {
-      requests: rows.map((row) => requests.read(row)),
+      requests: rows.map((row) => statements.requests.read(row)),
       book: this.book,
       countsRetries: pending.is_first !== 0,
     }
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
-    return advancePosition(this.#options.database, expectedBytes, next)
+    const { changes } = this.#options.database
+      .prepare(`UPDATE journal_segments SET ${MOVED} WHERE id = ? AND projected_bytes = ?`)
+      .run(...movedValues(next), next.id, expectedBytes)
+    return changes === 1
   }
 
   async commit(): Promise<void> {
@@ -178,11 +182,8 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   #candidates({ completions }: Keys): Map<string, KnownRequest[]> {
-    const requests = new Map<string, KnownRequest[]>()
-    for (const [correlationId, key] of completions) {
-      requests.set(correlationId, this.#options.statements.requests.candidates(correlationId, key))
-    }
-    return requests
+    const { requests } = this.#options.statements
+    return new Map([...completions].map(([id, key]) => [id, requests.candidates(id, key)]))
   }
 
   #heldFor({ requests }: Keys): Map<string, PlacedCompletion[]> {

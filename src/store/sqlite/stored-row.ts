@@ -1,34 +1,31 @@
 import type { Place } from '../../events/place.js'
-import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
 import { PACKED_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
 
+/** What `requests` has in one column each, as the folds take it. */
+type SameColumns = Omit<
+  StoredRequest,
+  | keyof Details
+  | 'streaming'
+  | 'success'
+  | 'isCompleted'
+  | 'isInSums'
+  | 'labels'
+  | 'place'
+  | 'price'
+  | 'completedBy'
+>
+
 /** The columns of `requests` that the fold of a completion depends on. */
-export interface RequestColumns {
-  id: number
-  attempt: number | null
-  timestamp: string
-  model: string
-  provider: string | null
-  policy: string | null
+export interface RequestColumns extends Required<SameColumns> {
   streaming: number
-  input_tokens: number | null
-  output_tokens: number | null
+  success: number
   /** A JSON array of the columns in `PACKED_COLUMNS`; null if all of them are null. */
   details: string | null
-  cost_sats: number | null
-  cost_usd: number | null
-  provider_cost_sats: number | null
-  provider_cost_usd: number | null
-  cost_source: CostSource | null
-  cost_currency: Currency | null
   price_segment_id: number | null
   price_byte_offset: number | null
-  latency_ms: number
-  success: number
-  stream_duration_ms: number | null
   completed_segment_id: number | null
   completed_byte_offset: number | null
   /** A JSON object. */
@@ -171,17 +168,7 @@ export function placeOrNull(segmentId: number | null, byteOffset: number | null)
   return segmentId === null || byteOffset === null ? null : { segmentId, byteOffset }
 }
 
-interface Details {
-  response_model: string | null
-  service_tier: string | null
-  cache_read_input_tokens: number | null
-  cache_creation_input_tokens: number | null
-  cache_creation_1h_input_tokens: number | null
-  audio_input_tokens: number | null
-  image_input_tokens: number | null
-  reasoning_output_tokens: number | null
-  audio_output_tokens: number | null
-}
+type Details = Required<Pick<StoredRequest, (typeof PACKED_COLUMNS)[number]>>
 
 /** Reads `details`. */
 export function detailsOf(json: string | null): Details {

@@ -28,7 +28,7 @@ export class RollupRows {
   }
 
   /** Forgets the rows that a failed write left in the queues. */
-  begin(): void {
+  clear(): void {
     this.#newSums.clear()
     this.#newLatencies.clear()
   }

@@ -57,8 +57,8 @@ export class RollupStatements implements RollupSink {
    */
   write(changes: RollupChanges, labels: readonly string[]): void {
     // Forgets what a failed write has left.
-    this.#rollups.begin()
-    this.#totals.begin()
+    this.#rollups.clear()
+    this.#totals.clear()
     this.#newest.clear()
     this.#longNames.clear()
     writeRollups(this, changes, labels)
