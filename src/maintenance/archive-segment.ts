@@ -207,7 +207,7 @@ async function compress(
 }
 
 /** Reads an archive, and returns the digest of the lines that it holds and of the file itself. */
-async function readBack(
+export async function readBack(
   path: string,
 ): Promise<SegmentDigest & { archive_bytes: number; archive_sha256: string }> {
   const hash = createHash('sha256')

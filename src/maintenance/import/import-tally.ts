@@ -13,43 +13,47 @@ const SHOWN_REQUESTS = 10
 
 /** Counts what rows become. */
 export class ImportTally {
-  rows = 0
-  requests = 0
-  rejected = 0
+  /** As the result has them. */
+  readonly counts = {
+    rows: 0,
+    requests: 0,
+    event_count: 0,
+    already_there: 0,
+    already_there_differing: 0,
+    repeated: 0,
+    repeated_differing: 0,
+    rejected: 0,
+  }
   leftOut = 0
-  events = 0
-  /** How many requests are known, by where they were found before. */
-  readonly knownFrom = { journal: 0, file: 0 }
   /** The first rejected rows. */
   readonly rejections: { line: number; reason: string }[] = []
   /** The first requests. */
   readonly shown: RequestLogged[] = []
   from: string | null = null
   to: string | null = null
-  /** How many of these have another cost than the request that was found before. */
-  readonly differing = { journal: 0, file: 0 }
   readonly sums = {
     imported: new AmountSums(),
+    already_there: new AmountSums(),
+    repeated: new AmountSums(),
     rejected: new AmountSums(),
-    journal: new AmountSums(),
-    file: new AmountSums(),
   }
 
   /** Whether so many rows are rejected that the file or the options must be wrong. */
   get hasTooManyRejected(): boolean {
-    return this.rejected > TOLERATED_ROWS && this.rejected > this.rows * TOLERATED_SHARE
+    const { rejected, rows } = this.counts
+    return rejected > TOLERATED_ROWS && rejected > rows * TOLERATED_SHARE
   }
 
   refuse(line: number, reason: string, amounts: Amounts): void {
-    this.rejected++
+    this.counts.rejected++
     this.sums.rejected.add(amounts)
     if (this.rejections.length < NAMED_ROWS) this.rejections.push({ line, reason })
   }
 
   add({ request, lines }: ImportedLines): void {
     const { timestamp } = request
-    this.requests++
-    this.events += lines.length
+    this.counts.requests++
+    this.counts.event_count += lines.length
     if (this.shown.length < SHOWN_REQUESTS) this.shown.push(request)
     if (this.from === null || timestamp < this.from) this.from = timestamp
     if (this.to === null || timestamp > this.to) this.to = timestamp
@@ -57,9 +61,9 @@ export class ImportTally {
   }
 
   /** Counts a request that isn't added, since it is known. */
-  addKnown({ request }: ImportedLines, { from, hasOtherCost }: Known): void {
-    this.knownFrom[from]++
-    if (hasOtherCost) this.differing[from]++
-    this.sums[from].add(request)
+  addKnown({ request }: ImportedLines, { as, hasOtherCost }: Known): void {
+    this.counts[as]++
+    if (hasOtherCost) this.counts[`${as}_differing`]++
+    this.sums[as].add(request)
   }
 }

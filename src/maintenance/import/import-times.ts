@@ -4,6 +4,7 @@ import { RowProblem } from './imported-row.js'
 import { shown } from './row-values.js'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 /**
  * Numbers below this are seconds since 1970, others milliseconds. As seconds, it is in the year
@@ -28,7 +29,10 @@ export class ImportTimes {
   /** How many times in the current row were shown twice by the zone's clocks. */
   ambiguous = 0
   readonly #zone: TimeZone | null
-  /** How far the zone is ahead in each local hour; null: its clocks change there. */
+  /**
+   * How far the zone is ahead in each local hour; null: its clocks change less than a day before or
+   * after it.
+   */
   readonly #offsets = new Map<number, number | null>()
 
   /** @param zone the zone of times without an offset; null: there must be none. */
@@ -76,11 +80,12 @@ export class ImportTimes {
         `${found}; say which zone such times are in: --timezone UTC, or --timezone Europe/Berlin`,
       )
     }
-    const hour = Math.floor(localMs / HOUR_MS)
-    let offset = this.#offsets.get(hour)
+    const hourMs = Math.floor(localMs / HOUR_MS) * HOUR_MS
+    let offset = this.#offsets.get(hourMs)
     if (offset === undefined) {
-      offset = steadyOffset(zone, hour * HOUR_MS)
-      this.#offsets.set(hour, offset)
+      const [before, after] = [zone.offsetAt(hourMs - DAY_MS), zone.offsetAt(hourMs + DAY_MS)]
+      offset = before === after ? before : null
+      this.#offsets.set(hourMs, offset)
     }
     if (offset !== null) return localMs - offset
     const first = zone.instantAt(localMs, 'start')
@@ -98,19 +103,4 @@ export class ImportTimes {
     const expected = `expected a time such as 2026-11-22T19:43:00Z, or ${local}`
     return new RowProblem(`${column}: found '${shown(text)}', ${expected}${hint}`)
   }
-}
-
-/** How far a zone is ahead in a local hour; null if its clocks change in that hour or show it twice. */
-function steadyOffset(zone: TimeZone, hourMs: number): number | null {
-  const offsets = new Set<number>()
-  for (const localMs of [hourMs, hourMs + HOUR_MS - 1]) {
-    for (const edge of ['start', 'end'] as const) {
-      const ms = zone.instantAt(localMs, edge)
-      const offset = zone.offsetAt(ms)
-      if (ms + offset !== localMs) return null
-      offsets.add(offset)
-    }
-  }
-  const [offset] = offsets
-  return offsets.size === 1 && offset !== undefined ? offset : null
 }

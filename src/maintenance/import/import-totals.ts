@@ -9,16 +9,12 @@ export type Amounts = {
   [Name in 'input_tokens' | 'output_tokens' | (typeof COSTS)[number]]?: RequestLogged[Name] | null | undefined
 }
 
-/** What the rows of a source add up to, as the journal keeps them. */
-export interface ImportTotals {
-  input_tokens: number
-  output_tokens: number
-  /** Decimal texts with at most nine decimals; null: no request has this cost. */
-  cost_usd: string | null
-  provider_cost_usd: string | null
-  cost_sats: string | null
-  provider_cost_sats: string | null
-}
+/**
+ * What the rows of a source add up to, as the journal keeps them. Costs are decimal texts with at
+ * most nine decimals; null: no request has this cost.
+ */
+export type ImportTotals = Record<'input_tokens' | 'output_tokens', number> &
+  Record<(typeof COSTS)[number], string | null>
 
 /** Sums what rows carry. */
 export class AmountSums {
@@ -37,8 +33,7 @@ export class AmountSums {
   totals(): ImportTotals {
     const text = (name: (typeof COSTS)[number]) => {
       const sum = this.#costs.get(name)
-      if (sum === undefined) return null
-      return sum < 0n ? `-${decimalText(-sum, 9)}` : decimalText(sum, 9)
+      return sum === undefined ? null : decimalText(sum, 9)
     }
     return {
       ...this.#tokens,

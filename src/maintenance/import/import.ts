@@ -11,7 +11,7 @@ import type { ImportResult } from './import-result.js'
 import { ImportTally } from './import-tally.js'
 import { ZoneMissing } from './import-times.js'
 import type { ImportedLines } from './imported-lines.js'
-import { type FoundRow, RowProblem } from './imported-row.js'
+import { type FoundRow, type LeftOut, RowProblem } from './imported-row.js'
 import { KnownRequests } from './known-requests.js'
 import {
   checkImportOptions,
@@ -22,8 +22,9 @@ import {
 } from './options.js'
 import { RejectedRows } from './rejected-rows.js'
 import { RequestReader } from './request-reader.js'
-import { openFile, openTableOf, type Source } from './source.js'
+import { openFile, type Source } from './source.js'
 import { MAX_PARTS, StagedImports, type StagingPorts } from './staged-import.js'
+import { openTable } from './table-rows.js'
 
 /** Writers look each second; the rest allows for a busy machine. */
 const NOTICE_MS = 3000
@@ -49,115 +50,103 @@ export async function importRequests(options: ImportOptions): Promise<ImportResu
 /** @internal The same with another clock, and with a call at each step, for tests. */
 export async function importWith(options: ImportOptions, ports: StagingPorts): Promise<ImportResult> {
   checkImportOptions(options)
-  const run = await ImportRun.open(options, ports.now())
+  const path = resolve(options.file)
+  const reader = new RequestReader(options, ports.now())
+  const source = await openSource(path, options, (columns) => {
+    checkSourceColumns(path, options, columns)
+    reader.setColumns(columns)
+  })
+  const rejected = new RejectedRows(options.rejected, () => source.heading())
   try {
-    return options.dryRun === true ? await run.plan(ports) : await run.import(ports)
+    const { mtimeNs, size } = statSync(path, { bigint: true })
+    const total = options.from === 'sqlite' ? null : Number(size)
+    let done = 0
+    const content = await source.contentHash((bytes) => {
+      done += bytes
+      // The bytes are counted after decompression, so there may be more than the file has.
+      options.onProgress?.({ step: 'hashing', done, total: total === null || done > total ? null : total })
+    })
+    const run = new ImportRun(options, ports, { path, source, reader, rejected, mtimeNs, content })
+    return options.dryRun === true ? await run.plan() : await run.import()
   } finally {
-    run.close()
+    rejected.close()
+    source.close()
   }
 }
 
-interface OpenedSource {
+async function openSource(
+  path: string,
+  { from, table = '', rejected }: ImportOptions,
+  check: (columns: readonly string[]) => void,
+): Promise<Source> {
+  return from === 'sqlite'
+    ? openTable(path, table, check)
+    : await openFile(path, check, rejected !== undefined)
+}
+
+interface Given {
   path: string
   source: Source
   reader: RequestReader
+  rejected: RejectedRows
   mtimeNs: bigint
+  /** The SHA-256 of what is read. */
+  content: string
 }
 
-interface Outcome {
-  journalId: string | null
-  finished?: string[]
-  segments?: string[]
-  isKnown?: boolean
-}
+type Outcome = Partial<Pick<ImportResult, 'journal_id' | 'already_imported' | 'finished' | 'segments'>>
 
 /** One run of an import: reads a source, and stores its lines. */
 class ImportRun {
   readonly #options: ImportOptions
-  readonly #opened: OpenedSource
+  readonly #ports: StagingPorts
+  readonly #given: Given
+  readonly #directory: string
+  readonly #staged: StagedImports
   readonly #tally = new ImportTally()
-  readonly #rejected: RejectedRows
-  /** The SHA-256 of what is read. */
-  readonly #content: string
   readonly #words: string
   readonly #id: string
 
-  private constructor(options: ImportOptions, opened: OpenedSource, content: string) {
+  constructor(options: ImportOptions, ports: StagingPorts, given: Given) {
     this.#options = options
-    this.#opened = opened
-    this.#rejected = new RejectedRows(options.rejected, () => opened.source.heading())
-    this.#content = content
+    this.#ports = ports
+    this.#given = given
+    this.#directory = resolve(options.journal)
+    this.#staged = new StagedImports(this.#directory, ports)
     this.#words = optionWords(options)
-    this.#id = createHash('sha256').update(`${content} ${this.#words}`).digest('hex').slice(0, 32)
+    this.#id = createHash('sha256').update(`${given.content} ${this.#words}`).digest('hex').slice(0, 32)
   }
 
-  static async open(options: ImportOptions, now: number): Promise<ImportRun> {
-    const { from, table = '', onProgress } = options
-    const path = resolve(options.file)
-    const reader = new RequestReader(options, now)
-    const check = (columns: readonly string[]) => {
-      checkSourceColumns(path, options, columns)
-      reader.setColumns(columns)
-    }
-    const source =
-      from === 'sqlite'
-        ? openTableOf(path, table, check)
-        : await openFile(path, check, options.rejected !== undefined)
-    try {
-      const { mtimeNs, size } = statSync(path, { bigint: true })
-      const total = from === 'sqlite' ? null : Number(size)
-      let done = 0
-      const content = await source.contentHash((bytes) => {
-        done += bytes
-        // The bytes are counted after decompression, so there may be more than the file has.
-        onProgress?.({ step: 'hashing', done, total: total === null || done > total ? null : total })
-      })
-      return new ImportRun(options, { path, source, reader, mtimeNs }, content)
-    } catch (error) {
-      source.close()
-      throw error
-    }
+  async plan(): Promise<ImportResult> {
+    const segments = this.#knownSegments()
+    if (segments.length > 0) return await this.#knownResult({ segments })
+    await this.#readRows(async () => {})
+    if (this.#tally.counts.requests > 0) this.#staged.firstFree(1)
+    return this.#result({})
   }
 
-  close(): void {
-    this.#rejected.close()
-    this.#opened.source.close()
-  }
-
-  async plan(ports: StagingPorts): Promise<ImportResult> {
-    const directory = resolve(this.#options.journal)
-    const staged = new StagedImports(directory, ports)
-    const segments = this.#knownSegments(staged)
-    if (segments.length > 0) return await this.#knownResult({ journalId: null, segments })
-    await this.#readRows(directory, async () => {})
-    if (this.#tally.requests > 0) staged.checkRoom()
-    return this.#result({ journalId: null })
-  }
-
-  async import(ports: StagingPorts): Promise<ImportResult> {
+  async import(): Promise<ImportResult> {
     await this.#checkBeginning()
-    const directory = resolve(this.#options.journal)
     const modes = { file: 0o600, directory: 0o700 }
-    const journalId = readOrCreateIdentity(directory, modes, ports.now(), nodeFileSystem).journal_id
-    const lock = acquireImportLock(directory)
+    const now = this.#ports.now()
+    const { journal_id } = readOrCreateIdentity(this.#directory, modes, now, nodeFileSystem)
+    const lock = acquireImportLock(this.#directory)
     try {
-      const staged = new StagedImports(directory, ports)
-      const finished = await staged.finishInterrupted()
-      const known = this.#knownSegments(staged)
-      if (known.length > 0) return await this.#knownResult({ journalId, finished, segments: known })
-      const file = basename(this.#opened.path)
-      const origin = { id: this.#id, content: this.#content, options: this.#words, file }
-      const segments = await staged.add(
-        origin,
+      const finished = await this.#staged.finishInterrupted()
+      const known = this.#knownSegments()
+      if (known.length > 0) return await this.#knownResult({ journal_id, finished, segments: known })
+      const { path, content } = this.#given
+      const segments = await this.#staged.add(
+        { id: this.#id, content, options: this.#words, file: basename(path) },
         async (spool) => {
-          await this.#readRows(directory, ({ request, lines }) => spool.add(request.timestamp, lines))
+          await this.#readRows(({ request, lines }) => spool.add(request.timestamp, lines))
           this.#checkRejected()
         },
         (done, total) => this.#options.onProgress?.({ step: 'storing', done, total }),
       )
-      return this.#result({ journalId, finished, segments })
+      return this.#result({ journal_id, finished, segments })
     } catch (error) {
-      this.#rejected.discard()
+      this.#given.rejected.discard()
       throw error
     } finally {
       lock.release()
@@ -165,8 +154,8 @@ class ImportRun {
   }
 
   /** The segments of this file, if it was imported. @throws InputError IMPORTED_OTHERWISE */
-  #knownSegments(staged: StagedImports): string[] {
-    const parts = staged.recorded().filter(({ origin }) => origin.content === this.#content)
+  #knownSegments(): string[] {
+    const parts = this.#staged.recorded().filter(({ origin }) => origin.content === this.#given.content)
     const other = parts.find(({ origin }) => origin.id !== this.#id)
     if (other === undefined) return parts.map(({ segment }) => segment)
     const then = optionsIn(other.origin.options)
@@ -176,45 +165,44 @@ class ImportRun {
     const found = `it was imported before, with other options (now ${only(now, then)}, then ${only(then, now)}), so its requests would be in the journal twice`
     const undo = `request-journal import --undo ${other.origin.id.slice(0, 8)}`
     const advice = `if the earlier options were wrong, take that import out first (\`${undo}\`; see "How to take an import back" in docs/import.md); rows that were rejected then can be imported by themselves: --rejected FILE with the earlier options writes them to a file`
-    const text = `${found}: ${advice}`
-    throw new InputError('IMPORTED_OTHERWISE', this.#opened.path, text)
+    throw new InputError('IMPORTED_OTHERWISE', this.#given.path, `${found}: ${advice}`)
   }
 
   /** Finds what is wrong with the whole file, before a journal is made for it. */
   async #checkBeginning(): Promise<void> {
-    for await (const row of this.#opened.source.rows()) {
-      try {
-        this.#opened.reader.read(row, () => '')
-      } catch (error) {
-        if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
-      }
+    for await (const row of this.#given.source.rows()) {
+      this.#parse(row, () => '')
       return
     }
   }
 
-  async #readRows(directory: string, use: (lines: ImportedLines) => Promise<void>): Promise<void> {
+  async #readRows(use: (lines: ImportedLines) => Promise<void>): Promise<void> {
     const tally = this.#tally
-    const known = new KnownRequests(directory)
+    const { source, reader, path, mtimeNs } = this.#given
+    const known = new KnownRequests(this.#directory)
     try {
-      for await (const row of this.#opened.source.rows()) {
-        tally.rows++
-        if (tally.rows % REPORTED_ROWS === 0) {
-          this.#options.onProgress?.({ step: 'reading', done: tally.rows, total: null })
-        }
+      for await (const row of source.rows()) {
         const read = this.#read(row)
+        const { rows } = tally.counts
+        if (rows % REPORTED_ROWS === 0) {
+          this.#options.onProgress?.({ step: 'reading', done: rows, total: null })
+        }
         if (read === null) continue
         const found = await known.add(read)
         if (found !== null) tally.addKnown(read, found)
         else {
           tally.add(read)
-          this.#opened.reader.keepNotes(read.hasOwnId && known.addId(read.request))
+          reader.keepNotes(read.hasOwnId && known.addId(read.request))
           await use(read)
         }
       }
     } finally {
       known.close()
     }
-    this.#checkUnchanged()
+    // The rows of a table were read at one moment.
+    if (this.#options.from === 'sqlite' || statSync(path, { bigint: true }).mtimeNs === mtimeNs) return
+    const found = 'the file changed while it was read: expected one that nobody writes to any more'
+    throw new InputError('FILE_UNREADABLE', path, found)
   }
 
   /**
@@ -223,80 +211,68 @@ class ImportRun {
    */
   async #knownResult(outcome: Outcome): Promise<ImportResult> {
     if (this.#options.rejected !== undefined) {
-      for await (const row of this.#opened.source.rows()) {
-        this.#tally.rows++
-        this.#read(row)
-      }
+      for await (const row of this.#given.source.rows()) this.#read(row)
     }
-    return this.#result({ ...outcome, isKnown: true })
+    return this.#result({ ...outcome, already_imported: true })
   }
 
-  /** Reads a row; null if it isn't a request, or was rejected. */
+  /** Reads and counts a row; null if it isn't a request, or was rejected. */
   #read(row: FoundRow): ImportedLines | null {
     const tally = this.#tally
-    try {
-      const read = this.#opened.reader.read(row, () => `${this.#content}/${row.line}/${tally.rows}`)
-      if (!('leftOut' in read)) return read
-      tally.leftOut++
-    } catch (error) {
-      if (!(error instanceof RowProblem)) throw this.#asInputError(error, row.line)
-      tally.refuse(row.line, error.message, this.#opened.reader.amountsOf(row))
-      this.#rejected.add(row)
-    }
+    const { content, reader, rejected } = this.#given
+    const number = ++tally.counts.rows
+    const read = this.#parse(row, () => `${content}/${row.line}/${number}`)
+    if (read instanceof RowProblem) {
+      tally.refuse(row.line, read.message, reader.amountsOf(row))
+      rejected.add(row)
+    } else if ('leftOut' in read) tally.leftOut++
+    else return read
     return null
+  }
+
+  /** @throws InputError INVALID_VALUE for a time without an offset while no zone was given. */
+  #parse(row: FoundRow, place: () => string): ImportedLines | LeftOut | RowProblem {
+    try {
+      return this.#given.reader.read(row, place)
+    } catch (error) {
+      if (error instanceof RowProblem) return error
+      if (!(error instanceof ZoneMissing)) throw error
+      throw new InputError('INVALID_VALUE', this.#given.path, error.message, { line: row.line, cause: error })
+    }
   }
 
   /** @throws InputError ROWS_REJECTED */
   #checkRejected(): void {
-    const { rejected, rows, rejections, hasTooManyRejected } = this.#tally
+    const { counts, rejections, hasTooManyRejected } = this.#tally
     const [first] = rejections
     if (!hasTooManyRejected || this.#options.allowRejected === true || first === undefined) return
-    const found = `${countText(rejected, 'row')} of ${wholeNumber(rows)} would be rejected, so nothing was imported: the first is line ${first.line}: ${first.reason}`
+    const found = `${countText(counts.rejected, 'row')} of ${wholeNumber(counts.rows)} would be rejected, so nothing was imported: the first is line ${first.line}: ${first.reason}`
     const advice = 'a dry run names them; --allow-rejected takes the others'
-    throw new InputError('ROWS_REJECTED', this.#opened.path, `${found}; ${advice}`)
+    throw new InputError('ROWS_REJECTED', this.#given.path, `${found}; ${advice}`)
   }
 
-  #checkUnchanged(): void {
-    const { path, mtimeNs } = this.#opened
-    // The rows of a table were read at one moment.
-    if (this.#options.from === 'sqlite' || statSync(path, { bigint: true }).mtimeNs === mtimeNs) return
-    const found = 'the file changed while it was read: expected one that nobody writes to any more'
-    throw new InputError('FILE_UNREADABLE', path, found)
-  }
-
-  #asInputError(error: unknown, line: number): unknown {
-    if (!(error instanceof ZoneMissing)) return error
-    return new InputError('INVALID_VALUE', this.#opened.path, error.message, { line, cause: error })
-  }
-
-  #result({ journalId, finished = [], segments = [], isKnown = false }: Outcome): ImportResult {
+  #result(outcome: Outcome): ImportResult {
+    const { journal_id = null, already_imported = false, finished = [], segments = [] } = outcome
     const tally = this.#tally
     const isDry = this.#options.dryRun === true
-    const there = new Set(listSegments(resolve(this.#options.journal)).map(({ name }) => name))
+    const there = new Set(listSegments(this.#directory).map(({ name }) => name))
     return {
       dry_run: isDry,
-      journal_id: journalId,
+      journal_id,
       import_id: this.#id,
-      already_imported: isKnown,
+      already_imported,
       finished,
-      rows: tally.rows,
-      requests: tally.requests,
-      event_count: tally.events,
-      already_there: tally.knownFrom.journal,
-      already_there_differing: tally.differing.journal,
-      repeated: tally.knownFrom.file,
-      repeated_differing: tally.differing.file,
-      rejected: tally.rejected,
+      ...tally.counts,
       too_many_rejected: tally.hasTooManyRejected,
       left_out: tally.leftOut,
       rejections: tally.rejections,
-      ambiguous_times: this.#opened.reader.ambiguousTimes,
-      notes: this.#opened.reader.notes,
+      ambiguous_times: this.#given.reader.ambiguousTimes,
+      notes: this.#given.reader.notes,
       from: tally.from,
       to: tally.to,
       totals: tally.sums.imported.totals(),
-      already_there_totals: tally.sums.journal.totals(),
-      repeated_totals: tally.sums.file.totals(),
+      already_there_totals: tally.sums.already_there.totals(),
+      repeated_totals: tally.sums.repeated.totals(),
       rejected_totals: tally.sums.rejected.totals(),
       segments,
       segments_gone: segments.filter((name) => !there.has(name)).length,

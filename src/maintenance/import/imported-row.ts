@@ -1,10 +1,15 @@
 import type { RequestLog } from '../../events/event-types.js'
 
+/** The kinds of files that can be imported. */
+export const IMPORT_SOURCES = ['litellm', 'langfuse', 'openrouter', 'csv', 'sqlite'] as const
+
+export type ImportSource = (typeof IMPORT_SOURCES)[number]
+
 /** One row of a source: a record of a CSV file, an object of a JSON file, a row of a table. */
 export interface SourceRow {
   /** The line of the file on which it begins, from 1; in a table, the number of the row. */
   line: number
-  /** A column's value; undefined if the row has no such column. */
+  /** A column's value; undefined or empty if the row has no such column. */
   get(column: string): unknown
 }
 

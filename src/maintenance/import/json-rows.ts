@@ -1,6 +1,5 @@
-import { fileBytes } from '../file-bytes.js'
 import type { FoundRow } from './imported-row.js'
-import { ElementCutter, type JsonText, LineCutter } from './json-texts.js'
+import { type JsonText, readElements, readLines } from './json-texts.js'
 import { membersOf, shown } from './row-values.js'
 
 /** An object, and the names of its members. */
@@ -19,17 +18,24 @@ const SEVERAL_LINES = /^\s*(\[|.*[[{,][ \t\r]*\n)/
  * an array of objects, or an object whose member `data` is that array, as APIs answer.
  *
  * @param beginning the first characters of the file.
+ * @param check called with the columns of the first row that has any.
  * @throws InputError FILE_UNREADABLE; INVALID_VALUE for an object that can't be held in memory.
  */
-export async function* readJsonRows(path: string, beginning: string): AsyncGenerator<JsonRow> {
-  const cutter = SEVERAL_LINES.test(beginning) ? new ElementCutter(path) : new LineCutter(path)
-  let isFirst = true
-  for await (const chunk of fileBytes(path)) {
-    for (const text of cutter.cut(isFirst ? withoutMark(chunk) : chunk)) yield* rowsOf(text)
-    isFirst = false
+export async function* readJsonRows(
+  path: string,
+  beginning: string,
+  check: (columns: readonly string[]) => void,
+): AsyncGenerator<FoundRow> {
+  let isChecked = false
+  for await (const text of SEVERAL_LINES.test(beginning) ? readElements(path) : readLines(path)) {
+    for (const row of rowsOf(text)) {
+      if (!isChecked && row.problem === null) {
+        check(row.columns)
+        isChecked = true
+      }
+      yield row
+    }
   }
-  const last = cutter.end()
-  if (last !== null) yield* rowsOf(last)
 }
 
 function* rowsOf({ line, bytes, isCut }: JsonText): Generator<JsonRow> {
@@ -44,12 +50,10 @@ function* rowsOf({ line, bytes, isCut }: JsonText): Generator<JsonRow> {
   }
   const members = membersOf(value)
   const { data } = members
-  const isAnswer = data !== undefined && !('id' in members)
   // In a file of rejected rows each row has one line.
   const inOneLine = () => (bytes.includes('\n') ? JSON.stringify(value) : source())
-  if (!isAnswer) yield rowOf(line, value, inOneLine)
-  else
-    for (const row of Array.isArray(data) ? data : [data]) yield rowOf(line, row, () => JSON.stringify(row))
+  if (data === undefined || 'id' in members) yield rowOf(line, value, inOneLine)
+  else for (const row of [data].flat()) yield rowOf(line, row, () => JSON.stringify(row))
 }
 
 function rowOf(line: number, value: unknown, source: () => string): JsonRow {
@@ -90,9 +94,4 @@ function isDoubled(text: string): boolean {
   } catch {
     return false
   }
-}
-
-/** Removes a byte order mark. */
-function withoutMark(chunk: Buffer): Buffer {
-  return chunk.subarray(0, 3).toString('latin1') === '\u00EF\u00BB\u00BF' ? chunk.subarray(3) : chunk
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js'
+import { fileBytes } from '../file-bytes.js'
 
 /** A limit for files that aren't JSON; rows that contain whole conversations are long. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024
@@ -14,14 +15,6 @@ export interface JsonText {
   bytes: Buffer
   /** Whether the file ends within it. */
   isCut: boolean
-}
-
-/** Cuts the bytes of a file into texts of JSON. */
-export interface TextCutter {
-  /** @returns the texts that end in the next bytes. @throws InputError INVALID_VALUE */
-  cut(chunk: Buffer): JsonText[]
-  /** @returns what is left at the end of the file; null: nothing. */
-  end(): JsonText | null
 }
 
 /** Keeps the beginning of a text whose end hasn't been read yet. */
@@ -52,106 +45,87 @@ class Beginning {
   }
 }
 
-/** Cuts a file in which each line is a text of its own, so that a broken line affects no other. */
-export class LineCutter implements TextCutter {
-  readonly #beginning: Beginning
-  #line = 1
+const NOTHING = Buffer.alloc(0)
 
-  constructor(path: string) {
-    this.#beginning = new Beginning(path)
-  }
-
-  cut(chunk: Buffer): JsonText[] {
-    const found: JsonText[] = []
+/**
+ * Reads a file in which each line is a text of its own, so that a broken line affects no other.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_VALUE
+ */
+export async function* readLines(path: string): AsyncGenerator<JsonText> {
+  const beginning = new Beginning(path)
+  let line = 1
+  for await (const chunk of bytesOf(path)) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      const bytes = this.#beginning.endWith(chunk.subarray(start, end))
-      if (!isBlank(bytes)) found.push({ line: this.#line, bytes, isCut: false })
-      this.#line++
+      const bytes = beginning.endWith(chunk.subarray(start, end))
+      if (!isBlank(bytes)) yield { line, bytes, isCut: false }
+      line++
       start = end + 1
     }
-    if (start < chunk.length) this.#beginning.keep(chunk.subarray(start), this.#line)
-    return found
+    beginning.keep(chunk.subarray(start), line)
   }
-
-  end(): JsonText | null {
-    const bytes = this.#beginning.endWith(Buffer.alloc(0))
-    return isBlank(bytes) ? null : { line: this.#line, bytes, isCut: false }
-  }
+  const bytes = beginning.endWith(NOTHING)
+  if (!isBlank(bytes)) yield { line, bytes, isCut: false }
 }
 
 /**
- * Cuts JSON that extends over many lines, or has many elements on one: an array's elements, or
+ * Reads JSON that extends over many lines, or has many elements on one: an array's elements, or
  * objects that follow each other.
+ *
+ * @throws InputError FILE_UNREADABLE, INVALID_VALUE
  */
-export class ElementCutter implements TextCutter {
-  readonly #beginning: Beginning
-  #line = 1
-  /** How many brackets are open, those of the array itself not counted. */
-  #depth = 0
-  #isInArray = false
-  #isInString = false
-  #isEscaped = false
-  /** Whether an element has begun. */
-  #isOpen = false
-  #startLine = 1
-
-  constructor(path: string) {
-    this.#beginning = new Beginning(path)
-  }
-
-  cut(chunk: Buffer): JsonText[] {
-    const found: JsonText[] = []
+export async function* readElements(path: string): AsyncGenerator<JsonText> {
+  const beginning = new Beginning(path)
+  let line = 1
+  // How many brackets are open, those of the array itself not counted.
+  let depth = 0
+  let [isInArray, isInString, isEscaped] = [false, false, false]
+  // Whether an element has begun, and on which line.
+  let [isOpen, startLine] = [false, 1]
+  for await (const chunk of bytesOf(path)) {
     let start = 0
-    const end = (at: number) => {
-      const bytes = this.#beginning.endWith(chunk.subarray(start, at))
-      found.push({ line: this.#startLine, bytes, isCut: false })
-      this.#isOpen = false
+    const elementUpTo = (at: number): JsonText => {
+      isOpen = false
+      return { line: startLine, bytes: beginning.endWith(chunk.subarray(start, at)), isCut: false }
     }
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at] as number
-      if (this.#isInString) this.#passString(byte)
-      else if (this.#depth === 0 && isBetween(byte)) {
-        if (this.#isOpen) end(at)
-        if (byte === OPENING_BRACKET) {
-          // A nested array is an element.
-          if (this.#isInArray) {
-            start = this.#open(at)
-            this.#depth = 1
-          } else this.#isInArray = true
-        } else if (byte === CLOSING_BRACKET) this.#isInArray = false
-      } else {
-        if (!this.#isOpen) start = this.#open(at)
-        if (byte === QUOTE) this.#isInString = true
-        else if (byte === OPENING_BRACE || byte === OPENING_BRACKET) this.#depth++
-        else if ((byte === CLOSING_BRACE || byte === CLOSING_BRACKET) && --this.#depth <= 0) {
-          this.#depth = 0
-          end(at + 1)
+      const isOutside = depth === 0 && !isInString && isBetween(byte)
+      if (isOutside && isOpen) yield elementUpTo(at)
+      if (isInString) {
+        if (isEscaped) isEscaped = false
+        else if (byte === BACKSLASH) isEscaped = true
+        else if (byte === QUOTE) isInString = false
+      } else if (isOutside && byte === CLOSING_BRACKET) isInArray = false
+      else if (isOutside && byte === OPENING_BRACKET && !isInArray) isInArray = true
+      // An array within the array is an element.
+      else if (!isOutside || byte === OPENING_BRACKET) {
+        if (!isOpen) [isOpen, startLine, start] = [true, line, at]
+        if (byte === QUOTE) isInString = true
+        else if (byte === OPENING_BRACE || byte === OPENING_BRACKET) depth++
+        else if ((byte === CLOSING_BRACE || byte === CLOSING_BRACKET) && --depth <= 0) {
+          depth = 0
+          yield elementUpTo(at + 1)
         }
       }
-      if (byte === NEWLINE) this.#line++
+      if (byte === NEWLINE) line++
     }
-    if (this.#isOpen) this.#beginning.keep(chunk.subarray(start), this.#startLine)
-    return found
+    if (isOpen) beginning.keep(chunk.subarray(start), startLine)
   }
-
-  end(): JsonText | null {
-    if (!this.#isOpen && !this.#isInArray) return null
-    const bytes = this.#beginning.endWith(Buffer.alloc(0))
-    const line = this.#isOpen ? this.#startLine : this.#line
-    return { line, bytes, isCut: this.#depth > 0 || this.#isInArray || this.#isInString }
+  if (isOpen || isInArray) {
+    const isCut = depth > 0 || isInArray || isInString
+    yield { line: isOpen ? startLine : line, bytes: beginning.endWith(NOTHING), isCut }
   }
+}
 
-  #open(at: number): number {
-    this.#isOpen = true
-    this.#startLine = this.#line
-    return at
-  }
-
-  #passString(byte: number): void {
-    if (this.#isEscaped) this.#isEscaped = false
-    else if (byte === BACKSLASH) this.#isEscaped = true
-    else if (byte === QUOTE) this.#isInString = false
+/** Reads the bytes of a file without a byte order mark. */
+async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+  let isFirst = true
+  for await (const chunk of fileBytes(path)) {
+    const hasMark = isFirst && chunk.subarray(0, 3).toString('latin1') === '\u00EF\u00BB\u00BF'
+    yield hasMark ? chunk.subarray(3) : chunk
+    isFirst = false
   }
 }
 

@@ -1,6 +1,6 @@
 import type SQLite from 'better-sqlite3'
 import type { RequestLogged } from '../../events/event-types.js'
-import { readManifest } from '../../journal/chain/manifest.js'
+import { type ImportOrigin, readManifest } from '../../journal/chain/manifest.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
 import { connect } from '../../store/sqlite/connection/driver.js'
@@ -8,20 +8,14 @@ import { COSTS } from './import-totals.js'
 import { hasIdOfPlace, type ImportedLines } from './imported-lines.js'
 import { recordedParts } from './recorded-imports.js'
 
-/** Where a request was found before. */
-type KnownFrom = 'journal' | 'file'
+/** Whether a request was found in the journal, or earlier in the file. */
+type KnownAs = 'already_there' | 'repeated'
 
 /** A request that was found before. */
 export interface Known {
-  from: KnownFrom
+  as: KnownAs
   /** Whether it has another cost than it had there. */
   hasOtherCost: boolean
-}
-
-interface Part {
-  segment: Segment
-  first: string
-  last: string
 }
 
 /**
@@ -36,14 +30,11 @@ interface Part {
  */
 export class KnownRequests {
   readonly #directory: string
-  readonly #database: SQLite.Database
-  readonly #insert: SQLite.Statement<[string, KnownFrom, string]>
-  readonly #select: SQLite.Statement<[string], { origin: KnownFrom; costs: string }>
-  readonly #insertId: SQLite.Statement<[string]>
-  readonly #insertWithoutId: SQLite.Statement<[string]>
-  readonly #takeWithoutId: SQLite.Statement<[string]>
+  /** An empty name is a database in a temporary file, which is removed when it is closed. */
+  readonly #database = connect('', {})
+  readonly #statements = prepare(this.#database)
   /** The imported segments that haven't been read yet. */
-  #unread: Part[]
+  #unread: { segment: Segment; origin: ImportOrigin }[]
 
   /** @param directory the journal's; it needn't exist. */
   constructor(directory: string) {
@@ -51,25 +42,8 @@ export class KnownRequests {
     const segments = new Map(listSegments(directory).map((segment) => [segment.name, segment]))
     this.#unread = recordedParts(readManifest(directory)).flatMap(({ segment: name, origin }) => {
       const segment = segments.get(name)
-      return segment === undefined ? [] : [{ segment, first: origin.first, last: origin.last }]
+      return segment === undefined ? [] : [{ segment, origin }]
     })
-    // An empty name is a database in a temporary file, which is removed when it is closed.
-    this.#database = connect('', {})
-    this.#database.pragma('journal_mode = OFF')
-    this.#database.exec(
-      `CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT, costs TEXT) WITHOUT ROWID;
-       CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID;
-       CREATE TABLE without_id (request TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID; BEGIN`,
-    )
-    this.#insert = this.#database.prepare('INSERT OR IGNORE INTO known VALUES (?, ?, ?)')
-    this.#select = this.#database.prepare('SELECT origin, costs FROM known WHERE request = ?')
-    this.#insertId = this.#database.prepare('INSERT OR IGNORE INTO ids VALUES (?)')
-    this.#insertWithoutId = this.#database.prepare(
-      'INSERT INTO without_id VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
-    )
-    this.#takeWithoutId = this.#database.prepare(
-      'UPDATE without_id SET count = count - 1 WHERE request = ? AND count > 0',
-    )
   }
 
   /**
@@ -80,25 +54,24 @@ export class KnownRequests {
    */
   async add({ request, hasOwnId }: ImportedLines): Promise<Known | null> {
     const { timestamp } = request
-    if (this.#unread.some((part) => isWithin(part, timestamp))) {
-      const due = this.#unread.filter((part) => isWithin(part, timestamp))
-      this.#unread = this.#unread.filter((part) => !due.includes(part))
-      for (const { segment } of due) await this.#read(segment)
-    }
+    const due = this.#unread.filter(({ origin }) => origin.first <= timestamp && timestamp <= origin.last)
+    if (due.length > 0) this.#unread = this.#unread.filter((part) => !due.includes(part))
+    for (const { segment } of due) await this.#read(segment)
+    const { insert, select, takeWithoutId } = this.#statements
     if (!hasOwnId) {
-      const isThere = this.#takeWithoutId.run(keyWithoutId(request)).changes > 0
-      return isThere ? { from: 'journal', hasOtherCost: false } : null
+      const isThere = takeWithoutId.run(keyWithoutId(request)).changes > 0
+      return isThere ? { as: 'already_there', hasOtherCost: false } : null
     }
     const key = keyOf(request)
     const costs = costsOf(request)
-    if (this.#insert.run(key, 'file', costs).changes > 0) return null
-    const known = this.#select.get(key)
-    return known === undefined ? null : { from: known.origin, hasOtherCost: known.costs !== costs }
+    if (insert.run(key, 'repeated', costs).changes > 0) return null
+    const known = select.get(key)
+    return known === undefined ? null : { as: known.origin, hasOtherCost: known.costs !== costs }
   }
 
   /** Adds the id of a request of the file. @returns whether another one of the file has it too. */
   addId({ correlation_id, attempt }: RequestLogged): boolean {
-    return this.#insertId.run(JSON.stringify([correlation_id, attempt ?? null])).changes === 0
+    return this.#statements.insertId.run(JSON.stringify([correlation_id, attempt ?? null])).changes === 0
   }
 
   close(): void {
@@ -115,8 +88,8 @@ export class KnownRequests {
           // all.
           const event = JSON.parse(bytes.toString()) as RequestLogged
           if (event.type !== 'request_logged') continue
-          this.#insert.run(keyOf(event), 'journal', costsOf(event))
-          if (hasIdOfPlace(event)) this.#insertWithoutId.run(keyWithoutId(event))
+          this.#statements.insert.run(keyOf(event), 'already_there', costsOf(event))
+          if (hasIdOfPlace(event)) this.#statements.insertWithoutId.run(keyWithoutId(event))
         }
       }
     } finally {
@@ -125,8 +98,26 @@ export class KnownRequests {
   }
 }
 
-function isWithin({ first, last }: Part, timestamp: string): boolean {
-  return first <= timestamp && timestamp <= last
+function prepare(database: SQLite.Database) {
+  database.pragma('journal_mode = OFF')
+  database.exec(
+    `CREATE TABLE known (request TEXT PRIMARY KEY, origin TEXT, costs TEXT) WITHOUT ROWID;
+     CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID;
+     CREATE TABLE without_id (request TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID; BEGIN`,
+  )
+  return {
+    insert: database.prepare<[string, KnownAs, string]>('INSERT OR IGNORE INTO known VALUES (?, ?, ?)'),
+    select: database.prepare<[string], { origin: KnownAs; costs: string }>(
+      'SELECT origin, costs FROM known WHERE request = ?',
+    ),
+    insertId: database.prepare<[string]>('INSERT OR IGNORE INTO ids VALUES (?)'),
+    insertWithoutId: database.prepare<[string]>(
+      'INSERT INTO without_id VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+    ),
+    takeWithoutId: database.prepare<[string]>(
+      'UPDATE without_id SET count = count - 1 WHERE request = ? AND count > 0',
+    ),
+  }
 }
 
 function costsOf(request: RequestLogged): string {

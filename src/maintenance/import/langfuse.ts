@@ -78,12 +78,7 @@ export function langfuseReader(times: ImportTimes, notes: ImportNotes): RowReade
   return { read, amounts: [(row) => usage(row, notes), (row) => cost(row, notes)] }
 }
 
-function timing(
-  row: SourceRow,
-  times: ImportTimes,
-  start: number,
-  notes: ImportNotes,
-): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
+function timing(row: SourceRow, times: ImportTimes, start: number, notes: ImportNotes): ImportedRequest {
   const end = times.instant(firstOf(row, COLUMNS.end), 'end_time')
   const firstByte = times.instant(firstOf(row, COLUMNS.firstByte), 'completion_start_time')
   if (firstByte !== null && firstByte >= start) {

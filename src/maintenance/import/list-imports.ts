@@ -44,18 +44,19 @@ function summary(parts: readonly RecordedPart[], there: ReadonlySet<string>): Jo
   if (head === undefined) throw new Error('unreachable: an import has a part')
   const { id, file = null, options } = head.origin
   const segments = parts.map(({ segment }) => segment)
-  const counts = parts.map(({ origin }) => origin.requests ?? Number.NaN)
-  const requests = counts.reduce((sum, count) => sum + count, 0)
+  const [from = head.origin.first] = parts.map(({ origin }) => origin.first).sort()
+  const requests = parts.reduce((sum, { origin }) => sum + (origin.requests ?? Number.NaN), 0)
   return {
     import_id: id,
     imported_at: head.at,
     file,
     options,
-    from: parts.reduce(
-      (least, { origin }) => (origin.first < least ? origin.first : least),
-      head.origin.first,
-    ),
-    to: parts.reduce((latest, { origin }) => (origin.last > latest ? origin.last : latest), head.origin.last),
+    from,
+    to:
+      parts
+        .map(({ origin }) => origin.last)
+        .sort()
+        .at(-1) ?? head.origin.last,
     requests: Number.isNaN(requests) ? null : requests,
     event_count: parts.reduce((sum, { lines }) => sum + lines, 0),
     segments,

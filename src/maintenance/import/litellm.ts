@@ -27,13 +27,11 @@ export const LITELLM_DAY_COLUMNS = ['startTime', 'models', 'users'] as const
  * offset.
  */
 export function litellmReader(times: ImportTimes, notes: ImportNotes): RowReader {
-  const team = new NameOrId('team', '--map team_id=labels.team', notes)
-  const key = new NameOrId('key', '--map api_key=labels.key', notes)
+  const teamOf = nameOrId('team', '--map team_id=labels.team', notes)
+  const keyOf = nameOrId('key', '--map api_key=labels.key', notes)
   const read = (row: SourceRow): ImportedRequest => {
     const start = times.instant(row.get('startTime'), 'startTime')
     if (start === null) throw new RowProblem('startTime: found nothing, expected a time')
-    const end = times.instant(row.get('endTime'), 'endTime')
-    const firstByte = times.instant(row.get('completionStartTime'), 'completionStartTime')
     const metadata = columnMembers(row.get('metadata'), 'metadata', notes)
     const model = textOf(row.get('model'))
     const asked = textOf(row.get('model_group')) ?? model
@@ -43,15 +41,15 @@ export function litellmReader(times: ImportTimes, notes: ImportNotes): RowReader
       model: asked ?? undefined,
       response_model: model === asked ? null : model,
       provider: textOf(row.get('custom_llm_provider')) ?? prefixOf(model),
-      ...timing(row, { start, end, firstByte }, notes),
+      ...timing(row, times, start, notes),
       ...outcome(row, metadata),
       ...usage(row, metadata),
       ...cost(row),
       labels: labelsOf({
         user: row.get('user'),
         end_user: row.get('end_user'),
-        team: team.of(metadata['user_api_key_team_alias'], row.get('team_id')),
-        key: key.of(metadata['user_api_key_alias'], row.get('api_key')),
+        team: teamOf(metadata['user_api_key_team_alias'], row.get('team_id')),
+        key: keyOf(metadata['user_api_key_alias'], row.get('api_key')),
         session: row.get('session_id'),
         tags: tagsOf(row.get('request_tags')),
         cache_hit: flagText(row.get('cache_hit')),
@@ -67,43 +65,25 @@ function cost(row: SourceRow): ImportedRequest {
 }
 
 /**
- * Returns the alias of a team or key, or else its id, and notes rows without an alias if other rows
- * have one.
+ * Makes a reader of the alias of a team or key, or else its id. Rows without an alias are noted if
+ * other rows have one.
  */
-class NameOrId {
-  readonly #note: string
-  readonly #notes: ImportNotes
-  #hasAliases = false
-
-  constructor(label: string, option: string, notes: ImportNotes) {
-    this.#note = `no alias of the ${label} in metadata, where others have one, so the ${label} is known by its id (${option} takes the ids of all)`
-    this.#notes = notes
-  }
-
-  of(alias: unknown, id: unknown): string | null {
+function nameOrId(label: string, option: string, notes: ImportNotes) {
+  const note = `no alias of the ${label} in metadata, where others have one, so the ${label} is known by its id (${option} takes the ids of all)`
+  let hasAliases = false
+  return (alias: unknown, id: unknown): string | null => {
     const name = textOf(alias)
-    if (name !== null) {
-      this.#hasAliases = true
-      return name
-    }
-    const text = textOf(id)
-    if (text !== null) this.#notes.add(this.#note, { value: text, isWorthTelling: () => this.#hasAliases })
+    hasAliases ||= name !== null
+    const text = name ?? textOf(id)
+    if (name === null && text !== null) notes.add(note, { value: text, isWorthTelling: () => hasAliases })
     return text
   }
 }
 
-interface Instants {
-  start: number
-  end: number | null
-  firstByte: number | null
-}
-
 /** If nothing was streamed, LiteLLM's start of the completion is its end. */
-function timing(
-  row: SourceRow,
-  { start, end, firstByte }: Instants,
-  notes: ImportNotes,
-): Pick<ImportedRequest, 'streaming' | 'latency_ms' | 'stream_duration_ms'> {
+function timing(row: SourceRow, times: ImportTimes, start: number, notes: ImportNotes): ImportedRequest {
+  const end = times.instant(row.get('endTime'), 'endTime')
+  const firstByte = times.instant(row.get('completionStartTime'), 'completionStartTime')
   if (firstByte !== null && firstByte > start && end !== null && firstByte < end) {
     return { streaming: true, latency_ms: firstByte - start, stream_duration_ms: end - firstByte }
   }
@@ -115,10 +95,7 @@ function timing(
   return { latency_ms: reported ?? 0 }
 }
 
-function outcome(
-  row: SourceRow,
-  metadata: Readonly<Record<string, unknown>>,
-): Pick<ImportedRequest, 'success' | 'error_status' | 'error_message'> {
+function outcome(row: SourceRow, metadata: Readonly<Record<string, unknown>>): ImportedRequest {
   const status = textOf(row.get('status')) ?? textOf(metadata['status'])
   const error = membersOf(metadata['error_information'])
   const code = Number(textOf(error['error_code']) ?? Number.NaN)
@@ -131,7 +108,7 @@ function outcome(
   }
 }
 
-function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Partial<ImportedRequest> {
+function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): ImportedRequest {
   const input = countOf(row.get('prompt_tokens'), 'prompt_tokens')
   const output = countOf(row.get('completion_tokens'), 'completion_tokens')
   const isFailure = textOf(row.get('status')) === 'failure'
@@ -157,8 +134,7 @@ function usage(row: SourceRow, metadata: Readonly<Record<string, unknown>>): Par
 
 /** `openai` of `openai/gpt-4o`. */
 function prefixOf(model: string | null): string | null {
-  const slash = model?.indexOf('/') ?? -1
-  return slash > 0 ? (model?.slice(0, slash) ?? null) : null
+  return /^([^/]+)\//.exec(model ?? '')?.[1] ?? null
 }
 
 /** The tags as one text: `a,b`. */

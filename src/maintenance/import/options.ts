@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
+import { nearestName } from '../../events/nearest-name.js'
 import { InputError } from '../errors.js'
-import type { ImportSource } from './import-sources.js'
+import type { ImportSource } from './imported-row.js'
 import { LANGFUSE_COLUMNS } from './langfuse.js'
 import { LITELLM_COLUMNS, LITELLM_DAY_COLUMNS } from './litellm.js'
 import { columnMap, isMappable, MAPPABLE_FIELDS } from './mapped-fields.js'
 import { OPENROUTER_COLUMNS, OPENROUTER_DAY_COLUMNS } from './openrouter.js'
-import { checkColumns, type NeededColumns } from './source.js'
 
 export interface ImportOptions {
   /** The journal's directory, created if it doesn't exist. */
@@ -56,9 +56,9 @@ export interface ImportProgress {
   total: number | null
 }
 
-/** The columns that each source must have. */
-const NEEDED: Readonly<Record<ImportSource, NeededColumns>> = {
-  litellm: LITELLM_COLUMNS,
+/** The columns that each source must have, each under one of its names. */
+const NEEDED: Readonly<Record<ImportSource, readonly (readonly string[])[]>> = {
+  litellm: LITELLM_COLUMNS.map((name) => [name]),
   langfuse: LANGFUSE_COLUMNS,
   openrouter: OPENROUTER_COLUMNS,
   csv: [],
@@ -68,10 +68,6 @@ const NEEDED: Readonly<Record<ImportSource, NeededColumns>> = {
 /** What may be wrong if a file has none of the columns. */
 const HEADER_ADVICE =
   '; does the file lack its header (`CSV HEADER` of psql), or has another program written it?'
-
-function hasAny(columns: readonly string[], needed: NeededColumns): boolean {
-  return needed.flat().some((name) => columns.includes(name))
-}
 
 /** Whether the columns of a source have the names of fields. */
 export function isNamedByFields({ from }: ImportOptions): boolean {
@@ -86,22 +82,16 @@ export function checkImportOptions({ from, table, map = {}, set = {}, rejected }
     throw new RangeError("table: found nothing, expected one with 'sqlite'")
   if (from !== 'sqlite' && table !== undefined)
     throw new RangeError(`table: found one with '${from}', expected 'sqlite'`)
-  for (const [option, fields] of [
-    ['map', Object.values(map)],
-    ['set', Object.keys(set)],
+  for (const [option, pairs] of [
+    ['map', Object.entries(map)],
+    ['set', Object.keys(set).map((field) => ['', field] as const)],
   ] as const) {
-    const unknown = fields.find((field) => !isMappable(field))
-    if (unknown !== undefined) {
-      const [column] = Object.entries(map).find(([, field]) => field === unknown) ?? []
-      // Whoever writes the field before the column has named the field.
-      const advice =
-        option === 'map' && column !== undefined && isMappable(column)
-          ? `; if '${unknown}' is the column, write ${unknown}=${column}`
-          : ''
-      throw new RangeError(
-        `${option}: found the field '${unknown}', expected one of ${MAPPABLE_FIELDS.join(', ')}${advice}`,
-      )
-    }
+    const [column = '', unknown] = pairs.find(([, field]) => !isMappable(field)) ?? []
+    if (unknown === undefined) continue
+    // Whoever writes the field before the column has named the field.
+    const advice = isMappable(column) ? `; if '${unknown}' is the column, write ${unknown}=${column}` : ''
+    const expected = `expected one of ${MAPPABLE_FIELDS.join(', ')}`
+    throw new RangeError(`${option}: found the field '${unknown}', ${expected}${advice}`)
   }
   const twice = Object.values(map).find((field, index, all) => all.indexOf(field) !== index)
   if (twice !== undefined) throw new RangeError(`map: found two columns for '${twice}', expected one`)
@@ -125,27 +115,34 @@ export function optionsIn(words: string): string[] {
 /** Checks the columns of a file. @throws InputError INVALID_CSV */
 export function checkSourceColumns(path: string, options: ImportOptions, columns: readonly string[]): void {
   const { from, map = {}, set = {} } = options
-  if (from === 'openrouter' && OPENROUTER_DAY_COLUMNS.every((column) => columns.includes(column))) {
+  const wrong = (text: string) => new InputError('INVALID_CSV', path, text, { line: 1 })
+  const hasAll = (names: readonly string[]) => names.every((name) => columns.includes(name))
+  if (from === 'openrouter' && hasAll(OPENROUTER_DAY_COLUMNS)) {
     const found = 'this export has a line for each day and model, not for each request'
     const advice =
       'export the generations; `request-journal reconcile --preset openrouter-activity` compares days'
-    throw new InputError('INVALID_CSV', path, `${found}: ${advice}`, { line: 1 })
+    throw wrong(`${found}: ${advice}`)
   }
-  if (from === 'litellm' && LITELLM_DAY_COLUMNS.every((column) => columns.includes(column))) {
+  if (from === 'litellm' && hasAll(LITELLM_DAY_COLUMNS)) {
     const found = 'this answer of /spend/logs has sums of days, not requests'
-    throw new InputError('INVALID_CSV', path, `${found}: add \`summarize=false\` to get requests`, {
-      line: 1,
-    })
+    throw wrong(`${found}: add \`summarize=false\` to get requests`)
   }
-  checkColumns(path, columns, NEEDED[from], hasAny(columns, NEEDED[from]) ? '' : HEADER_ADVICE)
-  checkColumns(path, columns, Object.keys(map))
+  const needed = NEEDED[from]
+  const advice = needed.flat().some((name) => columns.includes(name)) ? '' : HEADER_ADVICE
+  for (const names of [...needed, ...Object.keys(map).map((name) => [name])]) {
+    if (names.some((name) => columns.includes(name))) continue
+    const nearest = nearestName(names[0] ?? '', columns)
+    const has = columns.slice(0, 40).map((other) => `'${other}'`)
+    const hint = nearest === null ? '' : `; the nearest is '${nearest}'`
+    const found = `the column '${names.join("' or '")}' is missing: there are ${has.join(', ')}${hint}`
+    throw wrong(needed.includes(names) ? found + advice : found)
+  }
   if (!isNamedByFields(options)) return
   const given = new Set([...columnMap(columns, map).values(), ...Object.keys(set)])
   for (const field of ['timestamp', 'model', 'latency_ms']) {
     if (given.has(field)) continue
     const has = columns.map((column) => `'${column}'`).join(', ')
     const constant = field === 'timestamp' ? '' : `, or --set ${field}=… gives the same to each request`
-    const text = `found no column for ${field}: --map COLUMN=${field} names it${constant}; there are ${has}`
-    throw new InputError('INVALID_CSV', path, text, { line: 1 })
+    throw wrong(`found no column for ${field}: --map COLUMN=${field} names it${constant}; there are ${has}`)
   }
 }

@@ -1,48 +1,37 @@
-import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fsyncSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, createReadStream, createWriteStream, fsyncSync, openSync, rmSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { createGunzip, gzip } from 'node:zlib'
-import { type SegmentDigest, SegmentDigester } from '../../journal/chain/segment-digest.js'
+import { gzip } from 'node:zlib'
+import type { SegmentDigest } from '../../journal/chain/segment-digest.js'
 import { nodeFileSystem } from '../../journal/file-system.js'
 import { createFile } from '../../journal/new-file.js'
+import { readBack } from '../archive-segment.js'
 
 /** How many bytes of a day are compressed at a time. */
 const PIECE_BYTES = 1024 * 1024
 /** How many bytes of all days together wait in memory: a file needn't be in any order. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
-/** One segment of an import: everything from a UTC day, or from a few if there are many days. */
-export interface ImportPart {
+interface Day {
   /** Its file, compressed. */
   file: string
   /** The first and the last timestamp in it. */
   first: string
   last: string
   requests: number
+  /** How many bytes of lines the file has. */
+  bytes: number
+  waiting: Buffer[]
+  waitingBytes: number
+}
+
+/** One segment of an import: everything from a UTC day, or from a few if there are many days. */
+export type ImportPart = Omit<Day, 'waiting' | 'waitingBytes' | 'bytes'> & {
   digest: SegmentDigest
   archive_bytes: number
   archive_sha256: string
-}
-
-interface Day {
-  file: string
-  waiting: Buffer[]
-  waitingBytes: number
-  bytes: number
-  requests: number
-  first: string
-  last: string
 }
 
 const compressed = promisify(gzip)
@@ -69,15 +58,8 @@ export class PartSpool {
     const name = timestamp.slice(0, 10)
     let day = this.#days.get(name)
     if (day === undefined) {
-      day = {
-        file: name,
-        waiting: [],
-        waitingBytes: 0,
-        bytes: 0,
-        requests: 0,
-        first: timestamp,
-        last: timestamp,
-      }
+      const [first, last] = [timestamp, timestamp]
+      day = { file: name, first, last, requests: 0, bytes: 0, waiting: [], waitingBytes: 0 }
       this.#days.set(name, day)
     }
     day.requests++
@@ -144,36 +126,14 @@ export class PartSpool {
     }
     syncPath(path)
     const bytes = days.reduce((sum, day) => sum + day.bytes, 0)
-    const found = await readBack(path)
-    if (found.digest.bytes !== bytes) {
-      throw new Error(`${path}: found ${found.digest.bytes} bytes of lines, expected ${bytes}`)
+    const { archive_bytes, archive_sha256, ...digest } = await readBack(path)
+    if (digest.bytes !== bytes) {
+      throw new Error(`${path}: found ${digest.bytes} bytes of lines, expected ${bytes}`)
     }
     const last = days.reduce((latest, day) => (day.last > latest ? day.last : latest), head.last)
     const requests = days.reduce((sum, day) => sum + day.requests, 0)
-    return { file: head.file, first: head.first, last, requests, ...found }
+    return { file: head.file, first: head.first, last, requests, digest, archive_bytes, archive_sha256 }
   }
-}
-
-/** Reads a file back as a reader will, and digests it. */
-async function readBack(path: string): Promise<Omit<ImportPart, 'file' | 'first' | 'last' | 'requests'>> {
-  const digester = new SegmentDigester()
-  const archive = createHash('sha256')
-  let archiveBytes = 0
-  await pipeline(
-    createReadStream(path),
-    async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        archive.update(chunk)
-        archiveBytes += chunk.length
-        yield chunk
-      }
-    },
-    createGunzip(),
-    async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) digester.add(chunk)
-    },
-  )
-  return { digest: digester.digest(), archive_bytes: archiveBytes, archive_sha256: archive.digest('hex') }
 }
 
 function syncPath(path: string): void {
@@ -183,10 +143,4 @@ function syncPath(path: string): void {
   } finally {
     closeSync(fd)
   }
-}
-
-/** Writes a small file durably. */
-export function writeDurably(path: string, text: string, mode: number): void {
-  writeFileSync(path, text, { mode })
-  syncPath(path)
 }

@@ -31,19 +31,3 @@ export function recordedParts(manifest: Manifest): RecordedPart[] {
   }
   return [...imports.values()].flatMap((parts) => [...parts.values()])
 }
-
-/**
- * The segments of imports that count as made. If all segments of an import were removed, and not by
- * `prune`, it doesn't count and can be made again.
- *
- * @param there the names of the journal's segments.
- */
-export function partsThatCount(
-  parts: readonly RecordedPart[],
-  there: ReadonlySet<string>,
-): readonly RecordedPart[] {
-  const counts = new Set(
-    parts.filter(({ segment, isPruned }) => isPruned || there.has(segment)).map(({ origin }) => origin.id),
-  )
-  return parts.filter(({ origin }) => counts.has(origin.id))
-}

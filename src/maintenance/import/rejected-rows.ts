@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import type { FoundRow } from './imported-row.js'
 
 /**
@@ -43,8 +43,6 @@ export class RejectedRows {
   }
 
   #write(text: string): void {
-    if (this.#fd === null || text === '') return
-    const bytes = Buffer.from(text.endsWith('\n') ? text : `${text}\n`)
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
+    if (this.#fd !== null && text !== '') writeFileSync(this.#fd, text.endsWith('\n') ? text : `${text}\n`)
   }
 }

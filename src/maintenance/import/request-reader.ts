@@ -9,6 +9,7 @@ import { hasSucceeded, type ImportedLines, importedLines } from './imported-line
 import {
   type FoundRow,
   type ImportedRequest,
+  type ImportSource,
   type LeftOut,
   RowProblem,
   type RowReader,
@@ -29,6 +30,17 @@ const AMOUNTS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ['output_tokens', KINDS.count.isValid],
   ...COSTS.map((name) => [name, Number.isFinite] as const),
 ])
+
+/** A reader of rows whose columns are all named by fields. */
+const noReader = (): RowReader => ({ read: () => ({}), amounts: [] })
+
+const READERS: Readonly<Record<ImportSource, (times: ImportTimes, notes: ImportNotes) => RowReader>> = {
+  litellm: litellmReader,
+  langfuse: langfuseReader,
+  openrouter: openrouterReader,
+  csv: noReader,
+  sqlite: noReader,
+}
 
 /** Makes requests of the rows of one source. */
 export class RequestReader {
@@ -56,7 +68,7 @@ export class RequestReader {
     this.#options = options
     this.#now = now
     this.#times = new ImportTimes(zone ?? (isNamedByFields(options) ? null : TimeZone.UTC))
-    this.#rows = rowReader(options, this.#times, this.#notes)
+    this.#rows = READERS[options.from](this.#times, this.#notes)
     this.#constants = { line: 0, get: (field) => set[field] }
     this.#constantMap = new Map(Object.keys(set).map((field) => [field, field]))
     this.#map = columnMap([], map)
@@ -153,21 +165,5 @@ function readable(read: () => ImportedRequest): ImportedRequest {
   } catch (error) {
     if (error instanceof RowProblem) return {}
     throw error
-  }
-}
-
-function rowReader({ from }: ImportOptions, times: ImportTimes, notes: ImportNotes): RowReader {
-  switch (from) {
-    case 'litellm':
-      return litellmReader(times, notes)
-    case 'langfuse':
-      return langfuseReader(times, notes)
-    case 'openrouter':
-      return openrouterReader(times)
-    case 'csv':
-    case 'sqlite':
-      return { read: () => ({}), amounts: [] }
-    default:
-      return from satisfies never
   }
 }

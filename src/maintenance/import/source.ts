@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
-import { nearestName } from '../../events/nearest-name.js'
+import { stat } from 'node:fs/promises'
 import { readCsv } from '../csv.js'
 import { InputError } from '../errors.js'
 import { fileBytes, unreadableFile } from '../file-bytes.js'
 import type { FoundRow } from './imported-row.js'
 import { readJsonRows } from './json-rows.js'
-import { openTable } from './table-rows.js'
 
 /** Rows of LiteLLM and Langfuse may contain whole conversations. */
 const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024
@@ -33,130 +31,57 @@ export interface Source {
   close(): void
 }
 
-/** Columns that must be there, each under one of its names. */
-export type NeededColumns = readonly (string | readonly string[])[]
-
 /**
  * Opens a file, which may be compressed with gzip.
  *
  * @param check throws an error if these can't be the columns of such a source.
  * @param keepsSource whether rows have their text in the file.
- * @throws InputError FILE_UNREADABLE
+ * @throws InputError FILE_UNREADABLE, for a pipe too, since it can't be read twice.
  */
 export async function openFile(
   path: string,
   check: (columns: readonly string[]) => void,
   keepsSource: boolean,
 ): Promise<Source> {
-  checkIsFile(path)
+  const stats = await stat(path).catch((error: unknown) => {
+    throw unreadableFile(path, error)
+  })
+  if (!stats.isFile()) {
+    const found = "isn't a regular file, and an import reads it twice: write it to a file first"
+    throw new InputError('FILE_UNREADABLE', path, found)
+  }
   const beginning = await beginningOf(path)
   const isJson = JSON_NAME.test(path) || /^\s*[[{]/.test(beginning)
-  const reading = { path, check, keepsSource }
   let heading = ''
-  const onHeading = (text: string) => {
+  const onHeader = (columns: readonly string[], text: string) => {
     heading = text
+    check(columns)
   }
   return {
     contentHash: (onBytes) => hashOf(path, onBytes),
-    rows: () => (isJson ? jsonRows(reading, beginning) : csvRows(reading, onHeading)),
+    rows: () => (isJson ? readJsonRows(path, beginning, check) : csvRows(path, onHeader, keepsSource)),
     heading: () => heading,
     close() {},
   }
 }
 
-/** @throws InputError FILE_UNREADABLE for a pipe, which can't be read twice. */
-function checkIsFile(path: string): void {
-  let isFile: boolean
-  try {
-    isFile = statSync(path).isFile()
-  } catch (error) {
-    throw unreadableFile(path, error)
-  }
-  if (isFile) return
-  const found = "isn't a regular file, and an import reads it twice: write it to a file first"
-  throw new InputError('FILE_UNREADABLE', path, found)
-}
-
-/** Opens a table of an SQLite database. @throws InputError FILE_UNREADABLE, INVALID_VALUE */
-export function openTableOf(
-  path: string,
-  table: string,
-  check: (columns: readonly string[]) => void,
-): Source {
-  const opened = openTable(path, table)
-  check(opened.columns)
-  return opened
-}
-
-/**
- * @param advice what to add to the message.
- * @throws InputError INVALID_CSV naming the first of the columns that is missing.
- */
-export function checkColumns(
-  path: string,
-  found: readonly string[],
-  needed: NeededColumns,
-  advice = '',
-): void {
-  for (const column of needed) {
-    const names = typeof column === 'string' ? [column] : column
-    if (names.some((name) => found.includes(name))) continue
-    const [name = ''] = names
-    const nearest = nearestName(name, found)
-    const has = found.slice(0, 40).map((other) => `'${other}'`)
-    const hint = nearest === null ? '' : `; the nearest is '${nearest}'`
-    const text = `the column '${names.join("' or '")}' is missing: there are ${has.join(', ')}${hint}${advice}`
-    throw new InputError('INVALID_CSV', path, text, { line: 1 })
-  }
-}
-
-interface Reading {
-  path: string
-  check: (columns: readonly string[]) => void
-  keepsSource: boolean
-}
-
-/** @param onHeading called with the first line as it is. */
 async function* csvRows(
-  { path, check, keepsSource }: Reading,
-  onHeading: (text: string) => void,
+  path: string,
+  check: (columns: readonly string[], text: string) => void,
+  keepsSource: boolean,
 ): AsyncGenerator<FoundRow> {
   const limits = { isLenient: true, maxRecordCharacters: MAX_RECORD_CHARACTERS, keepsSource }
-  let columns: ReadonlySet<string> = new Set()
-  const onHeader = (header: readonly string[], source: string) => {
-    columns = new Set(header)
-    onHeading(source)
-    check(header)
-  }
-  for await (const row of readCsv(path, { required: [], check: onHeader, ...limits })) {
-    const get = (column: string) => (columns.has(column) ? row.get(column) : undefined)
-    yield { ...row, get, source: () => row.source }
-  }
-}
-
-async function* jsonRows({ path, check }: Reading, beginning: string): AsyncGenerator<FoundRow> {
-  let isChecked = false
-  for await (const row of readJsonRows(path, beginning)) {
-    if (!isChecked && row.problem === null) {
-      check(row.columns)
-      isChecked = true
-    }
-    yield row
+  for await (const row of readCsv(path, { required: [], check, ...limits })) {
+    yield { ...row, source: () => row.source }
   }
 }
 
 /** The first characters of a file, without a byte order mark. */
 async function beginningOf(path: string): Promise<string> {
-  const pieces: Buffer[] = []
-  let bytes = 0
   for await (const chunk of fileBytes(path)) {
-    pieces.push(chunk)
-    bytes += chunk.length
-    if (bytes >= BEGINNING_BYTES) break
+    return chunk.toString('utf8', 0, BEGINNING_BYTES).replace(/^\uFEFF/, '')
   }
-  return Buffer.concat(pieces)
-    .toString('utf8', 0, BEGINNING_BYTES)
-    .replace(/^\uFEFF/, '')
+  return ''
 }
 
 async function hashOf(path: string, onBytes: (bytes: number) => void): Promise<string> {

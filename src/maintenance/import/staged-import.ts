@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ImportOrigin, ManifestFile } from '../../journal/chain/manifest.js'
@@ -21,8 +21,8 @@ import {
   utcDay,
 } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
-import { type ImportPart, PartSpool, writeDurably } from './part-spool.js'
-import { partsThatCount, type RecordedPart, recordedParts } from './recorded-imports.js'
+import { type ImportPart, PartSpool } from './part-spool.js'
+import { type RecordedPart, recordedParts } from './recorded-imports.js'
 
 const PLAN = 'plan.json'
 
@@ -45,9 +45,6 @@ export interface StagingPorts {
   maxParts: number
   onStep(step: ImportStep): void
 }
-
-/** Called before each segment is stored. */
-export type OnPart = (done: number, total: number) => void
 
 interface Plan {
   origin: Omit<ImportOrigin, 'part' | 'parts' | 'first' | 'last' | 'requests'>
@@ -83,15 +80,16 @@ export class StagedImports {
     this.#manifest = new ManifestFile(directory)
   }
 
-  /** The parts of all imports that count as made. */
+  /**
+   * The parts of all imports that count as made. If all segments of an import were removed, and not
+   * by `prune`, it doesn't count and can be made again.
+   */
   recorded(): readonly RecordedPart[] {
     const there = new Set(listSegments(this.#directory).map(({ name }) => name))
-    return partsThatCount(recordedParts(this.#manifest.read()), there)
-  }
-
-  /** @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID if nothing can be imported now. */
-  checkRoom(): void {
-    this.#firstFree(1)
+    const parts = recordedParts(this.#manifest.read())
+    const counting = parts.filter(({ segment, isPruned }) => isPruned || there.has(segment))
+    const ids = new Set(counting.map(({ origin }) => origin.id))
+    return parts.filter(({ origin }) => ids.has(origin.id))
   }
 
   /** Finishes what runs that were killed have begun. @returns the ids of the imports. */
@@ -112,12 +110,13 @@ export class StagedImports {
    * Takes a new import in.
    *
    * @param fill adds the events.
+   * @param onPart called before each segment is stored.
    * @returns the names of its segments; none if there were no events.
    */
   async add(
     origin: Plan['origin'],
     fill: (spool: PartSpool) => Promise<void>,
-    onPart: OnPart,
+    onPart: (done: number, total: number) => void,
   ): Promise<string[]> {
     const mode = sharedMode(this.#directory, nodeFileSystem)
     const staged = join(this.#directory, stagedImport(origin.id))
@@ -134,10 +133,10 @@ export class StagedImports {
       }
       this.#ports.onStep('spooled')
       plan = { origin, parts }
-      writeDurably(join(unfinished, PLAN), JSON.stringify(plan), mode)
+      writeFileSync(join(unfinished, PLAN), JSON.stringify(plan), { mode, flush: true })
       syncDirectory(nodeFileSystem, unfinished)
       // If the journal has no room for the import, it must stay as it is.
-      this.#firstFree(parts.length)
+      this.firstFree(parts.length)
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true })
       throw error
@@ -148,7 +147,11 @@ export class StagedImports {
     return await this.#take(staged, plan, onPart)
   }
 
-  async #take(staged: string, { origin, parts }: Plan, onPart?: OnPart): Promise<string[]> {
+  async #take(
+    staged: string,
+    { origin, parts }: Plan,
+    onPart?: (done: number, total: number) => void,
+  ): Promise<string[]> {
     const done = new Map(
       this.recorded()
         .filter((found) => found.origin.id === origin.id)
@@ -180,15 +183,15 @@ export class StagedImports {
   async #link(files: readonly string[]): Promise<readonly SegmentRef[]> {
     const found = new Map<string, SegmentRef>()
     for (let attempt = 1; ; attempt++) {
-      const before = this.#archived()
-      for (const file of files) {
-        const segment = before.find((candidate) => this.#isSame(file, archiveFile(candidate)))
-        if (segment !== undefined) found.set(file, segment)
+      for (const segment of this.#segments('archived')) {
+        const archive = fileIdentityAt(join(this.#directory, archiveFile(segment)))
+        const file = files.find((candidate) => isSameFile(fileIdentityAt(candidate), archive))
+        if (file !== undefined) found.set(file, segment)
       }
       const open = files.filter((file) => !found.has(file))
       if (open.length === 0) break
       if (attempt > MAX_ATTEMPTS) throw new Error('other writers took the numbers of its segments each time')
-      const first = this.#firstFree(open.length)
+      const first = this.firstFree(open.length)
       for (const [index, file] of [...open.entries()].reverse()) {
         const segment = segmentOf(first.day, first.number + index)
         linkSync(file, join(this.#directory, archiveFile(segment)))
@@ -204,10 +207,7 @@ export class StagedImports {
 
   /** Gives writers time to notice the new segments, unless no writer has written anything. */
   async #waitForWriters(first: SegmentRef): Promise<void> {
-    const isWritten = listSegments(this.#directory).some(
-      ({ id, state }) => id < first.id && state === 'plain',
-    )
-    if (isWritten) await delay(this.#ports.noticeMs)
+    if (this.#segments('plain').some(({ id }) => id < first.id)) await delay(this.#ports.noticeMs)
     this.#ports.onStep('noticed')
   }
 
@@ -216,11 +216,7 @@ export class StagedImports {
    * another number.
    */
   #dropTaken(found: Map<string, SegmentRef>): void {
-    const plain = new Set(
-      listSegments(this.#directory)
-        .filter(({ state }) => state === 'plain')
-        .map(({ id }) => id),
-    )
+    const plain = new Set(this.#segments('plain').map(({ id }) => id))
     for (const [file, segment] of found) {
       if (!plain.has(segment.id)) continue
       rmSync(join(this.#directory, archiveFile(segment)))
@@ -228,12 +224,8 @@ export class StagedImports {
     }
   }
 
-  #archived(): Segment[] {
-    return listSegments(this.#directory).filter(({ state }) => state === 'archived')
-  }
-
-  #isSame(file: string, name: string): boolean {
-    return isSameFile(fileIdentityAt(file), fileIdentityAt(join(this.#directory, name)))
+  #segments(state: Segment['state']): Segment[] {
+    return listSegments(this.#directory).filter((segment) => segment.state === state)
   }
 
   /** At most half of the day's free numbers, so that another import on the same day has room too. */
@@ -243,7 +235,7 @@ export class StagedImports {
   }
 
   /** The first number of a free stretch. @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID */
-  #firstFree(count: number): SegmentRef {
+  firstFree(count: number): SegmentRef {
     const first = this.#firstNumber()
     const free = freeNumbers(first)
     if (count <= free) return first

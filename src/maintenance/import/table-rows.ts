@@ -12,9 +12,10 @@ import type { Source } from './source.js'
  * Opens a table, or a view, of an SQLite database, and reads it as it is at one moment, whatever
  * others write to it meanwhile.
  *
+ * @param check throws an InputError if these can't be the columns of such a source.
  * @throws InputError FILE_UNREADABLE, INVALID_VALUE if there is no such table.
  */
-export function openTable(path: string, table: string): Source & { columns: readonly string[] } {
+export function openTable(path: string, table: string, check: (columns: string[]) => void): Source {
   let database: SQLite.Database
   try {
     statSync(path)
@@ -33,11 +34,11 @@ export function openTable(path: string, table: string): Source & { columns: read
     const statement = database.prepare<[], unknown[]>(`SELECT * FROM "${table.replaceAll('"', '""')}"`)
     const columns = statement.columns().map(({ name }) => name)
     const select = statement.raw().safeIntegers()
+    check(columns)
     return {
-      columns,
       heading: () => '',
-      contentHash: async (onBytes) => hashOf(select, columns, onBytes),
-      rows: () => rowsOf(select, columns),
+      contentHash: async (onBytes) => hashOf(select.iterate(), columns, onBytes),
+      rows: () => rowsOf(select.iterate(), columns),
       close: () => database.close(),
     }
   } catch (error) {
@@ -47,12 +48,12 @@ export function openTable(path: string, table: string): Source & { columns: read
 }
 
 function hashOf(
-  select: SQLite.Statement<[], unknown[]>,
+  rows: Iterable<unknown[]>,
   columns: readonly string[],
   onBytes: (bytes: number) => void,
 ): string {
   const hash = createHash('sha256').update(JSON.stringify(columns))
-  for (const row of select.iterate()) {
+  for (const row of rows) {
     const text = JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
     hash.update(text)
     onBytes(text.length)
@@ -60,17 +61,13 @@ function hashOf(
   return hash.digest('hex')
 }
 
-async function* rowsOf(
-  select: SQLite.Statement<[], unknown[]>,
-  columns: readonly string[],
-): AsyncGenerator<FoundRow> {
+async function* rowsOf(rows: Iterable<unknown[]>, columns: readonly string[]): AsyncGenerator<FoundRow> {
   const indexes = new Map(columns.map((column, index) => [column, index]))
   let line = 0
-  for (const row of select.iterate()) {
+  for (const row of rows) {
     line++
     const get = (column: string) => row[indexes.get(column) ?? -1]
-    const source = () =>
-      JSON.stringify(Object.fromEntries(columns.map((column) => [column, jsonOf(get(column))])))
+    const source = () => JSON.stringify(Object.fromEntries(columns.map((name) => [name, jsonOf(get(name))])))
     yield { line, problem: null, get, source }
   }
 }

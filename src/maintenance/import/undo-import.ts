@@ -73,13 +73,23 @@ export function undoImport({
 }: UndoImportOptions): UndoResult {
   const directory = resolve(journal)
   const { journal_id } = readIdentity(directory)
+  const result = ({ undone, firstHash }: Plan): UndoResult => ({
+    dry_run: dryRun,
+    undone,
+    is_manifest_restored: firstHash !== null,
+  })
   const found = plan(directory, undo)
-  if (dryRun) return resultOf(found, true)
-  const lock = database === undefined ? null : keepProjectorsOut(journal_id, { database, schema })
+  if (dryRun) return result(found)
+  const locks: (Lock | null)[] = []
   try {
-    return withJournalLocked(directory, () => takeOut(directory, plan(directory, undo)))
+    if (database !== undefined) locks.push(keepProjectorsOut(journal_id, { database, schema }))
+    locks.push(acquireImportLock(directory))
+    locks.push(acquireJournalLock(directory, 'import'))
+    const locked = plan(directory, undo)
+    takeOut(directory, locked)
+    return result(locked)
   } finally {
-    lock?.release()
+    for (const lock of locks.reverse()) lock?.release()
   }
 }
 
@@ -118,36 +128,17 @@ function isOfOther(journalId: string, location: DatabaseLocation): boolean {
   )
 }
 
-function withJournalLocked<Result>(directory: string, work: () => Result): Result {
-  const importLock = acquireImportLock(directory)
-  try {
-    const journalLock = acquireJournalLock(directory, 'import')
-    try {
-      return work()
-    } finally {
-      journalLock.release()
-    }
-  } finally {
-    importLock.release()
-  }
-}
-
 interface Plan {
   undone: JournalImport
   /** The hash of the import's first entry, if nothing but its entries follows; otherwise null. */
   firstHash: string | null
 }
 
-function resultOf({ undone, firstHash }: Plan, isDry: boolean): UndoResult {
-  return { dry_run: isDry, undone, is_manifest_restored: firstHash !== null }
-}
-
-function takeOut(directory: string, found: Plan): UndoResult {
-  for (const name of found.undone.segments) rmSync(join(directory, `${name}.gz`), { force: true })
+function takeOut(directory: string, { undone, firstHash }: Plan): void {
+  for (const name of undone.segments) rmSync(join(directory, `${name}.gz`), { force: true })
   syncDirectory(nodeFileSystem, directory)
   // Cut last, so that a second run can continue as long as the manifest names the segments.
-  if (found.firstHash !== null) cutManifest(join(directory, MANIFEST_FILE), found.firstHash)
-  return resultOf(found, false)
+  if (firstHash !== null) cutManifest(join(directory, MANIFEST_FILE), firstHash)
 }
 
 /** @throws RangeError */
