@@ -33,14 +33,10 @@ export interface ArchiverOptions {
   onStep(step: ArchiveStep, segment: SegmentRef): void
 }
 
-/** Thrown if the segment isn't what was sealed, or what was archived before. */
-export class AlteredSegmentError extends Error {
-  override readonly name = 'AlteredSegmentError'
-}
-
 /**
- * Turns one plain segment into an archive. At every instant all of its lines are in one file that
- * readers find, and the next run continues one that was killed:
+ * Begins to turn a plain segment into an archive: makes the archive, and renames the plain file.
+ * At every instant all of its lines are in one file that readers find, and the next run continues
+ * one that was killed:
  *
  * | plain | .gz.tmp | .gz | .gone | killed after | readers use | the next run |
  * |---|---|---|---|---|---|---|
@@ -55,123 +51,125 @@ export class AlteredSegmentError extends Error {
  * second whether their path is still theirs. The file is removed only when none of them has added
  * anything for longer than that, and the archive holds what was added before. No new writer can
  * join them, because writers open only the newest segment, and that one isn't archived.
+ *
+ * @param size the size of the plain file, all of it projected.
+ * @returns false if the beginning isn't what was sealed; then nothing was changed.
  */
-export class SegmentArchiver {
-  readonly #options: ArchiverOptions
+export async function beginArchive(
+  options: ArchiverOptions,
+  segment: SegmentRef,
+  size: number,
+  sealed: SegmentDigest,
+): Promise<boolean> {
+  const { directory, onStep } = options
+  if ((await makeArchive(options, segment, segment.name, size, sealed)) === null) return false
+  renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
+  syncDirectory(nodeFileSystem, directory)
+  onStep('left', segment)
+  return true
+}
 
-  constructor(options: ArchiverOptions) {
-    this.#options = options
-  }
-
-  /**
-   * Makes the archive and renames the plain file.
-   *
-   * @param size the size of the plain file, all of it projected.
-   * @throws AlteredSegmentError if the beginning isn't what was sealed; then nothing was changed.
-   */
-  async begin(segment: SegmentRef, size: number, sealed: SegmentDigest): Promise<EntryOf<'archived'>> {
-    const { directory, onStep } = this.#options
-    const entry = await this.#makeArchive(segment, segment.name, size, sealed)
-    renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
-    syncDirectory(nodeFileSystem, directory)
-    onStep('left', segment)
-    return entry
-  }
-
-  /**
-   * Removes the plain file, once the archive holds all of it. Call it when writers have had time to
-   * notice.
-   *
-   * @param known the manifest's last entry about this segment.
-   * @returns null if writers don't stop adding lines: the next run continues.
-   */
-  async finish(
-    segment: SegmentRef,
-    known: EntryOf<'archived'> | null,
-    sealed: SegmentDigest,
-  ): Promise<EntryOf<'archived'> | null> {
-    const { directory, noticeMs, onStep } = this.#options
-    const file = leavingFile(segment)
-    let entry = known
-    for (let round = 1; round <= MAX_ROUNDS; round++) {
-      // Ends an unfinished last line, as a writer that moves on does. Otherwise it would never be
-      // projected.
-      endFragmentOf(nodeFileSystem, directory, { ...segment, name: file })
-      const { size } = statSync(join(directory, file))
-      if (entry !== null && size === entry.bytes && (await this.#isInPlace(segment, entry))) {
-        onStep('settled', segment)
-        rmSync(join(directory, file))
-        syncDirectory(nodeFileSystem, directory)
-        onStep('removed', segment)
-        return entry
-      }
-      entry = await this.#makeArchive(segment, file, size, entry ?? sealed)
-      // A writer that has added to it may be about to add more.
-      await delay(noticeMs)
+/**
+ * Removes the plain file, once the archive holds all of it. Call it when writers have had time to
+ * notice.
+ *
+ * @param known the manifest's last entry about this segment.
+ * @returns what the archive holds, or why the plain file stays: it isn't what was sealed or archived,
+ *   or writers don't stop adding lines, and the next run continues.
+ */
+export async function finishArchive(
+  options: ArchiverOptions,
+  segment: SegmentRef,
+  known: EntryOf<'archived'> | null,
+  sealed: SegmentDigest,
+): Promise<EntryOf<'archived'> | 'altered' | 'still_written'> {
+  const { directory, noticeMs, onStep } = options
+  const file = leavingFile(segment)
+  let entry = known
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    // Ends an unfinished last line, as a writer that moves on does. Otherwise it would never be
+    // projected.
+    endFragmentOf(nodeFileSystem, directory, { ...segment, name: file })
+    const { size } = statSync(join(directory, file))
+    if (entry !== null && size === entry.bytes && (await isInPlace(directory, segment, entry))) {
+      onStep('settled', segment)
+      rmSync(join(directory, file))
+      syncDirectory(nodeFileSystem, directory)
+      onStep('removed', segment)
+      return entry
     }
+    entry = await makeArchive(options, segment, file, size, entry ?? sealed)
+    if (entry === null) return 'altered'
+    // A writer that has added to it may be about to add more.
+    await delay(noticeMs)
+  }
+  return 'still_written'
+}
+
+/**
+ * Writes the archive, compares it, records it and gives it its name.
+ *
+ * @param beginning what the first bytes must be.
+ * @returns null if they are something else.
+ */
+async function makeArchive(
+  { directory, manifest, onStep }: ArchiverOptions,
+  segment: SegmentRef,
+  file: string,
+  size: number,
+  beginning: SegmentDigest,
+): Promise<EntryOf<'archived'> | null> {
+  const temporary = join(directory, `${segment.name}${TEMPORARY}`)
+  rmSync(temporary, { force: true })
+  const digester = new SegmentDigester(beginning.bytes)
+  try {
+    await compress(join(directory, file), temporary, size, digester)
+  } catch (error) {
+    // On a full disk writers need the room.
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  const digest = digester.digest()
+  if (digest.bytes !== size || digester.prefixSha256() !== beginning.sha256) {
+    rmSync(temporary)
     return null
   }
-
-  /**
-   * Writes the archive, compares it, records it and gives it its name.
-   *
-   * @param beginning what the first bytes must be.
-   */
-  async #makeArchive(
-    segment: SegmentRef,
-    file: string,
-    size: number,
-    beginning: SegmentDigest,
-  ): Promise<EntryOf<'archived'>> {
-    const { directory, manifest, onStep } = this.#options
-    const temporary = join(directory, `${segment.name}${TEMPORARY}`)
-    rmSync(temporary, { force: true })
-    const digester = new SegmentDigester(beginning.bytes)
-    try {
-      await compress(join(directory, file), temporary, size, digester)
-    } catch (error) {
-      // On a full disk writers need the room.
-      rmSync(temporary, { force: true })
-      throw error
-    }
-    const digest = digester.digest()
-    if (digest.bytes !== size || digester.prefixSha256() !== beginning.sha256) {
-      rmSync(temporary)
-      throw new AlteredSegmentError(`${join(directory, file)} isn't what was sealed`)
-    }
-    onStep('written', segment)
-    const archive = await readBack(temporary)
-    if (archive.sha256 !== digest.sha256 || archive.bytes !== digest.bytes) {
-      rmSync(temporary)
-      throw new Error(`${temporary} doesn't read back as it was written: check the disk`)
-    }
-    onStep('compared', segment)
-    const { archive_bytes, archive_sha256 } = archive
-    const entry = manifest.append(
-      () => ({ kind: 'archived', segment: segment.name, ...digest, archive_bytes, archive_sha256 }),
-      Date.now(),
-    )
-    if (entry?.kind !== 'archived') throw new Error('unreachable: the entry was given')
-    onStep('recorded', segment)
-    renameSync(temporary, join(directory, archiveFile(segment)))
-    syncDirectory(nodeFileSystem, directory)
-    onStep('named', segment)
-    return entry
+  onStep('written', segment)
+  const archive = await readBack(temporary)
+  if (archive.sha256 !== digest.sha256 || archive.bytes !== digest.bytes) {
+    rmSync(temporary)
+    throw new Error(`${temporary} doesn't read back as it was written: check the disk`)
   }
+  onStep('compared', segment)
+  const { archive_bytes, archive_sha256 } = archive
+  const entry = manifest.append(
+    () => ({ kind: 'archived', segment: segment.name, ...digest, archive_bytes, archive_sha256 }),
+    Date.now(),
+  )
+  if (entry?.kind !== 'archived') throw new Error('unreachable: the entry was given')
+  onStep('recorded', segment)
+  renameSync(temporary, join(directory, archiveFile(segment)))
+  syncDirectory(nodeFileSystem, directory)
+  onStep('named', segment)
+  return entry
+}
 
-  /**
-   * Whether the recorded archive has its name: a kill after it was recorded leaves an older
-   * archive, or none.
-   */
-  async #isInPlace(segment: SegmentRef, entry: EntryOf<'archived'>): Promise<boolean> {
-    const path = join(this.#options.directory, archiveFile(segment))
-    if (statSync(path, { throwIfNoEntry: false })?.size !== entry.archive_bytes) return false
-    try {
-      return (await readBack(path)).archive_sha256 === entry.archive_sha256
-    } catch {
-      // It is damaged. The plain file still exists, so the archive is made again.
-      return false
-    }
+/**
+ * Whether the recorded archive has its name: a kill after it was recorded leaves an older
+ * archive, or none.
+ */
+async function isInPlace(
+  directory: string,
+  segment: SegmentRef,
+  entry: EntryOf<'archived'>,
+): Promise<boolean> {
+  const path = join(directory, archiveFile(segment))
+  if (statSync(path, { throwIfNoEntry: false })?.size !== entry.archive_bytes) return false
+  try {
+    return (await readBack(path)).archive_sha256 === entry.archive_sha256
+  } catch {
+    // It is damaged. The plain file still exists, so the archive is made again.
+    return false
   }
 }
 

@@ -1,16 +1,16 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { endFragmentOf } from '../journal/append/segment-writer.js'
 import { type EntryOf, lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
+import { SegmentDigester } from '../journal/chain/segment-digest.js'
 import { nodeFileSystem } from '../journal/file-system.js'
 import { readIdentity } from '../journal/journal-identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { AlteredSegmentError, type ArchiverOptions, isTemporary, SegmentArchiver } from './archive-segment.js'
+import { type ArchiverOptions, beginArchive, finishArchive, isTemporary } from './archive-segment.js'
 import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables } from './journal-tables.js'
 import { openOffHostCopies } from './off-host-copies.js'
@@ -91,12 +91,6 @@ export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts):
   }
 }
 
-/**
- * The hash of no bytes, for a segment of which nothing is recorded: every segment begins with
- * those.
- */
-const EMPTY_SHA256 = createHash('sha256').digest('hex')
-
 interface Candidate {
   segment: Segment
   size: number
@@ -106,10 +100,8 @@ interface Candidate {
 class ArchiveRun {
   readonly directory: string
   readonly #options: ArchiveOptions
-  readonly #ports: ArchivePorts
   readonly #journalId: string
-  readonly #manifest: ManifestFile
-  readonly #archiver: SegmentArchiver
+  readonly #archiver: ArchiverOptions
   readonly #positions: Map<number, number>
   readonly #skipped: ArchiveResult['skipped'] = []
   readonly #archived: ArchiveResult['archived'] = []
@@ -117,7 +109,6 @@ class ArchiveRun {
   constructor(options: ArchiveOptions, ports: ArchivePorts) {
     this.directory = resolve(options.journal)
     this.#options = options
-    this.#ports = ports
     const identity = readIdentity(this.directory)
     this.#journalId = identity.journal_id
     const { positions } = readFrom(options, (database) =>
@@ -125,8 +116,7 @@ class ArchiveRun {
     )
     checkJournal(positions, identity, databaseName(options.database))
     this.#positions = new Map(positions.map(({ id, projectedBytes }) => [id, projectedBytes]))
-    this.#manifest = new ManifestFile(this.directory)
-    this.#archiver = new SegmentArchiver({ directory: this.directory, manifest: this.#manifest, ...ports })
+    this.#archiver = { directory: this.directory, manifest: new ManifestFile(this.directory), ...ports }
   }
 
   async plan(): Promise<ArchiveResult> {
@@ -143,15 +133,15 @@ class ArchiveRun {
     for (const file of files) rmSync(join(this.directory, file))
     const leaving = listSegments(this.directory)
       .filter(({ state }) => state === 'leaving')
-      .map((segment) => ({ segment, dueAt: performance.now() + this.#ports.noticeMs }))
+      .map((segment) => ({ segment, dueAt: performance.now() + this.#archiver.noticeMs }))
     const candidates = await this.#candidates()
     const total = candidates.length
     for (const [done, candidate] of candidates.entries()) {
-      const { segment } = candidate
+      const { segment, size, sealed } = candidate
       this.#options.onProgress?.({ segment: segment.name, done, total })
-      if (await this.#begin(candidate)) {
-        leaving.push({ segment, dueAt: performance.now() + this.#ports.noticeMs })
-      }
+      if (await beginArchive(this.#archiver, segment, size, sealed)) {
+        leaving.push({ segment, dueAt: performance.now() + this.#archiver.noticeMs })
+      } else this.#skip(segment, 'altered')
       while (leaving[0] !== undefined && leaving[0].dueAt <= performance.now()) {
         await this.#finish(leaving[0].segment)
         leaving.shift()
@@ -164,30 +154,15 @@ class ArchiveRun {
     return this.#result()
   }
 
-  async #begin({ segment, size, sealed }: Candidate): Promise<boolean> {
-    try {
-      await this.#archiver.begin(segment, size, sealed)
-      return true
-    } catch (error) {
-      if (!(error instanceof AlteredSegmentError)) throw error
-      this.#skip(segment, 'altered')
-      return false
-    }
-  }
-
   async #finish(segment: Segment): Promise<void> {
-    const manifest = this.#manifest.read()
+    const manifest = this.#archiver.manifest.read()
     const sealed = lastEntries(manifest, 'sealed').get(segment.name)
     const known = lastEntries(manifest, 'archived').get(segment.name) ?? null
-    const start = known ?? sealed ?? { bytes: 0, lines: 0, sha256: EMPTY_SHA256 }
-    try {
-      const entry = await this.#archiver.finish(segment, known, start)
-      if (entry === null) this.#skip(segment, 'still_written')
-      else this.#add(segment, entry.bytes, entry.archive_bytes)
-    } catch (error) {
-      if (!(error instanceof AlteredSegmentError)) throw error
-      this.#skip(segment, 'altered')
-    }
+    // If nothing is recorded of it, it begins with no bytes, as every segment does.
+    const start = known ?? sealed ?? new SegmentDigester().digest()
+    const result = await finishArchive(this.#archiver, segment, known, start)
+    if (typeof result === 'string') this.#skip(segment, result)
+    else this.#add(segment, result.bytes, result.archive_bytes)
   }
 
   async #candidates(): Promise<Candidate[]> {
@@ -209,7 +184,7 @@ class ArchiveRun {
 
   /** The segments that are sealed and projected to their end. */
   #finished(): Candidate[] {
-    const sealed = lastEntries(this.#manifest.read(), 'sealed')
+    const sealed = lastEntries(this.#archiver.manifest.read(), 'sealed')
     const segments = listSegments(this.directory)
     const newest = segments.at(-1)
     const candidates: Candidate[] = []

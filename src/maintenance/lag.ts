@@ -9,13 +9,11 @@ import { SegmentReader } from '../journal/read/segment-reader.js'
 import { listSegments, type Segment } from '../journal/segments.js'
 import { missingSegments } from '../projection/segments/missing-segments.js'
 import { databaseName } from '../store/open-store.js'
-import type { SegmentPosition } from '../store/positions.js'
 import { DEFAULT_SCHEMA } from '../store/postgres/connection/address.js'
-import type { PrunedSegments } from '../store/pruned-segments.js'
 import type { QueryDatabase } from '../store/query-database.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
 import type { DatabaseLocation } from './database-location.js'
-import { JournalTables } from './journal-tables.js'
+import { JournalTables, type KnownSegments } from './journal-tables.js'
 import { isProjected } from './other-journals.js'
 import type { SegmentState } from './status-problems.js'
 
@@ -33,24 +31,31 @@ export interface Lag {
   lag_seconds: number
 }
 
-/** Measures how far positions lag behind segments, by their sizes. */
-export async function lagOf(directory: string, segments: readonly SegmentState[]): Promise<Lag> {
+/**
+ * Measures how far the positions of a database lag behind the segments, by their sizes, and finds
+ * segments that are missing.
+ */
+export async function measureJournal(directory: string, known: KnownSegments) {
+  const listed = listSegments(directory)
+  const manifest = readManifest(directory)
+  const segments = statSegments(directory, listed, manifest, known)
   const waiting = segments.filter(({ lagBytes, stats }) => lagBytes > 0 && stats.isFile())
   const [first] = waiting
-  return {
+  const lag: Lag = {
     lag_bytes: waiting.reduce((sum, { lagBytes }) => sum + lagBytes, 0),
     lag_seconds: first === undefined ? 0 : await secondsWaited(directory, first),
   }
+  return { manifest, segments, lag, missing: missingSegments(directory, manifest, listed, known) }
 }
 
 /** Joins what is known about each segment: its file, its position, and how much isn't projected. */
-export function statSegments(
+function statSegments(
   directory: string,
   listed: readonly Segment[],
   manifest: Manifest,
-  positions: ReadonlyMap<number, SegmentPosition>,
-  pruned: PrunedSegments,
+  { positions, pruned }: KnownSegments,
 ): SegmentState[] {
+  const byId = new Map(positions.map((position) => [position.id, position]))
   const states: SegmentState[] = []
   const archives = lastEntries(manifest, 'archived')
   for (const segment of listed) {
@@ -58,7 +63,7 @@ export function statSegments(
     const stats = lstatSync(join(directory, file), { throwIfNoEntry: false })
     // Archived or pruned since the directory was listed.
     if (stats === undefined) continue
-    const position = positions.get(segment.id)
+    const position = byId.get(segment.id)
     // The manifest doesn't know an archive that was compressed by hand; once projected, its
     // position says how long it is.
     const compressed = archives.get(segment.name)?.bytes ?? position?.projectedBytes ?? stats.size
@@ -140,15 +145,12 @@ export async function databaseLag(
   const { journal_id } = readIdentity(directory)
   const tables = new JournalTables(opened, journal_id)
   const known = tables.knownSegments()
-  const { positions, pruned } = known
+  const { positions } = known
   if (!tables.isKnown || positions.some(({ journalId }) => journalId !== journal_id)) return null
-  const byId = new Map(positions.map((position) => [position.id, position]))
-  const listed = listSegments(directory)
-  const manifest = readManifest(directory)
-  const lag = await lagOf(directory, statSegments(directory, listed, manifest, byId, pruned))
+  const { lag, missing } = await measureJournal(directory, known)
   const isRunning =
     tables.number === null ? isLocked(databaseName(database)) : isProjected(opened, schema, tables.number)
   const names = new Set(positions.map(({ name }) => name))
-  const gone = missingSegments(directory, manifest, listed, known).filter(({ name }) => names.has(name))
+  const gone = missing.filter(({ name }) => names.has(name))
   return { ...lag, projector_running: isRunning, segments_gone: gone.length }
 }

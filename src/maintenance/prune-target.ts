@@ -5,7 +5,7 @@ import { repriceAll } from '../projection/repricing.js'
 import { SmallFileCopies } from '../projection/small-file-copies.js'
 import { openDatabaseReadOnly } from '../queries/open-database.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
-import { isPrunedSql, type RowExtent, type RowPruner } from '../store/row-pruner.js'
+import type { RowExtent, RowPruner } from '../store/row-pruner.js'
 import { openDatabase } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
@@ -13,7 +13,7 @@ import { checkUnreferred } from '../store/sqlite/foreign-references.js'
 import { connectedSegments, SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { DatabaseLocation } from './database-location.js'
-import { JournalTables, type KnownSegments } from './journal-tables.js'
+import { JournalTables } from './journal-tables.js'
 
 /**
  * What is removed: the rows of segments, and the bytes that PostgreSQL keeps of segments up to one.
@@ -25,7 +25,7 @@ export interface PruneExtent extends RowExtent {
 
 /** The database that a journal's oldest rows are taken out of. No projector may work on it. */
 export interface PruneTarget {
-  readonly known: KnownSegments
+  readonly tables: JournalTables
   /** @throws DatabaseError ROWS_REFERRED_TO */
   checkUnreferred(extent: RowExtent): void
   /**
@@ -34,7 +34,6 @@ export interface PruneTarget {
   mayPruneImport(segmentId: number): boolean
   /** Only for a target that was opened for writing. */
   pruner(extent: PruneExtent): Promise<RowPruner>
-  count(table: string, extent: RowExtent): number
   /**
    * Stores the journal's small files, which a prune changes, next to the bytes that PostgreSQL
    * keeps.
@@ -61,7 +60,7 @@ export async function openPruneTarget(
 
 async function openFile(
   path: string,
-  { journal_id }: JournalIdentity,
+  { journal_id: journalId }: JournalIdentity,
   isDryRun: boolean,
 ): Promise<PruneTarget> {
   // A prune of nothing must not create a database.
@@ -70,17 +69,15 @@ async function openFile(
   const database = openDatabase(path)
   try {
     const lock = isDryRun ? null : acquireDatabaseLock(path, 'prune')
-    const tables = new JournalTables(database, journal_id)
     let connected: ReadonlySet<number> | null = null
     return {
-      known: tables.knownSegments(),
+      tables: new JournalTables(database, journalId),
       checkUnreferred: (extent) => checkUnreferred(database, extent),
       mayPruneImport: (segmentId) => {
         connected ??= connectedSegments(database)
         return !connected.has(segmentId)
       },
       pruner: async (extent) => new SqlitePruner(database, extent),
-      count: (table, extent) => tables.count(table, isPrunedSql(extent)),
       keepFiles: async () => {},
       close: async () => {
         database.close()
@@ -114,9 +111,8 @@ async function openShared(
   try {
     if (store !== null) await repriceAll(store)
     const database = openDatabaseReadOnly(address, { schema })
-    const tables = new JournalTables(database, journalId)
     return {
-      known: tables.knownSegments(),
+      tables: new JournalTables(database, journalId),
       checkUnreferred: () => {},
       // A replay into PostgreSQL numbers the rows of a journal without gaps.
       mayPruneImport: () => false,
@@ -124,7 +120,6 @@ async function openShared(
         if (store === null) throw new Error('unreachable: a dry run removes nothing')
         return await store.pruner(extent.through, extent.chunksThrough)
       },
-      count: (table, extent) => tables.count(table, isPrunedSql(extent)),
       keepFiles: async (directory) => {
         if (store !== null) await new SmallFileCopies(directory).keep(store)
       },

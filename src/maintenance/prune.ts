@@ -15,7 +15,7 @@ import {
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { asStoreError, databaseName } from '../store/open-store.js'
 import type { SegmentPosition } from '../store/positions.js'
-import type { PrunedRows, RowExtent, RowPruner } from '../store/row-pruner.js'
+import { isPrunedSql, type PrunedRows, type RowExtent, type RowPruner } from '../store/row-pruner.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
 import type { DatabaseLocation } from './database-location.js'
 import type { KnownSegments } from './journal-tables.js'
@@ -112,14 +112,15 @@ export async function pruneWith(
   let copies: OffHostCopy | null = null
   try {
     lock = isLocked ? acquireJournalLock(directory, 'prune') : null
-    const { known } = target
+    const known = target.tables.knownSegments()
     checkJournal(known.positions, identity, name)
     if (!chunks) copies = await openOffHostCopies(options, identity.journal_id)
-    const run = await PruneRun.choose(directory, before, target, copies)
-    const { extent } = run
+    const run = new PruneRun(directory, before, known)
+    const extent = await run.choose(target, copies)
     target.checkUnreferred(extent)
     if (dryRun) return run.result(countRows(target, extent), true)
-    const chunksThrough = chunks ? lastIdBefore(before, extent.through) : 0
+    const lastIdBefore = segmentOf(before, 0).id - 1
+    const chunksThrough = chunks ? Math.min(extent.through, lastIdBefore) : 0
     const isNone = extent.through === 0 && extent.imports.length === 0
     const rows = isNone
       ? NO_ROWS
@@ -136,12 +137,9 @@ export async function pruneWith(
   }
 }
 
-function countRows(target: PruneTarget, extent: RowExtent): PrunedRows {
-  return {
-    rows: target.count('requests', extent),
-    rejected: target.count('rejected_lines', extent),
-    held: target.count('held_completions', extent),
-  }
+function countRows({ tables }: PruneTarget, extent: RowExtent): PrunedRows {
+  const count = (table: string) => tables.count(table, isPrunedSql(extent))
+  return { rows: count('requests'), rejected: count('rejected_lines'), held: count('held_completions') }
 }
 
 async function removeRows(pruner: RowPruner, onStep: (step: PruneStep) => void): Promise<PrunedRows> {
@@ -157,52 +155,34 @@ async function removeRows(pruner: RowPruner, onStep: (step: PruneStep) => void):
   return rows
 }
 
-/** The greatest id that a pruned segment of the days before a date may have. */
-function lastIdBefore(date: string, through: number): number {
-  return Math.min(through, segmentOf(date, 0).id - 1)
-}
-
 const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 
 /** One run of prune: chooses which segments are removed and which stay, and removes their files. */
 class PruneRun {
-  /** What is removed, including what earlier runs removed. */
-  extent: { through: number; imports: number[] } = { through: 0, imports: [] }
+  /** What is removed. It begins with what an earlier prune, perhaps one that was killed, had chosen. */
+  #extent: { through: number; imports: number[] }
   readonly #directory: string
   readonly #manifest: ManifestFile
   readonly #before: string
   readonly #pruned: ReadonlyMap<string, EntryOf<'pruned'>>
   readonly #archived: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #sealed: ReadonlyMap<string, EntryOf<'sealed'>>
-  /** Names of missing segments that somebody has accepted. */
-  readonly #accepted: ReadonlySet<string>
+  readonly #known: KnownSegments
   readonly #segments: readonly Segment[]
   readonly #there: ReadonlyMap<number, Segment>
   readonly #positions: Map<number, SegmentPosition>
   readonly #left: PruneResult['left'] = []
   #bytes = 0
 
-  /** @param copies null: segments needn't be held elsewhere. */
-  static async choose(
-    directory: string,
-    before: string,
-    target: PruneTarget,
-    copies: OffHostCopy | null,
-  ): Promise<PruneRun> {
-    const run = new PruneRun(directory, before, target.known)
-    await run.#choose(target, copies)
-    run.#bytes = run.#files().reduce((sum, segment) => sum + run.#sizeOf(segment), 0)
-    return run
-  }
-
-  private constructor(directory: string, before: string, known: KnownSegments) {
+  constructor(directory: string, before: string, known: KnownSegments) {
     this.#directory = directory
     this.#manifest = new ManifestFile(directory)
     const manifest = this.#manifest.read()
     this.#archived = lastEntries(manifest, 'archived')
     this.#pruned = lastEntries(manifest, 'pruned')
     this.#sealed = lastEntries(manifest, 'sealed')
-    this.#accepted = known.accepted
+    this.#known = known
+    this.#extent = { through: known.pruned.through, imports: [...known.pruned.imports] }
     this.#before = before
     this.#segments = listSegments(directory)
     this.#there = new Map(this.#segments.map((segment) => [segment.id, segment]))
@@ -238,16 +218,17 @@ class PruneRun {
     }
   }
 
-  /** Chooses the oldest segments, without a gap, and imported ones whose requests are old. */
-  async #choose(target: PruneTarget, copies: OffHostCopy | null): Promise<void> {
-    // Begins with what an earlier prune, perhaps one that was killed, had chosen.
-    const { pruned } = target.known
-    this.extent = { through: pruned.through, imports: [...pruned.imports] }
+  /**
+   * Chooses the oldest segments, without a gap, and imported ones whose requests are old.
+   *
+   * @param copies null: segments needn't be held elsewhere.
+   */
+  async choose(target: PruneTarget, copies: OffHostCopy | null): Promise<RowExtent> {
     const all = new Map<number, string>()
     for (const { id, name } of [...this.#segments, ...this.#positions.values()]) all.set(id, name)
     let hasGap = false
     for (const [id, name] of [...all].sort(([a], [b]) => a - b)) {
-      if (pruned.has(id)) continue
+      if (this.#known.pruned.has(id)) continue
       if (this.#lastDayOf(name) >= this.#before) {
         hasGap = true
         continue
@@ -255,11 +236,16 @@ class PruneRun {
       const canGo: boolean = !hasGap || (this.#importedDayOf(name) !== null && target.mayPruneImport(id))
       const reason: LeftReason | null = canGo ? await this.#reasonToStay(id, name, copies) : 'behind_another'
       if (reason !== null) this.#left.push({ segment: name, reason })
-      else if (hasGap) this.extent.imports.push(id)
-      else this.extent.through = id
+      else if (hasGap) this.#extent.imports.push(id)
+      else this.#extent.through = id
       hasGap ||= reason !== null
     }
-    this.extent.imports = this.extent.imports.filter((id) => id > this.extent.through)
+    this.#extent.imports = this.#extent.imports.filter((id) => id > this.#extent.through)
+    const sizes = this.#files().map((segment) => {
+      return statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
+    })
+    this.#bytes = sizes.reduce((sum, size) => sum + size, 0)
+    return this.#extent
   }
 
   /** The last UTC day of the lines in a segment. */
@@ -278,7 +264,7 @@ class PruneRun {
     const segment = this.#there.get(id)
     // Another database's prune has taken its files, or somebody has accepted that they are gone: its
     // rows may go too.
-    if (segment === undefined && (this.#pruned.has(name) || this.#accepted.has(name))) return null
+    if (segment === undefined && (this.#pruned.has(name) || this.#known.accepted.has(name))) return null
     const entry = this.#archived.get(name)
     if (segment?.state !== 'archived' || entry === undefined) return 'not_archived'
     if ((this.#positions.get(id)?.projectedBytes ?? 0) < entry.bytes) return 'not_projected'
@@ -287,7 +273,7 @@ class PruneRun {
   }
 
   #goes(id: number): boolean {
-    return id <= this.extent.through || this.extent.imports.includes(id)
+    return id <= this.#extent.through || this.#extent.imports.includes(id)
   }
 
   /**
@@ -306,11 +292,10 @@ class PruneRun {
    * missing.
    */
   #lostNames(): string[] {
-    const there = new Set(this.#segments.map(({ name }) => name))
-    return [...this.#accepted].filter((name) => {
+    return [...this.#known.accepted].filter((name) => {
       const id = parseSegmentName(name)?.id ?? Number.POSITIVE_INFINITY
       const isKnown = this.#archived.has(name) || this.#sealed.has(name)
-      return id <= this.extent.through && isKnown && !there.has(name)
+      return id <= this.#extent.through && isKnown && !this.#there.has(id)
     })
   }
 
@@ -323,10 +308,6 @@ class PruneRun {
           : { kind: 'pruned', segment: name, bytes, lines, sha256 },
       Date.now(),
     )
-  }
-
-  #sizeOf(segment: Segment): number {
-    return statSync(join(this.#directory, archiveFile(segment)), { throwIfNoEntry: false })?.size ?? 0
   }
 }
 

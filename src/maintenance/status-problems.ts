@@ -19,12 +19,9 @@ export interface SegmentState {
 
 /** Returns one sentence for each problem of a segment that exists. */
 export function segmentProblems({ segment, stats, position, isPruned }: SegmentState): string[] {
-  const problems: string[] = []
   const { name } = segment
-  if (!stats.isFile()) {
-    problems.push(`${name} isn't a regular file, so nothing of it is read: move it away`)
-    return problems
-  }
+  if (!stats.isFile()) return [`${name} isn't a regular file, so nothing of it is read: move it away`]
+  const problems: string[] = []
   if (segment.isDistrusted) {
     const found = `${name} is distrusted: a sync of it failed, so what it holds may not be what was written`
     problems.push(`${found}; see ${name}.distrusted, and remove that file once you have checked`)

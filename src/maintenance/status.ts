@@ -1,8 +1,6 @@
 import { resolve } from 'node:path'
-import { readManifest } from '../journal/chain/manifest.js'
 import { readIdentity } from '../journal/journal-identity.js'
-import { listSegments, nearMisses } from '../journal/segments.js'
-import { missingSegments } from '../projection/segments/missing-segments.js'
+import { nearMisses } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
@@ -10,7 +8,7 @@ import { DatabaseError } from '../store/sqlite/connection/errors.js'
 import { isLocked } from '../store/sqlite/connection/lock.js'
 import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables, type KnownSegments, NOTHING_KNOWN, sumOfPositions } from './journal-tables.js'
-import { type Lag, lagOf, statSegments } from './lag.js'
+import { type Lag, measureJournal } from './lag.js'
 import { isProjected, type OtherJournal, otherJournals } from './other-journals.js'
 import {
   alteredArchives,
@@ -104,12 +102,8 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
   // read before it.
   const database = readDatabase(options, journal_id)
   const known = database?.known ?? NOTHING_KNOWN
-  const positions = new Map(known.positions.map((position) => [position.id, position]))
-  checkJournal(positions.values(), { format: 1, journal_id, created_at }, databasePath)
-  const listed = listSegments(directory)
-  const manifest = readManifest(directory)
-  const segments = statSegments(directory, listed, manifest, positions, known.pruned)
-  const lag = await lagOf(directory, segments)
+  checkJournal(known.positions, { format: 1, journal_id, created_at }, databasePath)
+  const { manifest, segments, lag, missing } = await measureJournal(directory, known)
   const waitsForDisk = database !== null && lag.lag_bytes > 0 && !isPostgresAddress(databasePath)
   return {
     journal: { journal_id, directory, created_at, segments: segments.map(segmentStatus) },
@@ -117,7 +111,7 @@ export async function status(options: StatusOptions): Promise<StatusReport> {
     ...lag,
     problems: [
       ...segments.flatMap(segmentProblems),
-      ...missingSegments(directory, manifest, listed, known).map(missingProblem),
+      ...missing.map(missingProblem),
       ...(await alteredArchives(directory, segments, manifest)),
       ...nearMisses(directory).map(nearMissProblem),
       ...diskProblems(directory, waitsForDisk ? databasePath : null),
@@ -135,19 +129,14 @@ function segmentStatus({ segment, stats, position }: SegmentState): SegmentStatu
   }
 }
 
-interface ReadStatus {
-  status: DatabaseStatus
-  known: KnownSegments
-}
-
-function readDatabase({ database, schema }: StatusOptions, journalId: string): ReadStatus | null {
+function readDatabase(location: DatabaseLocation, journalId: string) {
   try {
-    return readFrom({ database, schema }, (opened) =>
+    return readFrom(location, (opened) =>
       // One transaction: otherwise rows and positions could belong to different moments.
       opened.transaction(() => {
         const tables = new JournalTables(opened, journalId)
         const known = tables.knownSegments()
-        return { known, status: databaseStatus(tables, known, { database, schema }) }
+        return { known, status: databaseStatus(tables, known, location) }
       })(),
     )
   } catch (error) {
