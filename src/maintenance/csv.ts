@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import type { CsvError } from 'csv-parse'
 import { nearestName } from '../events/nearest-name.js'
 import { InputError } from './errors.js'
@@ -58,8 +58,8 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
   const options = { info: true, relax_column_count: true, trim: true }
   const { maxRecordCharacters = MAX_RECORD_CHARACTERS, isLenient = false, keepsSource = false } = expected
   const parser = parse({ ...options, raw: keepsSource, max_record_size: maxRecordCharacters })
-  const source = Readable.from(textOf(path))
-  source.on('error', (error) => parser.destroy(error)).pipe(parser)
+  // Once one of the two ends or fails, `pipeline` ends the other.
+  pipeline(Readable.from(textOf(path)), parser, () => {})
   let header: ReadonlyMap<string, number> | null = null
   let lastLine = 0
   try {
@@ -80,8 +80,6 @@ export async function* readCsv(path: string, expected: CsvColumns): AsyncGenerat
     }
   } catch (error) {
     throw asInputError(error, path, lastLine + 1)
-  } finally {
-    source.destroy()
   }
   if (header === null) throw new InputError('INVALID_CSV', path, 'the file is empty: expected a header')
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { InputError } from './errors.js'
 
@@ -14,24 +15,10 @@ const GZIP = Buffer.from([0x1f, 0x8b])
 export async function* fileBytes(path: string): AsyncGenerator<Buffer, void, undefined> {
   const isGzip = (await beginningOf(path)).equals(GZIP)
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
-  const gunzip = isGzip ? createGunzip({ chunkSize: CHUNK_BYTES }) : null
-  if (gunzip !== null) file.on('error', (error) => gunzip.destroy(error)).pipe(gunzip)
-  const chunks = (gunzip ?? file)[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  // Once one of the two ends or fails, `pipeline` ends the other.
+  const chunks = isGzip ? pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => {}) : file
   try {
-    for (;;) {
-      const { done, value } = await nextOf(chunks, path, isGzip)
-      if (done === true) return
-      yield value
-    }
-  } finally {
-    file.destroy()
-    gunzip?.destroy()
-  }
-}
-
-async function nextOf(chunks: AsyncIterator<Buffer>, path: string, isGzip: boolean) {
-  try {
-    return await chunks.next()
+    for await (const chunk of chunks) yield chunk
   } catch (error) {
     throw unreadableFile(path, error, isGzip ? "the file's gzip is damaged or cut off" : "can't be read")
   }

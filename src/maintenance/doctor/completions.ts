@@ -1,3 +1,4 @@
+import type { Place } from '../../events/place.js'
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
@@ -9,13 +10,6 @@ import { atLeast, type Finding, NEWEST_ROWS, note, ok } from './check.js'
 /** How many examples of each kind are listed. */
 const EXAMPLES = 3
 
-interface SupersededRow {
-  segment_id: number
-  byte_offset: number
-  id: number
-  correlation_id: string
-}
-
 /** Completions that were applied, but perhaps not to the request that the gateway meant. */
 export function checkCompletions(tables: JournalTables, positions: readonly SegmentPosition[]): Finding {
   const { repeated, ambiguous } = sumOfPositions(positions)
@@ -25,28 +19,18 @@ export function checkCompletions(tables: JournalTables, positions: readonly Segm
   const found = `${countText(repeated, 'completion')} overwrote an earlier one of the same row, ${ambiguous} named no attempt while several rows with the correlation_id were open`
   const advice =
     'Retries that share a correlation_id need `attempt`, in request_logged and in stream_completed: without it a completion goes to the newest row that is open'
+  const rows = tables.database.prepare<[], Place & { id: number; correlation_id: string }>(
+    `SELECT s.segment_id AS "segmentId", s.byte_offset AS "byteOffset", r.id, r.correlation_id
+     FROM ${tables.from('superseded_completions', 's')} JOIN ${tables.from('requests', 'r')} ON r.id = s.request_id
+     ORDER BY s.segment_id DESC, s.byte_offset DESC LIMIT ${EXAMPLES}`,
+  )
+  const overwritten = rows.all().map(({ id, correlation_id, segmentId, byteOffset }) => {
+    const place = `byte ${byteOffset} of ${segmentOfId(segmentId)?.name ?? `segment ${segmentId}`}`
+    return `repeated: row ${id} (${correlation_id}), whose completion at ${place} was overwritten`
+  })
   const segments = positions.filter(({ irregular }) => irregular.ambiguous > 0).slice(-EXAMPLES)
-  return note(found, advice, [
-    ...supersededRows(tables).map(
-      ({ id, correlation_id, segment_id, byte_offset }) =>
-        `repeated: row ${id} (${correlation_id}), whose completion at byte ${byte_offset} of ${nameOf(segment_id)} was overwritten`,
-    ),
-    ...segments.map(({ name, irregular }) => `ambiguous: ${irregular.ambiguous} in ${name}`),
-  ])
-}
-
-function supersededRows(tables: JournalTables): SupersededRow[] {
-  return tables.database
-    .prepare<[], SupersededRow>(
-      `SELECT s.segment_id, s.byte_offset, r.id, r.correlation_id
-       FROM ${tables.from('superseded_completions', 's')} JOIN ${tables.from('requests', 'r')} ON r.id = s.request_id
-       ORDER BY s.segment_id DESC, s.byte_offset DESC LIMIT ${EXAMPLES}`,
-    )
-    .all()
-}
-
-function nameOf(segmentId: number): string {
-  return segmentOfId(segmentId)?.name ?? `segment ${segmentId}`
+  const unclear = segments.map(({ name, irregular }) => `ambiguous: ${irregular.ambiguous} in ${name}`)
+  return note(found, advice, [...overwritten, ...unclear])
 }
 
 /** Completions that wait for their request. */

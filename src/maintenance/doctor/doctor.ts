@@ -2,25 +2,39 @@ import { statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
-import { databaseName } from '../../store/open-store.js'
-import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connection/database.js'
-import { asDatabaseError } from '../../store/sqlite/connection/errors.js'
+import { openDatabaseReadOnly } from '../../queries/open-database.js'
+import { asStoreError, databaseName } from '../../store/open-store.js'
+import { DEFAULT_SCHEMA, isPostgresAddress } from '../../store/postgres/connection/address.js'
+import type { PostgresQueryConnection } from '../../store/postgres/query/query-connection.js'
+import type { Database } from '../../store/sqlite/connection/database.js'
 import type { DatabaseLocation } from '../database-location.js'
 import { JournalTables, type KnownSegments } from '../journal-tables.js'
 import { status } from '../status.js'
 import { checkArchives } from './archives.js'
-import { type DoctorCheck, type DoctorLevel, type Finding, failed, ok, runChecks } from './check.js'
-import { checkAddedRows, checkDatabase, checkWal } from './database.js'
+import {
+  type DoctorCheck,
+  type DoctorLevel,
+  type Finding,
+  failed,
+  type NamedCheck,
+  ok,
+  runChecks,
+} from './check.js'
+import { checkCompletions, checkHeld, checkStreams } from './completions.js'
+import { checkAddedRows, checkDatabase, checkRejected, checkWal } from './database.js'
 import { checkFileSystem, checkSpace, checkTemporaryFiles } from './disk.js'
+import { checkUsage } from './inconsistent-usage.js'
 import { checkManifest, checkMissing } from './manifest.js'
 import { checkDatabasePermissions, checkJournalLock, checkJournalPermissions } from './permissions.js'
 import { checkPositions } from './positions.js'
-import { checkLag, checkProjector } from './projector.js'
-import { rowChecks } from './row-checks.js'
+import { checkLag, checkLines, checkProjector } from './projector.js'
 import { checkSchema } from './schema.js'
 import { checkDistrusted, checkImports, checkNames, checkNearMisses, checkTails } from './segments.js'
-import { examineShared } from './shared/examine-shared.js'
+import { checkChunks } from './shared/chunks.js'
+import { checkPartitions } from './shared/partitions.js'
+import { checkSharedProjector, checkWaiting } from './shared/projector.js'
+import { checkRights } from './shared/rights.js'
+import { checkClock, checkServer, checkSharedSchema } from './shared/server.js'
 import { checkUnknownMembers } from './unknown-members.js'
 import { checkWatcher } from './watcher.js'
 
@@ -58,9 +72,7 @@ export async function doctor(options: DoctorOptions): Promise<DoctorReport> {
   const now = Date.now()
   // The positions first: the journal only grows, so it is never shorter than positions that were
   // read before it.
-  const projected = isPostgresAddress(database)
-    ? await examineShared(options, journal, now)
-    : await examineDatabase(database, now)
+  const projected = await examineDatabase({ ...options, database }, journal, now)
   const checks = [...(await examineJournal(journal, database, projected.known, now)), ...projected.checks]
   if (projected.known !== null && isThere(journal)) {
     const lag = async () => checkLag(await status({ ...options, journal }))
@@ -113,36 +125,77 @@ function checkIdentity(directory: string): Finding {
   return ok(`${journal_id}, since ${created_at}`)
 }
 
+/** Checks a journal's part of a database, and the file or the server. */
 async function examineDatabase(
-  databasePath: string,
+  { database, schema = DEFAULT_SCHEMA }: DatabaseLocation,
+  journal: string,
   now: number,
 ): Promise<{ checks: DoctorCheck[]; known: KnownSegments | null }> {
-  let database: Database
+  const isShared = isPostgresAddress(database)
+  const waiting = () => checkWaiting(database, journal, now)
+  let opened: Database | PostgresQueryConnection
   try {
-    database = openDatabaseReadOnly(databasePath)
+    opened = openDatabaseReadOnly(database, { schema })
   } catch (error) {
-    return { checks: [failed('database', error)], known: null }
+    const checks = await runChecks(isShared ? [['projector', () => waiting() ?? []]] : [])
+    return { checks: [failed('database', error), ...checks], known: null }
   }
   try {
-    const tables = new JournalTables(database, '')
+    const tables = new JournalTables(opened, journalIdOf(journal))
     const known = tables.knownSegments()
+    const file = isShared ? null : (opened as Database)
     const checks = await runChecks([
-      ['disk_space', () => checkSpace('database', dirname(databasePath))],
-      ['file_system', () => checkFileSystem('database', statfsSync(dirname(databasePath)).type)],
-      ['temporary_files', () => checkTemporaryFiles(databasePath)],
-      ['permissions', () => checkDatabasePermissions(databasePath)],
-      ['schema', () => checkSchema(database)],
-      ['database', () => checkDatabase(database, databasePath)],
-      ['wal', () => checkWal(databasePath)],
-      ...rowChecks(tables, known, now),
-      ['added_rows', () => checkAddedRows(database)],
-      ['projector', () => checkProjector(databasePath)],
+      ...(file === null ? serverChecks(tables, schema, now) : fileChecks(file, database)),
+      ['rejected_lines', () => checkRejected(tables)],
+      ['held_completions', () => checkHeld(tables, now)],
+      ['completions', () => checkCompletions(tables, known.positions)],
+      ['unfinished_streams', () => checkStreams(tables, now)],
+      ['inconsistent_usage', () => checkUsage(tables)],
+      ['lines', () => checkLines(known.positions)],
+      ['added_rows', () => (file === null ? [] : checkAddedRows(file))],
+      [
+        'projector',
+        () => (isShared ? (waiting() ?? checkSharedProjector(tables, schema)) : checkProjector(database)),
+      ],
     ])
     return { checks, known }
   } catch (error) {
-    return { checks: [failed('database', asDatabaseError(error, databasePath))], known: null }
+    return { checks: [failed('database', asStoreError(error, database))], known: null }
   } finally {
-    database.close()
+    opened.close()
+  }
+}
+
+function fileChecks(database: Database, path: string): NamedCheck[] {
+  return [
+    ['disk_space', () => checkSpace('database', dirname(path))],
+    ['file_system', () => checkFileSystem('database', statfsSync(dirname(path)).type)],
+    ['temporary_files', () => checkTemporaryFiles(path)],
+    ['permissions', () => checkDatabasePermissions(path)],
+    ['schema', () => checkSchema(database)],
+    ['database', () => checkDatabase(database, path)],
+    ['wal', () => checkWal(path)],
+  ]
+}
+
+function serverChecks(tables: JournalTables, schema: string, now: number): NamedCheck[] {
+  const { database } = tables
+  return [
+    ['server', () => checkServer(database)],
+    ['clock', () => checkClock(database)],
+    ['schema', () => checkSharedSchema(database, schema)],
+    ['rights', () => checkRights(database, schema)],
+    ['partitions', () => checkPartitions(database, now)],
+    ['chunks', () => checkChunks(tables)],
+  ]
+}
+
+/** The journal's id; '' if it can't be read, which the check of the journal reports. */
+function journalIdOf(journal: string): string {
+  try {
+    return readIdentity(journal).journal_id
+  } catch {
+    return ''
   }
 }
 

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats,
 import { basename, dirname, join } from 'node:path'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
 import { reasonOf } from '../../journal/file-system.js'
+import { IDENTITY_FILE } from '../../journal/journal-identity.js'
 import { fileOf, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok, problem } from './check.js'
@@ -29,11 +30,18 @@ export function checkJournalPermissions(
   segments: readonly Segment[],
   databasePath: string | null,
 ): Finding[] {
-  const names = ['journal.json', MANIFEST_FILE, ...segments.map(fileOf)]
-  const [others, owners] = checkFiles('journal', directory, names)
+  const files = filesOf(directory, [IDENTITY_FILE, MANIFEST_FILE, ...segments.map(fileOf)])
   const surroundings = [dirname(realpathSync(directory)), ...(databasePath === null ? [] : [databasePath])]
-  const group = checkGroup(directory, ['journal.json', ...segments.filter(isPlain).map(fileOf)])
-  return [others, checkIsRoots(directory, surroundings) ?? owners, ...group]
+  const owners = checkIsRoots(directory, surroundings)
+  const written = new Set([IDENTITY_FILE, ...segments.filter(isPlain).map(fileOf)])
+  return [
+    checkOthers('journal', directory, files),
+    { check: 'owner', ...(owners ?? checkOwners('journal', directory, statSync(directory).uid, files)) },
+    ...checkGroup(
+      directory,
+      files.filter(({ name }) => written.has(name)),
+    ),
+  ]
 }
 
 function isPlain({ state }: Segment): boolean {
@@ -63,30 +71,25 @@ export function checkJournalLock(directory: string): Finding {
  */
 export function checkDatabasePermissions(databasePath: string): Finding[] {
   const path = realpathSync(databasePath)
+  const directory = dirname(path)
   const name = basename(path)
-  return checkFiles('database', dirname(path), [
-    name,
-    ...['-wal', '-shm', '.lock', '.pid'].map((ending) => name + ending),
-  ])
+  const endings = ['', '-wal', '-shm', '.lock', '.pid']
+  const files = filesOf(
+    directory,
+    endings.map((ending) => name + ending),
+  )
+  const { uid } = files[0]?.stats ?? statSync(directory)
+  return [
+    checkOthers('database', directory, files),
+    { check: 'owner', ...checkOwners('database', directory, uid, files) },
+  ]
 }
 
-function checkFiles(
-  what: 'journal' | 'database',
-  directory: string,
-  names: readonly string[],
-): [others: Finding, owners: Finding] {
-  const folder = statSync(directory)
-  const files: Found[] = []
-  for (const name of names) {
+function filesOf(directory: string, names: readonly string[]): Found[] {
+  return names.flatMap((name) => {
     const stats = lstatSync(join(directory, name), { throwIfNoEntry: false })
-    if (stats?.isFile()) files.push({ name, stats })
-  }
-  const { uid } = what === 'journal' ? folder : (files[0]?.stats ?? folder)
-  // Users that share the folder as a group each own the files that they created.
-  const isShared = ({ stats }: Found) =>
-    (folder.mode & GROUP_WRITES) !== 0 && stats.gid === folder.gid && (stats.mode & GROUP_READS) !== 0
-  const foreign = files.filter((file) => file.stats.uid !== uid && !isShared(file))
-  return [checkOthers(what, directory, files), { check: 'owner', ...checkOwners(what, uid, foreign) }]
+    return stats?.isFile() ? [{ name, stats }] : []
+  })
 }
 
 function checkOthers(what: string, directory: string, files: readonly Found[]): Finding {
@@ -133,7 +136,7 @@ function checkIsRoots(directory: string, surroundings: readonly string[]): Findi
     const uid = statSync(path, { throwIfNoEntry: false })?.uid ?? 0
     if (uid === 0) continue
     const advice = `If root copied it there: chown -R it to the gateway's user and group (\`cp -a\` would have kept them)`
-    return { check: 'owner', ...note(`journal: it belongs to root, but ${path} to uid ${uid}`, advice) }
+    return note(`journal: it belongs to root, but ${path} to uid ${uid}`, advice)
   }
   return null
 }
@@ -142,20 +145,23 @@ function checkIsRoots(directory: string, surroundings: readonly string[]): Findi
  * Files that the group of a shared folder may not write, for example because a umask applied to a
  * copy.
  */
-function checkGroup(directory: string, names: readonly string[]): Finding[] {
+function checkGroup(directory: string, files: readonly Found[]): Finding[] {
   const folder = statSync(directory)
   if ((folder.mode & GROUP_WRITES) === 0) return []
-  const refusing = names.flatMap((name) => {
-    const stats = lstatSync(join(directory, name), { throwIfNoEntry: false })
-    return stats?.isFile() && (stats.mode & GROUP_WRITES) === 0 ? [{ name, stats }] : []
-  })
+  const refusing = files.filter(({ stats }) => (stats.mode & GROUP_WRITES) === 0)
   if (refusing.length === 0) return []
   const found = `journal: its folder is open to the group ${folder.gid}, which may not write ${countText(refusing.length, 'file')}`
   const advice = `If users of that group share the journal: chmod -R g+rwX ${directory}. Otherwise chmod g-w the folder`
   return [{ check: 'group', ...note(found, advice, modes(refusing)) }]
 }
 
-function checkOwners(what: string, uid: number, foreign: readonly Found[]): Finding {
+/** @param uid the owner that the files should have. */
+function checkOwners(what: string, directory: string, uid: number, files: readonly Found[]): Finding {
+  const folder = statSync(directory)
+  // Users that share the folder as a group each own the files that they created.
+  const isShared = ({ stats }: Found) =>
+    (folder.mode & GROUP_WRITES) !== 0 && stats.gid === folder.gid && (stats.mode & GROUP_READS) !== 0
+  const foreign = files.filter((file) => file.stats.uid !== uid && !isShared(file))
   if (foreign.length === 0) return ok(`${what}: everything belongs to uid ${uid}, or to the folder's group`)
   const advice =
     'Run gateways and projector as one user (or share a group with `mode`), and chown these files: running ' +

@@ -8,7 +8,6 @@ import type { Segment } from '../../journal/segments.js'
 import { missingSegments } from '../../projection/segments/missing-segments.js'
 import { checkSegment, isRemembered } from '../../projection/segments/segment-check.js'
 import { isTransient } from '../../projection/transient-errors.js'
-import type { SegmentPosition } from '../../store/positions.js'
 import { countText } from '../count-text.js'
 import type { KnownSegments } from '../journal-tables.js'
 import { type Finding, ok, problem } from './check.js'
@@ -44,7 +43,15 @@ export function checkPositions(
       const isAffordable = compared + position.projectedBytes <= COMPARED_BYTES
       if (isCopy && isAffordable) compared += position.projectedBytes
       if (isCopy && !isAffordable) uncompared++
-      checkOne(directory, segment, isCopy && !isAffordable ? { ...position, file } : position)
+      const expected = isCopy && !isAffordable ? { ...position, file } : position
+      const { projectedBytes, projectedCrc32 } = position
+      const from = { position: projectedBytes, positionCrc32: projectedCrc32 }
+      const reader = new SegmentReader(directory, segment, from)
+      try {
+        checkSegment(reader, expected)
+      } finally {
+        reader.close()
+      }
     } catch (error) {
       // segment_files reports it, and a segment that can't be read isn't known to be wrong.
       if (isTransient(error)) unread++
@@ -61,16 +68,4 @@ export function checkPositions(
       ? ''
       : `; of ${countText(uncompared, 'copied segment')} only the last line was compared (verify reads all)`
   return ok(`${countText(positions.length - unread, 'projected segment')} as they were read${rest}`)
-}
-
-function checkOne(directory: string, segment: Segment, position: SegmentPosition): void {
-  const reader = new SegmentReader(directory, segment, {
-    position: position.projectedBytes,
-    positionCrc32: position.projectedCrc32,
-  })
-  try {
-    checkSegment(reader, position)
-  } finally {
-    reader.close()
-  }
 }

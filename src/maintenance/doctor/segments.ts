@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  endsWithNewline,
   nodeFileSystem,
   openRegularFile,
   readSmallFile,
@@ -63,16 +62,23 @@ export function checkTails(directory: string, segments: readonly Segment[]): Fin
 
 /**
  * The number of bytes after the last newline; anything over 1 MiB is returned as 1 MiB and one
- * byte. An archive is only opened, since it ends with a whole line.
+ * byte. An archive ends with a whole line.
  */
 function fragmentBytes(directory: string, segment: Segment): number {
-  const fd = openRegularFile(nodeFileSystem, join(directory, fileOf(segment)), constants.O_RDONLY)
+  const path = join(directory, fileOf(segment))
+  const { tail: last } = readTail(path, 1)
+  if (segment.state !== 'plain' || last.length === 0 || last[0] === NEWLINE) return 0
+  const { tail, size } = readTail(path, TAIL_BYTES)
+  const newline = tail.lastIndexOf(NEWLINE)
+  return newline === -1 && size > TAIL_BYTES ? TAIL_BYTES + 1 : tail.length - newline - 1
+}
+
+/** Reads the last bytes of a file, or all of it if it has fewer. */
+export function readTail(path: string, length: number): { tail: Buffer; size: number } {
+  const fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
   try {
     const { size } = fstatSync(fd)
-    if (segment.state !== 'plain' || endsWithNewline(nodeFileSystem, fd, size)) return 0
-    const tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - TAIL_BYTES), Math.min(size, TAIL_BYTES))
-    const newline = tail.lastIndexOf(NEWLINE)
-    return newline === -1 && size > TAIL_BYTES ? TAIL_BYTES + 1 : tail.length - newline - 1
+    return { tail: readUpTo(nodeFileSystem, fd, Math.max(0, size - length), Math.min(size, length)), size }
   } finally {
     closeSync(fd)
   }
@@ -85,10 +91,7 @@ export function checkDistrusted(directory: string, segments: readonly Segment[])
   const advice =
     'Check the disk (dmesg, smartctl), then run `request-journal verify`: it names what is damaged. Then ' +
     'remove the marker; the segment stays'
-  const items = distrusted.map((segment) => {
-    const marker = distrustMarker(segment)
-    return `${marker}: ${markerText(join(directory, marker))}`
-  })
+  const items = distrusted.map(distrustMarker).map((file) => `${file}: ${markerText(join(directory, file))}`)
   const found = `a sync of ${countText(distrusted.length, 'segment')} failed: what was appended there may not be on disk`
   return problem(found, advice, items)
 }

@@ -1,14 +1,14 @@
-import { closeSync, constants, fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { shownText } from '../../events/describe-value.js'
+import type { EventType } from '../../events/event-types.js'
 import { eventTypeOf, FIELDS } from '../../events/fields.js'
 import { parseLine } from '../../events/line.js'
 import { nearestName } from '../../events/nearest-name.js'
 import { unknownFields } from '../../events/normalize-event.js'
-import { nodeFileSystem, openRegularFile, readUpTo } from '../../journal/file-system.js'
 import { plainFile, type Segment } from '../../journal/segments.js'
 import { countText } from '../count-text.js'
 import { type Finding, note, ok } from './check.js'
+import { readTail } from './segments.js'
 
 /** How much of the newest segment's end is read: about a thousand lines. */
 const SAMPLE_BYTES = 256 * 1024
@@ -36,11 +36,7 @@ export function checkUnknownMembers(directory: string, segments: readonly Segmen
     lines++
     for (const name of Object.keys(unknownFields(parsed.members, type) ?? {})) {
       if (name === OWN_MARK) continue
-      const nearest = counts.has(name) ? null : nearestName(name, Object.keys(FIELDS[type]))
-      const known = counts.get(name) ?? {
-        count: 0,
-        hint: nearest === null ? '' : `; did they mean ${nearest}?`,
-      }
+      const known = counts.get(name) ?? { count: 0, hint: hintOf(name, type) }
       known.count++
       counts.set(name, known)
     }
@@ -57,18 +53,18 @@ export function checkUnknownMembers(directory: string, segments: readonly Segmen
   return note(found, advice, items)
 }
 
+function hintOf(name: string, type: EventType): string {
+  const nearest = nearestName(name, Object.keys(FIELDS[type]))
+  return nearest === null ? '' : `; did they mean ${nearest}?`
+}
+
 /** The whole lines in a file's last bytes, without their newlines; null if it can't be read. */
 function lastLines(path: string): Iterable<Buffer> | null {
-  let fd: number | undefined
   try {
-    fd = openRegularFile(nodeFileSystem, path, constants.O_RDONLY)
-    const { size } = fstatSync(fd)
-    const tail = readUpTo(nodeFileSystem, fd, Math.max(0, size - SAMPLE_BYTES), SAMPLE_BYTES)
+    const { tail, size } = readTail(path, SAMPLE_BYTES)
     return wholeLines(tail, size <= SAMPLE_BYTES ? 0 : tail.indexOf(NEWLINE) + 1)
   } catch {
     return null
-  } finally {
-    if (fd !== undefined) closeSync(fd)
   }
 }
 

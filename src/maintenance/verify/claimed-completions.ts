@@ -11,6 +11,7 @@ import {
 /** A row that was changed by a completion, according to the database. */
 interface Claim {
   id: number
+  correlation_id: string
   segment_id: number | null
   byte_offset: number | null
   success: number
@@ -57,7 +58,7 @@ export class ClaimedCompletions {
       if (claim === undefined) return this.#isSuperseded(one) ? [] : [one]
       const row = this.#requestOf(claim, one)
       // The request's line is gone, or it never had one: then the row itself is reported.
-      if (row === undefined) return this.#isOfAnother(claim, one) ? [one] : []
+      if (row === undefined) return claim.correlation_id === one.completion.correlation_id ? [] : [one]
       requests.set(one.completion.correlation_id, [
         { request: storedRequestOf(row, this.#countedThrough), newer: 0 },
       ])
@@ -74,10 +75,6 @@ export class ClaimedCompletions {
     return segment_id === null
       ? unjournaled.get(completion.correlation_id, id)
       : ofPlace.get(completion.correlation_id, segment_id, byte_offset)
-  }
-
-  #isOfAnother({ id }: Claim, { completion }: PlacedCompletion): boolean {
-    return this.#statements.correlationId.get(id)?.correlation_id !== completion.correlation_id
   }
 
   #isSuperseded({ completion, place }: PlacedCompletion): boolean {
@@ -108,7 +105,8 @@ export class ClaimedCompletions {
 function prepareStatements(reader: Database) {
   return {
     claim: reader.prepare<[number, number], Claim>(
-      `SELECT r.id, r.segment_id, r.byte_offset, r.success FROM temp.claims c JOIN main.requests r ON r.id = c.id
+      `SELECT r.id, r.correlation_id, r.segment_id, r.byte_offset, r.success
+       FROM temp.claims c JOIN main.requests r ON r.id = c.id
        WHERE c.segment_id = ? AND c.byte_offset = ?`,
     ),
     held: reader.prepare<[number, number]>(
@@ -121,9 +119,6 @@ function prepareStatements(reader: Database) {
     completed: reader.prepare<[string], { segment_id: number; byte_offset: number }>(
       `SELECT completed_segment_id AS segment_id, completed_byte_offset AS byte_offset FROM main.requests
        WHERE correlation_id = ? AND completed_segment_id IS NOT NULL`,
-    ),
-    correlationId: reader.prepare<[number], { correlation_id: string }>(
-      'SELECT correlation_id FROM main.requests WHERE id = ?',
     ),
   }
 }

@@ -29,18 +29,14 @@ export function checkChunks(tables: JournalTables): Finding {
   if (lacking.length === 0) {
     return ok(`all ${sizeText(bytes)} of ${countText(segments.length, 'segment')} are kept`)
   }
-  const found =
-    lacking.length === segments.length && segments.every(({ held_bytes }) => held_bytes === 0)
-      ? 'no bytes of the journal are kept: it is projected with --no-chunks'
-      : `bytes of ${countText(lacking.length, 'segment')} aren't kept`
+  const found = segments.every(({ held_bytes }) => held_bytes === 0)
+    ? 'no bytes of the journal are kept: it is projected with --no-chunks'
+    : `bytes of ${countText(lacking.length, 'segment')} aren't kept`
   const advice =
     'If this host loses its disk, they are lost, unless `ship` has sent them to an object store. ' +
     '`request-journal replay` without --no-chunks stores those that the host still has'
-  return note(
-    found,
-    advice,
-    lacking.map(
-      ({ name, projected_bytes, held_bytes }) => `${name}: ${held_bytes} of ${projected_bytes} bytes`,
-    ),
-  )
+  const items = lacking.map((segment) => {
+    return `${segment.name}: ${segment.held_bytes} of ${segment.projected_bytes} bytes`
+  })
+  return note(found, advice, items)
 }

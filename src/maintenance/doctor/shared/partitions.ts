@@ -27,10 +27,8 @@ export function checkPartitions(database: QueryDatabase, now: number): Finding {
     .pluck()
     .get() as number
   if (outside > 0) {
-    return note(
-      `${atLeast(outside)}${countText(outside, 'row')} outside the partitions of their months`,
-      advice,
-    )
+    const found = `${atLeast(outside)}${countText(outside, 'row')} outside the partitions of their months`
+    return note(found, advice)
   }
   const ahead = monthsFrom(now, MONTHS_AHEAD).filter((name) => names.includes(name)).length
   const last = names.at(-1)?.slice('requests_'.length).replace('_', '-') ?? 'none'

@@ -8,22 +8,20 @@ interface TableRights {
   may_write: boolean
 }
 
-interface RoleRights {
-  role: string
-  is_superuser: boolean
-  may_create: boolean
-  may_partition: boolean
-}
-
 /** Whether this user may do what a projector does, and no more. */
 export function checkRights(database: QueryDatabase, schema: string): Finding {
   const { role, is_superuser, may_create, may_partition } = database
-    .prepare<[string, string], RoleRights>(
+    .prepare(
       `SELECT current_user AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
          has_schema_privilege(?::text, 'CREATE') AS may_create,
          has_function_privilege(quote_ident(?::text) || '.make_requests_partition(timestamptz)', 'EXECUTE') AS may_partition`,
     )
-    .get(schema, schema) as RoleRights
+    .get(schema, schema) as {
+    role: string
+    is_superuser: boolean
+    may_create: boolean
+    may_partition: boolean
+  }
   // A projector never writes to the migrations.
   const tables = database
     .prepare<[string], TableRights>(
@@ -35,19 +33,19 @@ export function checkRights(database: QueryDatabase, schema: string): Finding {
        ORDER BY relname`,
     )
     .all(schema)
-  const unreadable = tables.filter(({ may_read }) => !may_read)
-  const unwritable = tables.filter(({ may_write }) => !may_write)
+  const unreadable = tables.filter(({ may_read }) => !may_read).map(({ name }) => name)
+  const unwritable = tables.filter(({ may_write }) => !may_write).map(({ name }) => name)
   const advice = 'Grant it: docs/fleet.md has the statements for each role'
   if (unreadable.length > 0) {
     const found = `${role} may not read ${countText(unreadable.length, 'table')}`
-    return problem(found, advice, namesOf(unreadable))
+    return problem(found, advice, unreadable)
   }
   if (unwritable.length === tables.length) {
     return note(`${role} may only read`, 'Run doctor as the role of the projector to check its rights')
   }
   if (unwritable.length > 0) {
     const found = `${role} may not write to ${countText(unwritable.length, 'table')}`
-    return problem(found, advice, namesOf(unwritable))
+    return problem(found, advice, unwritable)
   }
   if (!may_partition) {
     const found = `${role} may not call make_requests_partition: rows of a new month go to requests_other`
@@ -58,8 +56,4 @@ export function checkRights(database: QueryDatabase, schema: string): Finding {
     return note(found, 'A projector needs less: docs/fleet.md has a role for it')
   }
   return ok(`${role} may read and write every table, and have partitions made`)
-}
-
-function namesOf(tables: readonly TableRights[]): string[] {
-  return tables.map(({ name }) => name)
 }

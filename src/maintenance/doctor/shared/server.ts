@@ -12,12 +12,15 @@ const CLOCK_MS = 2000
 
 /** Which version the server has, whether it takes writes, and whether it can hold every text. */
 export function checkServer(database: QueryDatabase): Finding {
-  const { version, number, encoding, is_replica } = database
-    .prepare<[], { version: string; number: number; encoding: string; is_replica: boolean }>(
-      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
-         current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS is_replica`,
-    )
-    .get() as { version: string; number: number; encoding: string; is_replica: boolean }
+  const sql = `SELECT current_setting('server_version') AS version,
+    current_setting('server_version_num')::int AS number, current_setting('server_encoding') AS encoding,
+    pg_is_in_recovery() AS is_replica`
+  const { version, number, encoding, is_replica } = database.prepare(sql).get() as {
+    version: string
+    number: number
+    encoding: string
+    is_replica: boolean
+  }
   const found = `PostgreSQL ${version}`
   if (is_replica) {
     const advice = 'Readers may use it; give the projector the address of the primary server'
@@ -30,10 +33,8 @@ export function checkServer(database: QueryDatabase): Finding {
     return problem(`${found}, whose database has the encoding ${encoding}`, advice)
   }
   if (number < LEAST_VERSION * 10_000) {
-    return note(
-      found,
-      `Upgrade the server: request-journal isn't tested with versions before ${LEAST_VERSION}`,
-    )
+    const advice = `Upgrade the server: request-journal isn't tested with versions before ${LEAST_VERSION}`
+    return note(found, advice)
   }
   return ok(`${found}, takes writes`)
 }
@@ -59,11 +60,8 @@ export function checkClock(database: QueryDatabase): Finding {
 }
 
 /** Reports the schema. If it weren't this version's, connecting would have failed. */
-export function checkSchema(database: QueryDatabase, schema: string): Finding {
-  const { n, last } = database
-    .prepare<[], { n: number; last: string }>(
-      'SELECT count(*) AS n, max(file_name) AS last FROM schema_migrations',
-    )
-    .get() as { n: number; last: string }
+export function checkSharedSchema(database: QueryDatabase, schema: string): Finding {
+  const sql = 'SELECT count(*) AS n, max(file_name) AS last FROM schema_migrations'
+  const { n, last } = database.prepare(sql).get() as { n: number; last: string }
   return ok(`${schema} has ${countText(n, 'migration')}, all of this version's; the last is ${last}`)
 }
