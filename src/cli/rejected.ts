@@ -43,19 +43,13 @@ function formatRejected({ total, rejected }: RejectedList, width: number): strin
   if (total === 0) return 'no rejected lines'
   const table = formatTable(
     [
-      { title: 'place' },
-      { title: 'bytes', align: 'right', dropRank: 2 },
-      { title: 'reason' },
-      { title: 'detail' },
-      { title: 'begins with', shrinksTo: 10, dropRank: 1 },
+      { title: 'place', cell: ({ segment, byte_offset }) => `${segment}:${byte_offset}` },
+      { title: 'bytes', align: 'right', dropRank: 2, cell: ({ length }) => formatCount(length) },
+      { title: 'reason', cell: ({ reason }) => reason },
+      { title: 'detail', cell: ({ detail }) => detail },
+      { title: 'begins with', shrinksTo: 10, dropRank: 1, cell: ({ excerpt }) => excerpt },
     ],
-    rejected.map((line) => [
-      `${line.segment}:${line.byte_offset}`,
-      formatCount(line.length),
-      line.reason,
-      line.detail,
-      line.excerpt,
-    ]),
+    rejected,
     width,
   )
   const hidden = total - rejected.length

@@ -99,27 +99,29 @@ function formatLag({ lag_bytes, lag_seconds, database }: StatusReport): string {
 
 function segmentTable(segments: readonly SegmentStatus[], width: number): string[] {
   if (segments.length === 0) return ['no segments yet']
-  const columns: Column[] = [
-    { title: 'segment' },
-    { title: 'size', align: 'right', dropRank: 2 },
-    { title: 'projected', align: 'right', dropRank: 3 },
-    { title: 'behind', align: 'right', dropRank: 1 },
-    { title: '' },
+  const columns: Column<SegmentStatus>[] = [
+    { title: 'segment', cell: ({ name }) => name },
+    { title: 'size', align: 'right', dropRank: 2, cell: ({ bytes }) => formatBytes(bytes) },
+    {
+      title: 'projected',
+      align: 'right',
+      dropRank: 3,
+      cell: ({ projected_bytes }) => formatBytes(projected_bytes),
+    },
+    { title: 'behind', align: 'right', dropRank: 1, cell: behindText },
+    { title: '', cell: marksOf },
   ]
-  const rows = segments.slice(-SHOWN_SEGMENTS).map((segment) => {
-    const behind = segment.archived ? 0 : Math.max(0, segment.bytes - segment.projected_bytes)
-    const marks = [segment.archived ? 'archived' : '', segment.distrusted ? 'DISTRUSTED' : '']
-    return [
-      segment.name,
-      formatBytes(segment.bytes),
-      formatBytes(segment.projected_bytes),
-      behind === 0 ? '' : formatBytes(behind),
-      marks.filter((mark) => mark !== '').join(', '),
-    ]
-  })
-  const table = formatTable(columns, rows, width)
+  const table = formatTable(columns, segments.slice(-SHOWN_SEGMENTS), width)
   const hidden = segments.length - SHOWN_SEGMENTS
   return hidden > 0 ? [table, `… and ${countText(hidden, 'older one')} (--json has all)`] : [table]
+}
+
+function behindText({ archived, bytes, projected_bytes }: SegmentStatus): string {
+  return archived || bytes <= projected_bytes ? '' : formatBytes(bytes - projected_bytes)
+}
+
+function marksOf({ archived, distrusted }: SegmentStatus): string {
+  return [...(archived ? ['archived'] : []), ...(distrusted ? ['DISTRUSTED'] : [])].join(', ')
 }
 
 /**
@@ -129,24 +131,19 @@ function segmentTable(segments: readonly SegmentStatus[], width: number): string
 function otherJournals(database: DatabaseStatus | null, width: number): string[] {
   const { other_journals: journals = [], more_journals: more = 0 } = database ?? {}
   if (journals.length === 0) return []
-  const columns: Column[] = [
-    { title: 'other journals' },
-    { title: 'host', shrinksTo: 12 },
-    { title: 'last seen (UTC)' },
-    { title: 'caught up (UTC)', dropRank: 1 },
-    { title: 'projector', dropRank: 2 },
-  ]
   const time = (text: string | null) => (text === null ? 'never' : formatTime(text))
-  const rows = journals
-    .slice(0, SHOWN_JOURNALS)
-    .map(({ journal_id, host, last_seen, caught_up_at, projector_running }) => [
-      visible(journal_id),
-      visible(host ?? ''),
-      time(last_seen),
-      time(caught_up_at),
-      runningText(projector_running),
-    ])
-  const hidden = journals.length + more - rows.length
-  const table = formatTable(columns, rows, width)
+  const shown = journals.slice(0, SHOWN_JOURNALS)
+  const hidden = journals.length + more - shown.length
+  const table = formatTable(
+    [
+      { title: 'other journals', cell: ({ journal_id }) => journal_id },
+      { title: 'host', shrinksTo: 12, cell: ({ host }) => host },
+      { title: 'last seen (UTC)', cell: ({ last_seen }) => time(last_seen) },
+      { title: 'caught up (UTC)', dropRank: 1, cell: ({ caught_up_at }) => time(caught_up_at) },
+      { title: 'projector', dropRank: 2, cell: (journal) => runningText(journal.projector_running) },
+    ],
+    shown,
+    width,
+  )
   return ['', table, ...(hidden > 0 ? [`… and ${countText(hidden, 'more journal')}`] : [])]
 }

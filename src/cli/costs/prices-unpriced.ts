@@ -51,21 +51,19 @@ function formatReasons(reasons: readonly UnpricedCount[], width: number): string
   const isOneCurrency = reasons.every(({ currency }) => currency === 'both')
   return formatTable(
     [
-      { title: 'requests', align: 'right' },
-      { title: 'failed', align: 'right' },
-      { title: 'reason' },
-      ...(isOneCurrency ? [] : [{ title: 'without' }]),
-      { title: 'what helps' },
+      { title: 'requests', align: 'right', cell: ({ requests }) => formatCount(requests) },
+      { title: 'failed', align: 'right', cell: ({ error }) => formatCount(error) },
+      { title: 'reason', cell: ({ reason }) => REASONS[reason].name },
+      ...(isOneCurrency ? [] : [{ title: 'without', cell: lackOf }]),
+      { title: 'what helps', cell: ({ reason }) => REASONS[reason].help },
     ],
-    reasons.map(({ reason, currency, requests, error }) => [
-      formatCount(requests),
-      formatCount(error),
-      REASONS[reason].name,
-      ...(isOneCurrency ? [] : [currency === 'both' ? 'any cost' : currency]),
-      REASONS[reason].help,
-    ]),
+    reasons,
     width,
   )
+}
+
+function lackOf({ currency }: UnpricedCount): string {
+  return currency === 'both' ? 'any cost' : currency
 }
 
 const REASONS: Readonly<Record<UnpricedReason, { name: string; help: string }>> = {
@@ -94,33 +92,20 @@ function priceOf({ requests, not_in_force }: UnpricedModel): string {
 }
 
 function formatModels(unpriced: readonly UnpricedModel[], width: number): string {
-  const hasResponse = unpriced.some(({ response_model }) => response_model !== null)
-  const hasTier = unpriced.some(({ service_tier }) => service_tier !== null)
   return formatTable(
     [
-      { title: 'provider' },
-      { title: 'model', shrinksTo: 12 },
-      ...(hasResponse ? [{ title: 'answered by', shrinksTo: 12 }] : []),
-      ...(hasTier ? [{ title: 'tier' }] : []),
-      { title: 'price' },
-      { title: 'requests', align: 'right' },
-      { title: 'tokens in', align: 'right' },
-      { title: 'tokens out', align: 'right' },
-      { title: 'first', dropRank: 2 },
-      { title: 'last', dropRank: 1 },
+      { title: 'provider', cell: ({ provider }) => provider ?? 'none' },
+      { title: 'model', shrinksTo: 12, cell: ({ model }) => model },
+      { title: 'answered by', shrinksTo: 12, isRare: true, cell: ({ response_model }) => response_model },
+      { title: 'tier', isRare: true, cell: ({ service_tier }) => service_tier },
+      { title: 'price', cell: priceOf },
+      { title: 'requests', align: 'right', cell: ({ requests }) => formatCount(requests) },
+      { title: 'tokens in', align: 'right', cell: ({ input_tokens }) => formatCount(input_tokens) },
+      { title: 'tokens out', align: 'right', cell: ({ output_tokens }) => formatCount(output_tokens) },
+      { title: 'first', dropRank: 2, cell: ({ first }) => formatTime(first) },
+      { title: 'last', dropRank: 1, cell: ({ last }) => formatTime(last) },
     ],
-    unpriced.map((model) => [
-      model.provider ?? 'none',
-      model.model,
-      ...(hasResponse ? [model.response_model ?? ''] : []),
-      ...(hasTier ? [model.service_tier ?? ''] : []),
-      priceOf(model),
-      formatCount(model.requests),
-      formatCount(model.input_tokens),
-      formatCount(model.output_tokens),
-      formatTime(model.first),
-      formatTime(model.last),
-    ]),
+    unpriced,
     width,
   )
 }

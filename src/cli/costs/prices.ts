@@ -4,7 +4,7 @@ import { isWithdrawn } from '../../folds/costs/price.js'
 import type { PriceAnswer, PriceInForce, PricesOptions } from '../../queries/costs/prices.js'
 import { formatCount, formatInstant, formatTime } from '../output/format.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
-import { formatTable } from '../output/table.js'
+import { type Column, formatTable } from '../output/table.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { parseStart } from './price-options.js'
@@ -84,39 +84,34 @@ function formatPrices({ at, prices }: PriceAnswer, isHistory: boolean, width: nu
   if (prices.length === 0) {
     return isHistory ? 'no price was set' : `no price is in force at ${formatTime(at)}; --all lists others`
   }
-  const parts = PRICE_PARTS.filter((part) =>
-    prices.some(({ per_million }) => per_million?.[part] !== undefined),
+  const table = formatTable(
+    [
+      { title: 'model', shrinksTo: 12, cell: ({ model }) => model },
+      { title: 'provider', cell: ({ provider }) => provider ?? 'any' },
+      { title: 'tier', isRare: true, cell: ({ service_tier }) => service_tier },
+      { title: 'from tokens', align: 'right', isRare: true, cell: leastTokens },
+      {
+        title: 'currency',
+        cell: (price) => (isHistory && isWithdrawn(price) ? 'withdrawn' : price.currency),
+      },
+      ...PRICE_PARTS.map((part): Column<PriceInForce> => {
+        const title = part.replaceAll('_', ' ')
+        return { title, align: 'right', isRare: true, cell: (price) => price.per_million?.[part] ?? null }
+      }),
+      { title: 'a request', align: 'right', isRare: true, cell: ({ per_request }) => per_request },
+      { title: 'since', cell: ({ valid_from }) => formatInstant(valid_from) },
+      ...(isHistory ? [{ title: 'until', cell: endOf }] : []),
+      { title: 'source', shrinksTo: 10, dropRank: 1, cell: ({ source }) => source },
+      { title: 'place', dropRank: 2, cell: ({ segment, byte_offset }) => `${segment}:${byte_offset}` },
+    ],
+    prices,
+    width,
   )
-  const hasTier = prices.some(({ service_tier }) => service_tier !== null)
-  const hasTokens = prices.some(({ min_input_tokens }) => min_input_tokens !== null)
-  const hasRequest = prices.some(({ per_request }) => per_request !== null)
-  const columns = [
-    { title: 'model', shrinksTo: 12 },
-    { title: 'provider' },
-    ...(hasTier ? [{ title: 'tier' }] : []),
-    ...(hasTokens ? [{ title: 'from tokens', align: 'right' } as const] : []),
-    { title: 'currency' },
-    ...parts.map((part) => ({ title: part.replaceAll('_', ' '), align: 'right' }) as const),
-    ...(hasRequest ? [{ title: 'a request', align: 'right' } as const] : []),
-    { title: 'since' },
-    ...(isHistory ? [{ title: 'until' }] : []),
-    { title: 'source', shrinksTo: 10, dropRank: 1 },
-    { title: 'place', dropRank: 2 },
-  ]
-  const rows = prices.map((price) => [
-    price.model,
-    price.provider ?? 'any',
-    ...(hasTier ? [price.service_tier ?? ''] : []),
-    ...(hasTokens ? [price.min_input_tokens === null ? '' : formatCount(price.min_input_tokens)] : []),
-    isHistory && isWithdrawn(price) ? 'withdrawn' : price.currency,
-    ...parts.map((part) => price.per_million?.[part] ?? ''),
-    ...(hasRequest ? [price.per_request ?? ''] : []),
-    formatInstant(price.valid_from),
-    ...(isHistory ? [endOf(price)] : []),
-    price.source ?? '',
-    `${price.segment}:${price.byte_offset}`,
-  ])
-  return `${formatTable(columns, rows, width)}\nfor a million tokens each`
+  return `${table}\nfor a million tokens each`
+}
+
+function leastTokens({ min_input_tokens: least }: PriceInForce): string | null {
+  return least === null ? null : formatCount(least)
 }
 
 /** When a price ended: at once, if one with the same `valid_from` corrected it. */

@@ -5,7 +5,7 @@ import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount, formatInstant } from '../output/format.js'
 import { note } from '../output/standard-error.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
-import { formatTable } from '../output/table.js'
+import { type Column, formatTable } from '../output/table.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
@@ -13,12 +13,12 @@ import { parsePath } from '../run/options.js'
 import { appendedText, entryLines } from './plan-text.js'
 import { parseRate, parseStart } from './price-options.js'
 
-const RATE_COLUMNS = [
-  { title: 'time (UTC)' },
-  { title: 'usd per btc', align: 'right' },
-  { title: 'source', shrinksTo: 10, dropRank: 1 },
-  { title: 'place', dropRank: 2 },
-] as const
+const RATE_COLUMNS: readonly Column<ListedRate>[] = [
+  { title: 'time (UTC)', cell: ({ observed_at }) => formatInstant(observed_at) },
+  { title: 'usd per btc', align: 'right', cell: ({ usd_per_btc }) => usd_per_btc },
+  { title: 'source', shrinksTo: 10, dropRank: 1, cell: ({ source }) => source ?? '' },
+  { title: 'place', dropRank: 2, cell: ({ segment, byte_offset }) => `${segment}:${byte_offset}` },
+]
 
 export function addRates(program: ProgramCommand): void {
   const command = program
@@ -54,13 +54,7 @@ function addRatesList(rates: ProgramCommand): void {
 
 function formatRates(rates: readonly ListedRate[], width: number): string {
   if (rates.length === 0) return 'no exchange rate was set'
-  const rows = rates.map(({ observed_at, usd_per_btc, source, segment, byte_offset }) => [
-    formatInstant(observed_at),
-    usd_per_btc,
-    source ?? '',
-    `${segment}:${byte_offset}`,
-  ])
-  return formatTable(RATE_COLUMNS, rows, width)
+  return formatTable(RATE_COLUMNS, rates, width)
 }
 
 function addRatesSet(rates: ProgramCommand): void {

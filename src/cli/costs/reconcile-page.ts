@@ -50,7 +50,7 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
       `repricing   ${countText(found.to_reprice, 'row')} of these days to be repriced: prices or exchange rates came late, so what is logged may change`,
     )
   }
-  const byDay: TableColumn<ReconciledRow>[] = [
+  const byDay: Column<ReconciledRow>[] = [
     { title: `day (${found.timezone})`, cell: ({ day }) => day },
     ...amountColumns(format, signed),
     { title: 'note', cell: note },
@@ -65,24 +65,17 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
 /** How short names are cut to keep amounts on the page. */
 const LEAST_NAME = 8
 
-interface TableColumn<Row> extends Column {
-  cell(row: Row): string
-}
-
-function table<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[], width: number): string {
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
-  const text = formatTable(columns, cells, width)
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width: number): string {
+  const text = formatTable(columns, rows, width)
   if (text.split('\n').every((line) => displayWidth(line) <= width)) return text
-  const narrow = columns.map((column) =>
-    column.shrinksTo === undefined ? column : { ...column, shrinksTo: LEAST_NAME },
-  )
-  return formatTable(narrow, cells, width)
+  const narrow = columns.map((column) => ({ ...column, shrinksTo: column.shrinksTo && LEAST_NAME }))
+  return formatTable(narrow, rows, width)
 }
 
 function amountColumns(
   format: (amount: string | null) => string,
   signed: (amount: string) => string,
-): TableColumn<ReconciledModel>[] {
+): Column<ReconciledModel>[] {
   const right = { align: 'right' } as const
   return [
     { title: 'model', shrinksTo: 18, cell: ({ model }) => model ?? NO_MODEL },

@@ -60,44 +60,40 @@ function formatReport(
   if (total.requests === 0) return 'no requests'
   const known = CURRENCIES.filter((currency) => total.old[currency] !== null || total.new[currency] !== null)
   const currencies = asked === undefined ? known : [asked]
-  const formats = currencies.map((currency) => {
-    const costs = [total, ...groups].flatMap(({ old, new: after }) => [old[currency], after[currency]])
-    return [currency, amountFormatter(currency, costs)] as const
-  })
-  const table = formatTable(
+  const isOne = currencies.length === 1
+  return formatTable<RepricedGroup>(
     [
-      { title: `day (${timezone})` },
-      { title: 'model', shrinksTo: 12 },
-      { title: 'requests', align: 'right', dropRank: 2 },
-      { title: 'changed', align: 'right', dropRank: 3 },
-      ...currencies.flatMap((currency) => [
-        { title: `old ${currency}`, align: 'right', dropRank: 1 } as const,
-        { title: `new ${currency}`, align: 'right' } as const,
-        { title: currencies.length > 1 ? `± ${currency}` : 'difference', align: 'right' } as const,
-      ]),
-      ...currencies.map((currency, index): Column => {
-        const title = currencies.length > 1 ? `unpriced ${currency}` : 'unpriced'
-        return { title, align: 'right', ...(index === 0 ? {} : { dropRank: 4 }) }
-      }),
+      { title: `day (${timezone})`, cell: ({ day }) => day },
+      { title: 'model', shrinksTo: 12, cell: ({ model }) => model },
+      { title: 'requests', align: 'right', dropRank: 2, cell: ({ requests }) => formatCount(requests) },
+      { title: 'changed', align: 'right', dropRank: 3, cell: ({ changed }) => formatCount(changed) },
+      ...currencies.flatMap((currency) => costColumns(currency, [total, ...groups], isOne)),
+      ...currencies.map((currency, index) => unpricedColumn(currency, isOne, index === 0 ? undefined : 4)),
     ],
-    [...groups.map((group) => row(group.day, group.model, group, formats)), row('total', '', total, formats)],
+    [...groups, { day: 'total', model: '', ...total }],
     width,
   )
-  return table
 }
 
-function row(
-  day: string,
-  model: string,
-  { requests, changed, old, new: after, difference }: Omit<RepricedGroup, 'day' | 'model'>,
-  formats: readonly (readonly [Currency, ReturnType<typeof amountFormatter>])[],
-): string[] {
-  const unpriced = formats.map(([currency]) => {
-    const [before, now] = [old, after].map((sums) => formatCount(sums[`unpriced_${currency}`]))
+function costColumns(
+  currency: Currency,
+  sums: readonly RepriceReport['total'][],
+  isOne: boolean,
+): Column<RepricedGroup>[] {
+  const costs = sums.flatMap(({ old, new: after }) => [old[currency], after[currency]])
+  const format = amountFormatter(currency, costs)
+  const difference = isOne ? 'difference' : `± ${currency}`
+  return [
+    { title: `old ${currency}`, align: 'right', dropRank: 1, cell: ({ old }) => format(old[currency]) },
+    { title: `new ${currency}`, align: 'right', cell: (group) => format(group.new[currency]) },
+    { title: difference, align: 'right', cell: (group) => format(group.difference[currency]) },
+  ]
+}
+
+function unpricedColumn(currency: Currency, isOne: boolean, dropRank?: number): Column<RepricedGroup> {
+  const cell = (group: RepricedGroup) => {
+    const [before, now] = [group.old, group.new].map((sums) => formatCount(sums[`unpriced_${currency}`]))
     return before === now ? `${now}` : `${before} → ${now}`
-  })
-  const costs = formats.flatMap(([currency, format]) =>
-    [old, after, difference].map((amounts) => format(amounts[currency])),
-  )
-  return [day, model, formatCount(requests), formatCount(changed), ...costs, ...unpriced]
+  }
+  return { title: isOne ? 'unpriced' : `unpriced ${currency}`, align: 'right', dropRank, cell }
 }

@@ -9,11 +9,6 @@ import { displayWidth } from './terminal.js'
 /** The part of a narrow page that the outcomes keep, so that a reason can be read. */
 const SHARE_OF_OUTCOMES = 0.35
 
-/** A table's column, and its cell for a request. */
-interface RequestColumn extends Column {
-  cell(entry: RequestEntry): string
-}
-
 /**
  * Formats requests as a table.
  *
@@ -27,7 +22,7 @@ export function formatRequestTable(
   zone = TimeZone.UTC,
 ): string {
   const right = { align: 'right' } as const
-  const columns: RequestColumn[] = [
+  const columns: Column<RequestEntry>[] = [
     { title: `time (${zone.name})`, cell: ({ timestamp }) => formatLocalTime(timestamp, zone) },
     { title: 'id', ...right, cell: ({ id }) => String(id) },
     { title: 'model', shrinksTo: 8, cell: ({ model }) => model },
@@ -44,11 +39,14 @@ export function formatRequestTable(
     },
     { title: 'outcome', shrinksTo: leastWidthOfOutcomes(entries, width), cell: outcome },
   ]
-  const rows = entries.map((entry) => columns.map(({ cell }) => cell(entry)))
-  return formatTable(columns, rows, width)
+  return formatTable(columns, entries, width)
 }
 
-function costColumn(currency: Currency, entries: readonly RequestEntry[], dropRank: number): RequestColumn {
+function costColumn(
+  currency: Currency,
+  entries: readonly RequestEntry[],
+  dropRank: number,
+): Column<RequestEntry> {
   const cost = (entry: RequestEntry) => entry.cost[currency] ?? null
   const format = amountFormatter(currency, entries.map(cost))
   return { title: currency, align: 'right', dropRank, cell: (entry) => format(cost(entry)) }

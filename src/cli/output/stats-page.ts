@@ -28,12 +28,7 @@ export interface StatsPageOptions extends GroupOrder {
 /** The currencies that are shown, beside the options. */
 type GroupOptions = StatsPageOptions & { currencies: readonly Currency[] }
 
-type Groups = Record<string, StatsSection>
-
-/** A table's column, and its cell for a group. */
-interface GroupColumn extends Column {
-  cell(name: string, section: StatsSection): string
-}
+type Group = [name: string, section: StatsSection]
 
 const BAR_WIDTH = 8
 /**
@@ -41,7 +36,7 @@ const BAR_WIDTH = 8
  * at their end look alike then.
  */
 const NARROW_PAGE = 60
-const PERIOD_MS = { hours: 3_600_000, days: 86_400_000 }
+const HOUR_MS = 3_600_000
 /** How many characters a sparkline has if the page has no width. */
 const SPARKLINE_WITHOUT_PAGE = 100
 /** With more periods than this there is no sparkline: nothing could be seen on it. */
@@ -88,25 +83,29 @@ function zoneOf({ timezone }: Stats): TimeZone {
 }
 
 function groupLines(stats: Stats, width: number, options: GroupOptions): string[] {
-  const zone = zoneOf(stats)
-  if (stats.hours !== undefined) return periodLines(zone, 'hours', stats.hours, width, options)
-  if (stats.days !== undefined) return periodLines(zone, 'days', stats.days, width, options)
   const { title, groups = [], weightOf } = listGroups(stats, options) ?? {}
-  if (title === undefined || weightOf === undefined || groups.length === 0) return []
+  if (title === undefined || groups.length === 0) return []
   const sections = groups.map(([, section]) => section)
   const figures = groupColumns(sections, options)
+  if (weightOf === undefined) {
+    const zone = zoneOf(stats)
+    const isHour = title === 'hour'
+    const period = {
+      title: `${title} (${zone.name})`,
+      cell: ([start]: Group) => (isHour ? localHour(start, zone) : start),
+    }
+    const bars = sparklines(isHour ? HOUR_MS : 24 * HOUR_MS, groups, width, options.currencies)
+    return ['', ...bars, '', formatTable([period, ...figures], groups, width)]
+  }
   // The shares follow the column that they are shares of.
   const weighed = options.sort === 'cost' ? options.currencies[0] : 'requests'
   const weighedAt = figures.findIndex((column) => column.title === weighed)
+  const shrinksTo = width < NARROW_PAGE ? 14 : 32
   const columns = [
-    {
-      title,
-      shrinksTo: width < NARROW_PAGE ? 14 : 32,
-      cell: (name: string) => name || '""',
-    },
+    { title, shrinksTo, cell: ([name]: Group) => name || '""' },
     ...figures.toSpliced(weighedAt + 1, 0, ...shareColumns(sections, weightOf, width)),
   ]
-  return ['', formatGroups(columns, groups, width)]
+  return ['', formatTable(columns, groups, width)]
 }
 
 /**
@@ -117,49 +116,24 @@ function shareColumns(
   sections: readonly StatsSection[],
   weightOf: (section: StatsSection) => number | null,
   width: number,
-): GroupColumn[] {
+): Column<Group>[] {
   const weights = sections.map((section) => weightOf(section) ?? 0)
   const total = weights.some((weight) => weight < 0) ? 0 : weights.reduce((sum, weight) => sum + weight, 0)
-  const share: GroupColumn = {
+  const share: Column<Group> = {
     title: 'share',
     align: 'right',
     dropRank: 5,
-    cell: (_, section) => {
+    cell: ([, section]) => {
       const weight = weightOf(section)
       return weight === null ? UNKNOWN : formatShare(weight, total)
     },
   }
-  const bars: GroupColumn = {
+  const bars: Column<Group> = {
     title: '',
     dropRank: 8.2,
-    cell: (_, section) => (total === 0 ? '' : bar((weightOf(section) ?? 0) / total, BAR_WIDTH)),
+    cell: ([, section]) => (total === 0 ? '' : bar((weightOf(section) ?? 0) / total, BAR_WIDTH)),
   }
   return Number.isFinite(width) ? [share, bars] : [share]
-}
-
-/** Formats a line of bars over all periods, and a table of those with requests. */
-function periodLines(
-  zone: TimeZone,
-  unit: 'hours' | 'days',
-  groups: Groups,
-  width: number,
-  options: GroupOptions,
-): string[] {
-  const periods = Object.entries(groups)
-  if (periods.length === 0) return []
-  const columns = [
-    {
-      title: `${unit === 'hours' ? 'hour' : 'day'} (${zone.name})`,
-      cell: (name: string) => (unit === 'hours' ? localHour(name, zone) : name),
-    },
-    ...groupColumns(Object.values(groups), options),
-  ]
-  return [
-    '',
-    ...sparklines(unit, groups, width, options.currencies),
-    '',
-    formatGroups(columns, periods, width),
-  ]
 }
 
 /**
@@ -182,15 +156,15 @@ function offsetText(offsetMs: number): string {
   return `${offsetMs < 0 ? '-' : '+'}${size}`
 }
 
+/** Formats lines of bars over all periods, also those without requests. */
 function sparklines(
-  unit: 'hours' | 'days',
-  groups: Groups,
+  lengthMs: number,
+  groups: readonly Group[],
   width: number,
   currencies: readonly Currency[],
 ): string[] {
-  const lengthMs = PERIOD_MS[unit]
   const byNumber = new Map(
-    Object.entries(groups).map(([start, section]) => [Math.floor(Date.parse(start) / lengthMs), section]),
+    groups.map(([start, section]) => [Math.floor(Date.parse(start) / lengthMs), section]),
   )
   const numbers = [...byNumber.keys()].filter(Number.isFinite)
   const first = Math.min(...numbers)
@@ -214,86 +188,59 @@ function sparklines(
   ].map((text) => text.trimEnd())
 }
 
-/** A column that is left out if it is empty, as it mostly is. */
-interface RareColumn {
-  title: string
-  /** Whether it counts what is unknown, which `unknown` asks for. */
-  isUnknown: boolean
-  count(section: StatsSection): number | undefined
-}
+type Count = readonly [title: string, of: (section: StatsSection) => number | undefined]
 
-const RARE_COLUMNS: readonly RareColumn[] = [
-  { title: 'open', isUnknown: true, count: ({ counts }) => counts.open },
-  { title: 'unfinished', isUnknown: true, count: ({ counts }) => counts.unfinished },
-  { title: 'unknown in', isUnknown: true, count: ({ counts }) => counts.unknown_input_tokens },
-  { title: 'unknown out', isUnknown: true, count: ({ counts }) => counts.unknown_output_tokens },
-  { title: 'retries', isUnknown: false, count: ({ counts }) => counts.retries },
-  { title: 'cache read', isUnknown: false, count: ({ costs }) => costs.total_cache_read_input_tokens },
-  { title: 'cache written', isUnknown: false, count: ({ costs }) => costs.total_cache_creation_input_tokens },
-  { title: 'reasoning', isUnknown: false, count: ({ costs }) => costs.total_reasoning_output_tokens },
-  { title: 'inconsistent', isUnknown: false, count: ({ counts }) => counts.inconsistent },
+// Columns that are left out if they are empty, as they mostly are.
+const UNKNOWN_COUNTS: readonly Count[] = [
+  ['open', ({ counts }) => counts.open],
+  ['unfinished', ({ counts }) => counts.unfinished],
+  ['unknown in', ({ counts }) => counts.unknown_input_tokens],
+  ['unknown out', ({ counts }) => counts.unknown_output_tokens],
+]
+const OTHER_COUNTS: readonly Count[] = [
+  ['retries', ({ counts }) => counts.retries],
+  ['cache read', ({ costs }) => costs.total_cache_read_input_tokens],
+  ['cache written', ({ costs }) => costs.total_cache_creation_input_tokens],
+  ['reasoning', ({ costs }) => costs.total_reasoning_output_tokens],
+  ['inconsistent', ({ counts }) => counts.inconsistent],
 ]
 
-function rareColumns(sections: readonly StatsSection[], { unknown }: StatsPageOptions): GroupColumn[] {
-  return RARE_COLUMNS.filter(({ count }) => sections.some((section) => (count(section) ?? 0) > 0)).map(
-    ({ title, isUnknown, count }) => ({
-      title,
-      align: 'right',
-      ...(unknown && isUnknown ? {} : { dropRank: isUnknown ? 11 : 12 }),
-      cell: (_, section) => formatCount(count(section) ?? 0),
-    }),
-  )
-}
-
-function groupColumns(sections: readonly StatsSection[], options: GroupOptions): GroupColumn[] {
+function groupColumns(sections: readonly StatsSection[], options: GroupOptions): Column<Group>[] {
   const { percentiles, unpriced, unknown, currencies } = options
-  const right = { align: 'right' } as const
-  const ranked = (asked: boolean | undefined, dropRank: number) => (asked ? {} : { dropRank })
+  const right = (
+    title: string,
+    cell: (section: StatsSection) => string,
+    dropRank?: number,
+  ): Column<Group> => ({ title, align: 'right', dropRank, cell: ([, section]) => cell(section) })
+  /** What was asked for isn't left out. */
+  const unlessAsked = (asked: boolean | undefined, dropRank: number) => (asked ? undefined : dropRank)
+  const rare = (counts: readonly Count[], dropRank: number | undefined) =>
+    counts
+      .filter(([, of]) => sections.some((section) => (of(section) ?? 0) > 0))
+      .map(([title, of]) => right(title, (section) => formatCount(of(section) ?? 0), dropRank))
   return [
-    { title: 'requests', ...right, cell: (_, { counts }) => formatCount(counts.total) },
-    { title: 'failed', ...right, cell: (_, { counts }) => formatCount(counts.error) },
-    { title: 'streaming', ...right, dropRank: 6, cell: (_, { counts }) => formatCount(counts.streaming) },
-    { title: 'in', ...right, dropRank: 1, cell: (_, section) => tokenTotal(section, 'input') },
-    { title: 'out', ...right, dropRank: 2, cell: (_, section) => tokenTotal(section, 'output') },
-    ...currencies.map((currency, index) => costColumn(currency, sections, index > 0 ? { dropRank: 0 } : {})),
-    ...currencies.map((currency, index) => ({
-      title: currencies.length > 1 ? `unpriced ${currency}` : 'unpriced',
-      ...right,
-      ...ranked(unpriced || unknown, index > 0 ? 8.5 : 8),
-      cell: (_: string, section: StatsSection) => unpricedCount(section, currency),
-    })),
-    { title: 'avg', ...right, dropRank: 3, cell: (_, section) => formatLatency(section) },
-    { title: 'p50', ...right, ...ranked(percentiles, 9), cell: (_, section) => percentile(section, 'p50') },
-    { title: 'p95', ...right, ...ranked(percentiles, 7), cell: (_, section) => percentile(section, 'p95') },
-    { title: 'p99', ...right, ...ranked(percentiles, 10), cell: (_, section) => percentile(section, 'p99') },
-    ...rareColumns(sections, options),
+    right('requests', ({ counts }) => formatCount(counts.total)),
+    right('failed', ({ counts }) => formatCount(counts.error)),
+    right('streaming', ({ counts }) => formatCount(counts.streaming), 6),
+    right('in', (section) => tokenTotal(section, 'input'), 1),
+    right('out', (section) => tokenTotal(section, 'output'), 2),
+    ...currencies.map((currency, index) => {
+      const cost = (section: StatsSection) => costOf(section, currency)
+      const format = amountFormatter(currency, sections.map(cost))
+      return right(currency, (section) => format(cost(section)), index > 0 ? 0 : undefined)
+    }),
+    ...currencies.map((currency, index) => {
+      const title = currencies.length > 1 ? `unpriced ${currency}` : 'unpriced'
+      const dropRank = unlessAsked(unpriced || unknown, index > 0 ? 8.5 : 8)
+      return right(title, (section) => unpricedCount(section, currency), dropRank)
+    }),
+    right('avg', formatLatency, 3),
+    right('p50', (section) => percentile(section, 'p50'), unlessAsked(percentiles, 9)),
+    right('p95', (section) => percentile(section, 'p95'), unlessAsked(percentiles, 7)),
+    right('p99', (section) => percentile(section, 'p99'), unlessAsked(percentiles, 10)),
+    ...rare(UNKNOWN_COUNTS, unlessAsked(unknown, 11)),
+    ...rare(OTHER_COUNTS, 12),
   ]
-}
-
-function costColumn(
-  currency: Currency,
-  sections: readonly StatsSection[],
-  others: Pick<Column, 'dropRank'>,
-): GroupColumn {
-  const format = amountFormatter(
-    currency,
-    sections.map((section) => costOf(section, currency)),
-  )
-  return {
-    title: currency,
-    align: 'right',
-    ...others,
-    cell: (_, section) => format(costOf(section, currency)),
-  }
-}
-
-function formatGroups(
-  columns: readonly GroupColumn[],
-  groups: [string, StatsSection][],
-  width: number,
-): string {
-  const rows = groups.map(([name, section]) => columns.map((column) => column.cell(name, section)))
-  return formatTable(columns, rows, width)
 }
 
 function formatLatency({ counts, performance }: StatsSection): string {

@@ -1,77 +1,66 @@
 import { cutToWidth, displayWidth, padEnd, visible } from './terminal.js'
 
-export interface Column {
+export interface Column<Row> {
   title: string
   /** @default 'left' */
   align?: 'left' | 'right'
   /** On a narrow page it may be cut to this many characters. */
-  shrinksTo?: number
+  shrinksTo?: number | undefined
   /**
    * On a page that is too narrow, columns are left out, the highest number first.
    * @default it stays
    */
-  dropRank?: number
+  dropRank?: number | undefined
+  /** Whether the column is left out if no row has a text for it. @default false */
+  isRare?: boolean
+  cell(row: Row): string | null
 }
 
 const GAP = '  '
 
 /**
- * Formats rows under their titles. Columns that may be left out or cut make room for the others.
- * Those that must stay run over the page rather than be lost. Cells are made safe for a terminal
- * here.
+ * Formats rows under the titles of their columns. Columns that may be left out or cut make room for
+ * the others. Those that must stay run over the page rather than be lost. Cells are made safe for a
+ * terminal here.
  */
-export function formatTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+export function formatTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
   pageWidth: number,
 ): string {
-  const cells = [columns.map((column) => column.title), ...rows].map((row) => row.map(visible))
-  const dropped = columnToDrop(columns, cells, pageWidth)
-  if (dropped !== -1) {
-    return formatTable(
-      columns.toSpliced(dropped, 1),
-      rows.map((row) => row.toSpliced(dropped, 1)),
-      pageWidth,
+  const shown = columns.flatMap(({ title, align, shrinksTo, dropRank = -1, isRare = false, cell }) => {
+    const texts = rows.map(cell)
+    if (isRare && texts.every((text) => text === null)) return []
+    const cells = [title, ...texts.map((text) => text ?? '')].map(visible)
+    const width = Math.max(...cells.map(displayWidth))
+    return { align, cells, width, least: Math.min(width, shrinksTo ?? width), dropRank }
+  })
+  while (rowWidth(shown.map(({ least }) => least)) > pageWidth) {
+    const highest = Math.max(...shown.map(({ dropRank }) => dropRank))
+    if (highest === -1) break
+    shown.splice(
+      shown.findIndex(({ dropRank }) => dropRank === highest),
+      1,
     )
   }
-  const widths = columns.map((_, i) => Math.max(...cells.map((row) => displayWidth(row[i] ?? ''))))
-  shrink(widths, columns, pageWidth)
-  const lines = cells.map((row) => {
-    const line = columns.map((column, i) => pad(row[i] ?? '', widths[i] ?? 0, column.align ?? 'left'))
-    return line.join(GAP).trimEnd()
-  })
-  return lines.join('\n')
-}
-
-/** The next column to leave out, if all together don't fit however far they shrink; -1: none. */
-function columnToDrop(columns: readonly Column[], cells: readonly string[][], pageWidth: number): number {
-  const least = columns.map(({ shrinksTo = Number.POSITIVE_INFINITY }, i) =>
-    Math.min(shrinksTo, Math.max(...cells.map((row) => displayWidth(row[i] ?? '')))),
-  )
-  const width = least.reduce((sum, column) => sum + column, 0) + GAP.length * (columns.length - 1)
-  if (width <= pageWidth) return -1
-  const ranks = columns.map(({ dropRank = -1 }) => dropRank)
-  const highest = Math.max(...ranks)
-  return highest === -1 ? -1 : ranks.indexOf(highest)
-}
-
-/** Shrinks the widest column that may shrink, until the row fits or no column may. */
-function shrink(widths: number[], columns: readonly Column[], pageWidth: number): void {
-  let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1) - pageWidth
-  while (excess > 0) {
-    let widest = -1
-    for (const [i, column] of columns.entries()) {
-      const width = widths[i] ?? 0
-      if (column.shrinksTo === undefined || width <= column.shrinksTo) continue
-      if (widest === -1 || width > (widths[widest] ?? 0)) widest = i
-    }
-    if (widest === -1) return
-    widths[widest] = (widths[widest] ?? 0) - 1
-    excess--
+  // The widest column that may shrink does, until the row fits or no column may.
+  for (let excess = rowWidth(shown.map(({ width }) => width)) - pageWidth; excess > 0; excess--) {
+    const shrinkable = shown.filter(({ width, least }) => width > least)
+    const [widest] = shrinkable.toSorted((a, b) => b.width - a.width)
+    if (widest === undefined) break
+    widest.width--
   }
+  const lines = ['', ...rows].map((_, line) =>
+    shown.map(({ cells, width, align }) => pad(cells[line] ?? '', width, align)).join(GAP),
+  )
+  return lines.map((line) => line.trimEnd()).join('\n')
 }
 
-function pad(cell: string, width: number, align: 'left' | 'right'): string {
+function rowWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1)
+}
+
+function pad(cell: string, width: number, align: 'left' | 'right' = 'left'): string {
   const text = cutToWidth(cell, width)
   return align === 'left' ? padEnd(text, width) : ' '.repeat(width - displayWidth(text)) + text
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatBytes, formatMs, formatSeconds, formatShare } from '../../../src/cli/output/format.js'
 import { formatProgress } from '../../../src/cli/output/progress.js'
-import { formatTable } from '../../../src/cli/output/table.js'
+import { type Column, formatTable } from '../../../src/cli/output/table.js'
 import { cutToWidth, displayWidth, terminalJson, visible } from '../../../src/cli/output/terminal.js'
 
 describe('text from strangers', () => {
@@ -23,7 +23,10 @@ describe('text from strangers', () => {
 describe('tables', () => {
   test('wide characters keep the columns aligned', () => {
     const table = formatTable(
-      [{ title: 'm' }, { title: 'n', align: 'right' }],
+      [
+        { title: 'm', cell: ([text = '']) => text },
+        { title: 'n', align: 'right', cell: ([, text = '']) => text },
+      ],
       [
         ['漢字', '1'],
         ['e\u0301', '22'],
@@ -35,7 +38,10 @@ describe('tables', () => {
   })
 
   test('columns that may shrink do, and what must stay is never cut; no cell starts a line of its own', () => {
-    const columns = [{ title: 'a', shrinksTo: 4 }, { title: 'b' }]
+    const columns: Column<string[]>[] = [
+      { title: 'a', shrinksTo: 4, cell: ([text = '']) => text },
+      { title: 'b', cell: ([, text = '']) => text },
+    ]
     expect(formatTable(columns, [['long\nlong', 'short']], 12)).toBe('a      b\nlong…  short')
     for (const width of [0, 1, 3, 8, 11, 12, 40]) {
       const [title, row = ''] = formatTable(columns, [['漢字漢字漢字', 'short']], width).split('\n')
