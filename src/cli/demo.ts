@@ -75,16 +75,16 @@ async function sendAndWatch(
 ): Promise<{ sent: number; watch: ProjectionWatch }> {
   const { openJournal } = await import('../journal/append/journal.js')
   const { demoPrices } = await import('./demo/demo-traffic.js')
-  const { DemoClient } = await import('./demo/demo-client.js')
-  const { DemoUpstream } = await import('./demo/demo-upstream.js')
+  const { makeDemoClient } = await import('./demo/demo-client.js')
+  const { startDemoUpstream } = await import('./demo/demo-upstream.js')
   const { ProjectionWatch } = await import('./demo/demo-watch.js')
   const journal = openJournal({ directory })
   const watch = new ProjectionWatch(databasePath, () => journal.counters.appended)
   const line = new ProgressLine(1000)
-  const upstream = await DemoUpstream.start()
+  const upstream = await startDemoUpstream()
   try {
     for (const event of demoPrices(Date.now())) journal.append(event)
-    const client = await DemoClient.make(journal, upstream.baseUrl)
+    const client = await makeDemoClient(journal, upstream.baseUrl)
     print(
       `${REQUESTS_PER_SECOND} requests a second by ${client.name}, logged into ${directory},\n` +
         `projected into ${databasePath} by a second process:`,

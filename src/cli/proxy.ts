@@ -11,7 +11,7 @@ import { CommandFailure } from './run/failure.js'
 import { parseLabel } from './run/filter-options.js'
 import { parseHost, parseHostNames, readToken } from './run/listening.js'
 import { createLogger } from './run/logger.js'
-import { parsePath, wholeNumberBetween } from './run/options.js'
+import { parsePath, textThat, wholeNumberBetween } from './run/options.js'
 import { type Pairs, withPair } from './run/pairs.js'
 import { killAfter, runDaemon } from './run/process.js'
 
@@ -190,10 +190,7 @@ async function readUpstreams(file: string): Promise<NonNullable<ProxyOptions['up
   }
 }
 
-function parseText(text: string): string {
-  if (text === '' || text.startsWith('-')) throw new InvalidArgumentError('Expected a value.')
-  return text
-}
+const parseText = textThat((text) => text !== '' && !text.startsWith('-'), 'Expected a value.')
 
 function parseLabelHeader(text: string, before: Pairs = {}): Pairs {
   const [, header, label] = /^([\w!#$%&'*+.^`|~-]+)=(.+)$/.exec(text) ?? []

@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander'
 import { canonicalTimestamp } from '../events/timestamp.js'
 import { countText } from '../maintenance/count-text.js'
 import type { LeftReason, PruneOptions, PruneResult } from '../maintenance/prune.js'
@@ -6,7 +5,7 @@ import { withElapsedTime } from './output/elapsed.js'
 import { formatBytes } from './output/format.js'
 import { printAnswer } from './output/standard-output.js'
 import type { JsonFlag, ProgramCommand } from './run/command.js'
-import { parseS3 } from './run/options.js'
+import { parseS3, textThat } from './run/options.js'
 
 /** Why a segment stays that no copy off its host holds, and what to do. */
 export const NOT_HELD =
@@ -81,7 +80,7 @@ export function describePrune({ dry_run, rows, segments, left, bytes, replays_fr
   return [...lines, ...left.map(({ segment, reason }) => `${segment} stays: ${REASONS[reason]}`)].join('\n')
 }
 
-function parseDay(text: string): string {
-  if (canonicalTimestamp(`${text}T00:00:00Z`) !== null) return text
-  throw new InvalidArgumentError('Expected a UTC day, such as 2026-11-22.')
-}
+const parseDay = textThat(
+  (text) => canonicalTimestamp(`${text}T00:00:00Z`) !== null,
+  'Expected a UTC day, such as 2026-11-22.',
+)

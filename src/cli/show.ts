@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander'
 import type { CostPart, PriceOfRequest, RateOfRequest, Unpriced } from '../queries/costs/cost-origin.js'
 import type { JournalPlace } from '../queries/rows/full-row.js'
 import type { JournalLine } from '../queries/rows/journal-line.js'
@@ -12,12 +11,17 @@ import { visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { askDatabase } from './run/database.js'
 import { CommandFailure } from './run/failure.js'
+import { textThat } from './run/options.js'
 
 export function addShow(program: ProgramCommand): void {
   program
     .command('show')
     .summary('one request with its journal lines')
-    .argument('<id>', 'the id, as `requests` lists it, or a correlation_id', parseId)
+    .argument(
+      '<id>',
+      'the id, as `requests` lists it, or a correlation_id',
+      textThat((text) => text !== '', 'Expected the id of a request, or a correlation_id.'),
+    )
     .description(
       'Shows everything that is known about one request: its row, its labels, the places of its lines in ' +
         'the journal, and the lines themselves, from the segment or its archive. With a correlation_id it ' +
@@ -55,11 +59,6 @@ function notFound(text: string, held: readonly JournalPlace[]): CommandFailure {
   return new CommandFailure(
     `Request ${text} not found, only its completion: it is held, from ${where}, because no request_logged with this correlation_id has been projected`,
   )
-}
-
-function parseId(text: string): string {
-  if (text !== '') return text
-  throw new InvalidArgumentError('Expected the id of a request, or a correlation_id.')
 }
 
 function formatDetail(detail: RequestDetail): string {

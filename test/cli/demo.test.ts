@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
-import { DemoClient } from '../../src/cli/demo/demo-client.js'
+import { makeDemoClient } from '../../src/cli/demo/demo-client.js'
 import { type DemoFailure, demoPrices, demoRequest } from '../../src/cli/demo/demo-traffic.js'
-import { DemoUpstream } from '../../src/cli/demo/demo-upstream.js'
+import { startDemoUpstream } from '../../src/cli/demo/demo-upstream.js'
 import { servedHistory } from '../../src/cli/demo/served-traffic.js'
 import { showDemo } from '../../src/cli/demo.js'
 import { standardError } from '../../src/cli/output/standard-error.js'
@@ -188,9 +188,9 @@ test('where the openai package is missing, fetch asks, and each answer is logged
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-client-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const journal = openJournal({ directory })
-  const upstream = await DemoUpstream.start()
+  const upstream = await startDemoUpstream()
   onTestFinished(() => upstream.close())
-  const client = await DemoClient.make(journal, upstream.baseUrl)
+  const client = await makeDemoClient(journal, upstream.baseUrl)
   expect(client.name).toBe('fetch')
   await Promise.all(madeUp(40).map((_, index) => client.send(index)))
   await journal.close()

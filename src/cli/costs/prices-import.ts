@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Command } from 'commander'
 import { countText } from '../../maintenance/count-text.js'
 import type { PriceImport, PriceImportOptions, PriceSource } from '../../maintenance/prices/import-prices.js'
 import type { PriceChange } from '../../maintenance/prices/price-diff.js'
@@ -19,7 +20,7 @@ interface ImportFlags extends CommonFlags, Omit<PriceImportOptions, 'source' | k
 }
 
 export function addPricesImport(prices: ProgramCommand): void {
-  const command: ProgramCommand = prices
+  prices
     .command('import')
     .summary('show what a list of prices would change, and import it')
     .argument(
@@ -68,18 +69,12 @@ export function addPricesImport(prices: ProgramCommand): void {
       'request-journal prices import --from litellm model_prices_and_context_window.json --used --yes',
       'request-journal prices import --from csv our-prices.csv --yes',
     )
-    .action(async (words: string[], flags: ImportFlags) => {
-      const refuse = (message: string) => command.error(`error: ${message}`, { exitCode: 2 })
-      await importPrices(sourceOf(words, flags.from, refuse), flags)
-    })
+    .action(importPrices)
 }
 
 /** `--from csv FILE`, or `csv FILE` without the option. */
-function sourceOf(
-  words: readonly string[],
-  from: string | undefined,
-  refuse: (message: string) => never,
-): PriceSource {
+function sourceOf(words: readonly string[], from: string | undefined, command: Command): PriceSource {
+  const refuse = (message: string) => command.error(`error: ${message}`)
   const [kind, file, ...rest] = from === undefined ? words : [from, ...words]
   if (file === '') return refuse('expected the path of a file, found an empty text')
   if (rest.length > 0) return refuse(`found '${rest.join(' ')}' after the file, expected nothing`)
@@ -96,7 +91,8 @@ function sourceOf(
   }
 }
 
-async function importPrices(source: PriceSource, flags: ImportFlags): Promise<void> {
+async function importPrices(words: string[], flags: ImportFlags, command: Command): Promise<void> {
+  const source = sourceOf(words, flags.from, command)
   const { planPriceImport } = await import('../../maintenance/prices/import-prices.js')
   const { priceEvents } = await import('../../maintenance/prices/price-diff.js')
   const asked = { ...flags, source, providers: flags.provider }

@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import {
   type Currency,
   PRICE_PARTS,
@@ -94,12 +95,10 @@ export function addPricesSet(prices: ProgramCommand): void {
       'request-journal prices set gpt-4o --service-tier flex --input 1.25 --output 5 --valid-from 2026-11-01',
       'request-journal prices set old-model --withdraw',
     )
-    .action(async (model: string, flags: SetFlags) => {
-      await setPrice(model, flags, (message) => command.error(message, { exitCode: 2 }))
-    })
+    .action(setPrice)
 }
 
-async function setPrice(model: string, flags: SetFlags, refuse: (message: string) => never): Promise<void> {
+async function setPrice(model: string, flags: SetFlags, command: Command): Promise<void> {
   const { normalizeEvent } = await import('../../events/normalize-event.js')
   const { InvalidEventError } = await import('../../events/errors.js')
   const { appendEvents } = await import('./append-events.js')
@@ -109,7 +108,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
     return price === undefined ? [] : [[part, price]]
   })
   if (parts.length === 0 && flags.perRequest === undefined && flags.withdraw === undefined) {
-    refuse('error: no price was given: expected --input, --output or another one, or --withdraw')
+    command.error('error: no price was given: expected --input, --output or another one, or --withdraw')
   }
   const input: PriceInput = {
     type: 'price_set',
@@ -128,7 +127,7 @@ async function setPrice(model: string, flags: SetFlags, refuse: (message: string
     // Checked first, because opening the journal would create it.
     price = normalizeEvent(input, { correlationId: () => '', timestamp: () => '' }) as PriceSet
   } catch (error) {
-    if (error instanceof InvalidEventError) refuse(`error: ${error.message}`)
+    if (error instanceof InvalidEventError) command.error(`error: ${error.message}`)
     throw error
   }
   // Counted first: a running projector would have priced them a moment after the price is appended.

@@ -27,7 +27,7 @@ export function addPrices(program: ProgramCommand): void {
     const [word = ''] = prices.args
     const isKnown =
       word === '' || word.startsWith('-') || prices.commands.some((command) => command.name() === word)
-    if (!isKnown) prices.error(unknownWord(word, prices), { exitCode: 2 })
+    if (!isKnown) prices.error(unknownWord(word, prices))
   })
   addPricesList(prices)
   addPricesSet(prices)
@@ -61,7 +61,7 @@ function addPricesList(prices: ProgramCommand): void {
     .allowExcessArguments()
     .action(async (flags: PricesFlags, command: ProgramCommand) => {
       const [word] = command.args
-      if (word !== undefined) command.error(unknownWord(word, prices), { exitCode: 2 })
+      if (word !== undefined) command.error(unknownWord(word, prices))
       await listPrices(flags)
     })
 }

@@ -8,7 +8,7 @@ import type { TimeZone } from '../../queries/window/time-zone.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import type { JsonFlag, ProgramCommand } from '../run/command.js'
-import { parsePath, parseTimeZone } from '../run/options.js'
+import { parsePath, parseTimeZone, textThat } from '../run/options.js'
 import { type Pairs, splitPair, withPair } from '../run/pairs.js'
 
 interface ReconcileFlags extends JsonFlag, Omit<ReconcileOptions, 'columns' | 'timezone'> {
@@ -78,7 +78,7 @@ export function addReconcile(program: ProgramCommand): void {
     .option(
       '--tolerance <difference>',
       `how large a difference may be: ${TOLERANCE_WORDS}`,
-      checkTolerance,
+      textThat((text) => parseTolerance(text) !== null, `Expected ${TOLERANCE_WORDS}.`),
       '1%',
     )
     .jsonOption()
@@ -117,11 +117,6 @@ async function runReconcile(flags: ReconcileFlags, command: Command): Promise<vo
   const found = await withElapsedTime(() => reconcile(asked))
   printAnswer(found, flags, (answer) => formatReconciliation(answer, pageWidth()))
   if (found.over > 0) process.exitCode = 1
-}
-
-function checkTolerance(text: string): string {
-  if (parseTolerance(text) !== null) return text
-  throw new InvalidArgumentError(`Expected ${TOLERANCE_WORDS}.`)
 }
 
 function parseAlias(text: string, before: Pairs = {}): Pairs {

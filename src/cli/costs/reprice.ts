@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import type { RepricedGroup, RepriceReport } from '../../maintenance/reprice.js'
 import { CURRENCIES, type Currency } from '../../queries/window/currency.js'
 import { amountFormatter } from '../output/amounts.js'
@@ -15,7 +16,7 @@ interface RepriceFlags extends FilterFlags {
 }
 
 export function addReprice(program: ProgramCommand): void {
-  const command: ProgramCommand = program
+  program
     .command('reprice')
     .summary('what the log would cost with other prices')
     .description(
@@ -37,11 +38,11 @@ export function addReprice(program: ProgramCommand): void {
       'request-journal reprice --dry-run --prices next-year.csv --range 30d',
       'request-journal reprice --dry-run --model gpt-4o --json',
     )
-    .action(async (flags: RepriceFlags) => {
+    .action(async (flags: RepriceFlags, command: Command) => {
       if (!flags.dryRun) {
         const why =
           'the projector reprices by itself when prices are appended; --dry-run shows what would change'
-        command.error(`error: ${why}`, { exitCode: 2 })
+        command.error(`error: ${why}`)
       }
       const { reprice } = await import('../../maintenance/reprice.js')
       const { database, schema, pricesFile, timezone } = flags

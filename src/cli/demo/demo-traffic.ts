@@ -1,21 +1,7 @@
 import type { PriceInput, RateInput } from '../../events/event-types.js'
 
 /** A model of the demo's provider. */
-export interface DemoModel {
-  model: string
-  provider: string
-  policy: string
-  tier: string
-  /** Its part of all requests; all parts add up to 1. */
-  share: number
-  /** The median of the time to its first byte: a tenth of what real models take. */
-  medianMs: number
-  /** What a million tokens cost in dollars. */
-  input: string
-  /** Null: the model has no cache. */
-  cacheReadInput: string | null
-  output: string
-}
+export type DemoModel = ReturnType<typeof demoModel>
 
 /** The models of all requests. */
 const MODELS = (
@@ -28,7 +14,11 @@ const MODELS = (
   ] as const
 ).map(demoModel)
 
-/** The members of {@link DemoModel}, in their order. */
+/**
+ * Their shares of all requests add up to 1. `medianMs` is that of the time to the first byte: a
+ * tenth of what real models take. Prices are in dollars for a million tokens; a model without a
+ * price of tokens from a cache has no cache.
+ */
 type ModelRow = readonly [
   model: string,
   provider: string,
@@ -41,7 +31,7 @@ type ModelRow = readonly [
   output: string,
 ]
 
-export function demoModel(row: ModelRow): DemoModel {
+export function demoModel(row: ModelRow) {
   const [model, provider, policy, tier, share, medianMs, input, cacheReadInput, output] = row
   return { model, provider, policy, tier, share, medianMs, input, cacheReadInput, output }
 }

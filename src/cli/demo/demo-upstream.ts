@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DemoRequest, demoRequest } from './demo-traffic.js'
@@ -11,31 +11,25 @@ export const INDEX_HEADER = 'x-demo-request'
 const CHUNKS = 6
 
 /** A provider on this machine that speaks OpenAI's protocol of chat completions. */
-export class DemoUpstream {
-  readonly #server: Server
+export interface DemoUpstream {
+  baseUrl: string
+  close(): void
+}
 
-  private constructor(server: Server) {
-    this.#server = server
-  }
-
-  /** @param requestOf makes up the request of an index; the client must use the same function. */
-  static async start(requestOf = demoRequest): Promise<DemoUpstream> {
-    const server = createServer((request, response) => {
-      // A client that leaves, as at Ctrl-C, isn't an error.
-      answer(request, response, requestOf).catch(() => response.destroy())
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return new DemoUpstream(server)
-  }
-
-  get baseUrl(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
-  }
-
-  close(): void {
-    this.#server.close()
-    this.#server.closeAllConnections()
+/** @param requestOf makes up the request of an index; the client must use the same function. */
+export async function startDemoUpstream(requestOf = demoRequest): Promise<DemoUpstream> {
+  const server = createServer((request, response) => {
+    // A client that leaves, as at Ctrl-C, isn't an error.
+    answer(request, response, requestOf).catch(() => response.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
 }
 

@@ -8,8 +8,8 @@ import { note } from '../output/standard-error.js'
 import { print } from '../output/standard-output.js'
 import { createLogger } from '../run/logger.js'
 import { stopOnSignal } from '../run/process.js'
-import { DemoClient } from './demo-client.js'
-import { DemoUpstream } from './demo-upstream.js'
+import { type DemoClient, makeDemoClient } from './demo-client.js'
+import { startDemoUpstream } from './demo-upstream.js'
 import { requestsPerSecond, servedHistory, servedRequest } from './served-traffic.js'
 
 const PORT = 8790
@@ -27,14 +27,14 @@ const MAX_IN_FLIGHT = 32
 export async function serveDemo(directory: string): Promise<void> {
   const stop = stopOnSignal()
   const journal = openJournal({ directory: join(directory, 'journal') })
-  const upstream = await DemoUpstream.start(servedRequest)
+  const upstream = await startDemoUpstream(servedRequest)
   const calls = new Set<Promise<void>>()
   let server: Server | null = null
   try {
     for (const event of servedHistory(Date.now())) journal.append(event)
     await journal.flush()
     server = await startOnSomePort(directory)
-    const client = await DemoClient.make(journal, upstream.baseUrl, servedRequest)
+    const client = await makeDemoClient(journal, upstream.baseUrl, servedRequest)
     print(`${server.url}/?range=7d
 
 Two made-up weeks, and live requests of ${client.name}: several providers, failures, streams,

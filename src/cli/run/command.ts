@@ -82,7 +82,7 @@ export class ProgramCommand extends Command {
     if (!takesValue || isSetting || isRepeatable(option)) return this
     let isGiven = false
     this.on(`option:${option.name()}`, () => {
-      if (isGiven) this.error(`error: option '${option.flags}' was given more than once`, { exitCode: 2 })
+      if (isGiven) this.error(`error: option '${option.flags}' was given more than once`)
       isGiven = true
     })
     return this

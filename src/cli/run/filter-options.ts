@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander'
 import { CALENDAR_RANGES, namedPeriod } from '../../queries/window/calendar-ranges.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import { type Edge, TimeZone } from '../../queries/window/time-zone.js'
@@ -6,6 +5,7 @@ import { isValueOf, VALUE_FILTERS, type ValueFilters } from '../../queries/windo
 import { RANGES, type Window } from '../../queries/window/window.js'
 import { instantOf, windowLength } from '../../queries/window/window-words.js'
 import type { CommonFlags } from './command.js'
+import { textThat } from './options.js'
 import { type Pairs, splitPair, withPair } from './pairs.js'
 
 /** The windows that have a name. */
@@ -59,23 +59,20 @@ function windowOf({ range, since = range, until, before, timezone = TimeZone.UTC
 
 /** Makes a parser that checks a value of a filter and returns it as it is written. */
 export function valueParser(name: keyof ValueFilters): (text: string) => string {
-  return (text) => {
-    if (isValueOf(name, text)) return text
-    throw new InvalidArgumentError(`Expected ${VALUE_FILTERS[name].expected}.`)
-  }
+  return textThat((text) => isValueOf(name, text), `Expected ${VALUE_FILTERS[name].expected}.`)
 }
 
-export function parseRange(text: string): string {
-  if (windowLength(text) !== null || namedPeriod(text, TimeZone.UTC, Date.now()) !== null) return text
-  throw new InvalidArgumentError(`Expected ${SUPPORTED_RANGES}.`)
-}
+export const parseRange = textThat(
+  (text) => windowLength(text) !== null || namedPeriod(text, TimeZone.UTC, Date.now()) !== null,
+  `Expected ${SUPPORTED_RANGES}.`,
+)
 
 /** Parses `name=value`, where the value may be empty; the option may be repeated. */
 export function parseLabel(text: string, before: Pairs = {}): Pairs {
   return withPair(before, ...splitPair(text, 'Expected name=value, such as team=search.'))
 }
 
-export function parseLabelName(text: string): string {
-  if (text !== '' && !text.includes('=')) return text
-  throw new InvalidArgumentError('Expected the name of a label, such as team.')
-}
+export const parseLabelName = textThat(
+  (text) => text !== '' && !text.includes('='),
+  'Expected the name of a label, such as team.',
+)

@@ -2,6 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { CommandFailure } from './failure.js'
+import { textThat } from './options.js'
 
 const OTHERS_MAY_READ = 0o044
 const MAX_TOKEN_FILE_BYTES = 4096
@@ -32,12 +33,7 @@ export async function readToken(
 }
 
 /** Parses a name or an address to listen on. */
-export function parseHost(text: string): string {
-  if (text === '' || /[\s,/]/.test(text) || text.startsWith('-')) {
-    throw new InvalidArgumentError('Expected a name or an address.')
-  }
-  return text
-}
+export const parseHost = textThat((text) => /^(?!-)[^\s,/]+$/.test(text), 'Expected a name or an address.')
 
 /** Parses names of hosts, with commas between them; the option may also be repeated. */
 export function parseHostNames(text: string, before: readonly string[] = []): string[] {

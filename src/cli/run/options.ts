@@ -15,14 +15,20 @@ export function wholeNumberBetween(least: number, greatest: number): (text: stri
   }
 }
 
-/** Checks words that name an instant. Which instant that is depends on `--timezone`. */
-export function parseTime(text: string): string {
-  if (instantOf(text, 'start', Date.now()) !== null) return text
-  throw new InvalidArgumentError(
-    'Expected a date, a time (UTC without an offset or --timezone) or how long ago: 2026-11-22, ' +
-      '2026-11-22T19:43, 2026-11-22T19:43:00+01:00, yesterday, 90m, 2d.',
-  )
+/** Makes a parser that takes a text as it is if it meets a condition. */
+export function textThat(isRight: (text: string) => boolean, expected: string): (text: string) => string {
+  return (text) => {
+    if (isRight(text)) return text
+    throw new InvalidArgumentError(expected)
+  }
 }
+
+/** Checks words that name an instant. Which instant that is depends on `--timezone`. */
+export const parseTime = textThat(
+  (text) => instantOf(text, 'start', Date.now()) !== null,
+  'Expected a date, a time (UTC without an offset or --timezone) or how long ago: 2026-11-22, ' +
+    '2026-11-22T19:43, 2026-11-22T19:43:00+01:00, yesterday, 90m, 2d.',
+)
 
 export function parseTimeZone(name: string): TimeZone {
   try {
@@ -34,19 +40,18 @@ export function parseTimeZone(name: string): TimeZone {
 
 /** Parses the path of a database file, or the address of a PostgreSQL database. */
 export function parseDatabase(text: string): string {
-  if (!isPostgresAddress(text)) return parsePath(text)
-  try {
-    postgresAddress(text)
-    return text
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
-  }
+  return isPostgresAddress(text) ? checkedAddress(text, postgresAddress) : parsePath(text)
 }
 
 /** Parses the address of a place in an object store. */
 export function parseS3(text: string): string {
+  return checkedAddress(text, s3Address)
+}
+
+/** @param takeApart throws an error that says what is wrong with the address. */
+function checkedAddress(text: string, takeApart: (text: string) => unknown): string {
   try {
-    s3Address(text)
+    takeApart(text)
     return text
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
