@@ -12,7 +12,7 @@ const names = readdirSync(folder, { encoding: 'utf8', recursive: true }).filter(
   (name) => extname(name) !== '',
 )
 const modules = names.filter((name) => name.endsWith('.js'))
-const html = read('index.html')
+const html = String(await loadAssets().get('/')?.encoded('identity'))
 
 describe('what the browser is sent', () => {
   test('the page names every file, so that all are loaded at once', () => {

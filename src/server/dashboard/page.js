@@ -74,7 +74,7 @@ startKeyboard({
     ]),
   ),
   u: () => filters.toggleZone(),
-  p: () => press('live'),
+  p: () => requests.togglePause(),
   c: () => void share.copyLink(),
   j: () => detail.step(1),
   k: () => detail.step(-1),
@@ -99,9 +99,8 @@ let sums = null
 startTheme(() => overview.repaint())
 store.subscribe((state, before) => {
   filters.show(state)
-  requests.show()
+  requests.list.table.follow()
   detail.show(state.request, before.request)
-  requests.list.table.markOpen()
   connection.showAddress(state.notUnderstood)
   // Opening a detail changes nothing below it, and the order of the list changes no chart.
   const isOtherList = listPart(state) !== listPart(before)
@@ -132,16 +131,6 @@ async function openSums() {
   sums.open()
 }
 
-/**
- * Presses a button, unless it is hidden.
- *
- * @param {string} id
- */
-function press(id) {
-  const target = byId(id, HTMLButtonElement)
-  if (!target.hidden) target.click()
-}
-
 /** @param {{ isOther: boolean }} options */
 async function loadOverview(options) {
   refreshedAt = Date.now()
@@ -169,7 +158,7 @@ function refreshWhenDue() {
   if (Date.now() - refreshedAt < every) return
   takeMoment()
   void loadOverview({ isOther: false })
-  void report('requests', requests.refresh())
+  void report('requests', requests.list.catchUp())
 }
 
 /**
@@ -187,12 +176,12 @@ async function report(part, work) {
   }
 }
 
-/** @param {import('./page/page-state.js').PageState} state */
+/** @param {PageState} state */
 function overviewPart(state) {
   return formatState({ ...state, request: null, sort: 'timestamp', order: 'desc', columns: '' })
 }
 
-/** @param {import('./page/page-state.js').PageState} state */
+/** @param {PageState} state */
 function listPart(state) {
   return formatState({ ...state, request: null, by: 'model', columns: '' })
 }

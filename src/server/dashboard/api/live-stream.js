@@ -1,8 +1,6 @@
 import { urlOf } from './api.js'
 import { filterQuery } from './questions.js'
 
-/** @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry */
-
 /** A closed stream is opened again after this time, which then doubles: browsers rarely retry. */
 const FIRST_REOPEN_MS = 2000
 const LAST_REOPEN_MS = 60_000
@@ -31,7 +29,7 @@ export class LiveStream {
   /**
    * Follows the requests that match the page's filters, instead of those of earlier filters.
    *
-   * @param {import('../page/page-state.js').PageState} state
+   * @param {PageState} state
    */
   follow(state) {
     this.stop()

@@ -2,33 +2,27 @@ import { FILTERS } from '../page/page-state.js'
 import { resolveWindow } from '../page/time-window.js'
 import { ApiError } from './api.js'
 
-/** @typedef {import('../page/page-state.js').PageState} PageState */
-
-const PER_PAGE = 50
-
 /**
- * Returns the window at a moment, the zone and the filters of the page.
+ * Returns the window at a moment, the zone and the filters of the page, and what else is asked.
  *
  * @param {PageState} state
  * @param {number} momentMs
+ * @param {Record<string, string>} others
  * @throws {ApiError} if the window is invalid
  */
-function scopeQuery(state, momentMs) {
-  const query = new URLSearchParams([...windowQuery(state, momentMs), ...filterQuery(state)])
-  if (state.timezone !== '') query.set('timezone', state.timezone)
-  return query
+function scopeQuery(state, momentMs, others) {
+  const zone = state.timezone === '' ? {} : { timezone: state.timezone }
+  const filters = Object.fromEntries(filterQuery(state))
+  return new URLSearchParams({ ...windowOf(state, momentMs), ...filters, ...zone, ...others })
 }
 
 /**
- * Returns the window at a moment.
- *
  * @param {PageState} state
  * @param {number} momentMs
- * @throws {ApiError} if it is invalid
  */
-function windowQuery(state, momentMs) {
+function windowOf(state, momentMs) {
   try {
-    return new URLSearchParams(resolveWindow(state, momentMs))
+    return resolveWindow(state, momentMs)
   } catch (error) {
     throw error instanceof RangeError ? new ApiError('refused', error.message) : error
   }
@@ -56,10 +50,7 @@ export function filterQuery(state) {
  * @param {number} momentMs
  */
 export function statsQuery(state, momentMs) {
-  const query = scopeQuery(state, momentMs)
-  query.set('percentiles', 'true')
-  query.set('unknown', 'true')
-  return query
+  return scopeQuery(state, momentMs, { percentiles: 'true', unknown: 'true' })
 }
 
 /**
@@ -69,11 +60,7 @@ export function statsQuery(state, momentMs) {
  * @param {number} momentMs
  */
 export function failuresQuery(state, momentMs) {
-  const query = scopeQuery(state, momentMs)
-  query.set('success', 'false')
-  query.set('group_by', 'error_status')
-  query.set('limit', '100')
-  return query
+  return scopeQuery(state, momentMs, { success: 'false', group_by: 'error_status', limit: '100' })
 }
 
 /**
@@ -83,10 +70,7 @@ export function failuresQuery(state, momentMs) {
  * @param {number} momentMs
  */
 export function seriesQuery(state, momentMs) {
-  const query = scopeQuery(state, momentMs)
-  query.set('by', state.by)
-  query.set('unknown', 'true')
-  return query
+  return scopeQuery(state, momentMs, { by: state.by, unknown: 'true' })
 }
 
 /**
@@ -97,13 +81,9 @@ export function seriesQuery(state, momentMs) {
  * @param {number} limit how many names
  */
 export function sumsQuery(state, momentMs, limit) {
-  const query = scopeQuery(state, momentMs)
-  query.set('unknown', 'true')
   // The tiers of the arbstr gateway's API don't tell requests without a tier from ‘unknown’.
-  query.set('group_by', state.by === 'tier' ? 'label:tier' : state.by)
-  query.set('sort', 'cost')
-  query.set('limit', String(limit))
-  return query
+  const by = state.by === 'tier' ? 'label:tier' : state.by
+  return scopeQuery(state, momentMs, { unknown: 'true', group_by: by, sort: 'cost', limit: String(limit) })
 }
 
 /**
@@ -112,15 +92,12 @@ export function sumsQuery(state, momentMs, limit) {
  * @param {PageState} state
  * @param {number} momentMs
  * @param {string} cursor `start`, or the last page's `next_cursor`
+ * @param {number} [perPage]
  */
-export function pageQuery(state, momentMs, cursor) {
-  const query = scopeQuery(state, momentMs)
-  query.set('sort', state.sort)
+export function pageQuery(state, momentMs, cursor, perPage = 50) {
+  const { sort, order } = state
   // The server sorts by dollars only if the question names the currency.
-  if (state.sort === 'cost_usd') query.set('currency', 'usd')
-  query.set('order', state.order)
-  query.set('details', 'true')
-  query.set('per_page', String(PER_PAGE))
-  query.set('cursor', cursor)
-  return query
+  const currency = sort === 'cost_usd' ? { currency: 'usd' } : {}
+  const page = { sort, ...currency, order, details: 'true', per_page: String(perPage), cursor }
+  return scopeQuery(state, momentMs, page)
 }

@@ -201,7 +201,7 @@ export class Chart {
   #drawLegend(index) {
     const data = this.#data
     if (data === null) return
-    this.#moment.textContent = index === null ? '' : this.#momentOf(data, index)
+    this.#moment.textContent = index === null ? '' : momentOf(data, index)
     const choices = [...this.#legend.querySelectorAll('button')]
     const focused = choices.findIndex((choice) => choice.matches(':focus'))
     const shown = data.series.map(({ values, total }) => (index === null ? total : (values[index] ?? null)))
@@ -227,14 +227,6 @@ export class Chart {
     if (focused !== -1) this.#legend.querySelectorAll('button')[focused]?.focus()
   }
 
-  /**
-   * @param {ChartData} data
-   * @param {number} index
-   */
-  #momentOf({ times, bucketSeconds }, index) {
-    return momentOf(times[index] ?? 0, bucketSeconds)
-  }
-
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     const data = this.#data
@@ -250,8 +242,7 @@ export class Chart {
     else return
     event.preventDefault()
     const index = this.#uplot?.cursor.idx ?? null
-    if (index !== null)
-      announce(`${this.#momentOf(data, index)}: ${this.#legend.innerText.replaceAll('\n', ' ')}`)
+    if (index !== null) announce(`${momentOf(data, index)}: ${this.#legend.innerText.replaceAll('\n', ' ')}`)
   }
 
   /** @param {number | null} index */

@@ -13,7 +13,6 @@ import { Chart } from './chart.js'
 import { Colors } from './colors.js'
 
 /**
- * @typedef {import('../../../queries/index.js').Series} Series
  * @typedef {(by: string, name: string | null) => (() => void) | null} NameChooser returns a
  *   function that filters by a name, or for a name of null, by having none; null if that isn't
  *   possible
@@ -28,7 +27,7 @@ export class OverviewCharts {
   #requests
   #cost
   #latency
-  /** @type {import('../../../queries/index.js').Currency} */
+  /** @type {Currency} */
   #currency = 'sats'
 
   /**
@@ -68,7 +67,7 @@ export class OverviewCharts {
 
   /**
    * @param {Series} series
-   * @param {import('../../../queries/index.js').Stats} stats for the percentiles of the whole
+   * @param {Stats} stats for the percentiles of the whole
    *   window
    */
   show(series, stats) {
@@ -173,7 +172,7 @@ function costNote({ requests, unpriced, unpriced_usd: unpricedUsd = [], currency
 
 /**
  * @param {Series} series
- * @param {import('../../../queries/index.js').Stats} stats
+ * @param {Stats} stats
  */
 function latencyOf(series, stats) {
   const whole = stats.performance

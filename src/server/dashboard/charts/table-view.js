@@ -1,4 +1,4 @@
-import { button, element, setLabel } from '../page/dom.js'
+import { button, element, headCell, setLabel } from '../page/dom.js'
 import { formatClock, formatDay, formatExactly } from '../page/format.js'
 
 /** @typedef {import('./chart.js').ChartData} ChartData */
@@ -45,35 +45,29 @@ export class TableView {
   }
 
   /** @param {ChartData} data */
-  #table({ title, times, series, bucketSeconds, unit }) {
+  #table(data) {
+    const { title, times, series, unit } = data
     // Percentiles can't be added up.
     const hasSums = unit !== 'ms' && series.length > 1
-    const head = element('tr', '', column('Time'), ...series.map(({ name }) => column(name)))
-    if (hasSums) head.append(column('Total'))
+    const names = ['Time', ...series.map(({ name }) => name), ...(hasSums ? ['Total'] : [])]
     const row = (/** @type {string} */ name, /** @type {(number | null)[]} */ values) => {
-      const title = element('th', '', name)
-      title.scope = 'row'
       const shown = hasSums ? [...values, totalOf(values)] : values
-      return element('tr', '', title, ...shown.map((value) => element('td', '', exactly(value, unit))))
+      const cells = shown.map((value) => element('td', '', exactly(value, unit)))
+      return element('tr', '', headCell('row', name), ...cells)
     }
-    const rows = times.map((seconds, index) =>
-      row(
-        momentOf(seconds, bucketSeconds),
-        series.map(({ values }) => values[index] ?? null),
-      ),
-    )
-    const whole = row(
-      unit === 'ms' ? 'All' : 'Total',
-      series.map(({ total }) => total),
-    )
+    const rows = times.map((_, index) => {
+      const values = series.map(({ values }) => values[index] ?? null)
+      return row(momentOf(data, index), values)
+    })
+    const totals = series.map(({ total }) => total)
     return element(
       'table',
       '',
       element('caption', 'unseen', title),
-      element('thead', '', head),
+      element('thead', '', element('tr', '', ...names.map((name) => headCell('col', name)))),
       // The newest rows come first.
       element('tbody', '', ...rows.reverse()),
-      element('tfoot', '', whole),
+      element('tfoot', '', row(unit === 'ms' ? 'All' : 'Total', totals)),
     )
   }
 }
@@ -81,11 +75,11 @@ export class TableView {
 /**
  * When a bucket begins, as people say it.
  *
- * @param {number} seconds since 1970
- * @param {number} bucketSeconds
+ * @param {ChartData} data
+ * @param {number} index of the bucket
  */
-export function momentOf(seconds, bucketSeconds) {
-  const begin = new Date(seconds * 1000).toISOString()
+export function momentOf({ times, bucketSeconds }, index) {
+  const begin = new Date((times[index] ?? 0) * 1000).toISOString()
   return bucketSeconds >= 86_400 ? formatDay(begin) : `${formatDay(begin)} ${formatClock(begin).slice(0, 5)}`
 }
 
@@ -106,11 +100,4 @@ function exactly(value, unit) {
  */
 function totalOf(values) {
   return values.reduce((total, value) => (value === null ? total : (total ?? 0) + value), null)
-}
-
-/** @param {string} name */
-function column(name) {
-  const head = element('th', '', name)
-  head.scope = 'col'
-  return head
 }

@@ -1,4 +1,4 @@
-import { byId, element } from '../page/dom.js'
+import { byId, element, option } from '../page/dom.js'
 
 const LABEL = 'label:'
 
@@ -7,7 +7,7 @@ export class ByControl {
   #select = byId('by', HTMLSelectElement)
   #labels = element('optgroup')
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.#labels.label = 'Label'
     this.#labels.hidden = true
@@ -15,11 +15,11 @@ export class ByControl {
     this.#select.addEventListener('change', () => store.update({ by: this.#select.value }))
   }
 
-  /** @param {import('../page/page-state.js').PageState} state */
+  /** @param {PageState} state */
   show({ by }) {
     if (by.startsWith(LABEL)) this.offerLabels([by.slice(LABEL.length)])
     // If the name is invalid, the server says so.
-    else if (!this.#has(by)) this.#select.append(option(by, by))
+    else if (!this.#has(by)) this.#select.append(option(by))
     this.#select.value = by
   }
 
@@ -42,14 +42,4 @@ export class ByControl {
   #has(value) {
     return [...this.#select.options].some((known) => known.value === value)
   }
-}
-
-/**
- * @param {string} value
- * @param {string} text
- */
-function option(value, text) {
-  const made = element('option', '', text)
-  made.value = value
-  return made
 }

@@ -1,7 +1,7 @@
 import { serverNow } from '../api/clock.js'
-import { byId, element } from '../page/dom.js'
+import { byId, element, option } from '../page/dom.js'
 import { DEFAULTS } from '../page/page-state.js'
-import { isCalendarRange } from '../page/time-window.js'
+import { calendarOf } from '../page/time-window.js'
 import { monthOf } from '../page/window-before.js'
 import { calendarPeriod, localTime } from '../page/zone.js'
 
@@ -13,7 +13,7 @@ export class CalendarControl {
   #select = byId('calendar', HTMLSelectElement)
   #months = element('optgroup')
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.#months.label = 'Month'
     this.#select.append(this.#months)
@@ -29,10 +29,10 @@ export class CalendarControl {
   /**
    * Shows the day or month that a window is, if it is one.
    *
-   * @param {import('../page/time-window.js').WindowState} state
+   * @param {WindowState} state
    */
   show(state) {
-    const value = state.since === null && isCalendarRange(state.range) ? state.range : monthOf(state)
+    const value = state.since === null && calendarOf(state.range) !== undefined ? state.range : monthOf(state)
     const months = Array.from({ length: MONTHS }, (_, index) => {
       const { startMs } = calendarPeriod('month', serverNow(), index + 1)
       return localTime(new Date(startMs).toISOString()).slice(0, 7)
@@ -47,11 +47,5 @@ export class CalendarControl {
 /** @param {string} month `2026-10` */
 function monthOption(month) {
   const date = new Date(`${month}-01`)
-  const option = element(
-    'option',
-    '',
-    date.toLocaleDateString('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }),
-  )
-  option.value = month
-  return option
+  return option(month, date.toLocaleDateString('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }))
 }

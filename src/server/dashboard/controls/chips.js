@@ -1,11 +1,6 @@
 import { button, byId, element, setLabel } from '../page/dom.js'
 import { FILTERS } from '../page/page-state.js'
 
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../page/page-state.js').PageStore} PageStore
- */
-
 export const NO_PROVIDER = 'No provider'
 export const NO_POLICY = 'No policy'
 

@@ -1,15 +1,10 @@
 import { byId } from '../page/dom.js'
 
-/**
- * @typedef {import('../../../queries/index.js').Stats} Stats
- * @typedef {import('../../../queries/index.js').Currency} Currency
- */
-
 /** The switch between currencies, which is visible only if the window has costs in both. */
 export class CurrencyControl {
   #switch = byId('currencies', HTMLFieldSetElement)
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#switch.addEventListener('change', ({ target }) => {

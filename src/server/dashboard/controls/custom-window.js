@@ -12,7 +12,7 @@ export class CustomWindow {
   #since = inputOf(this.#form, 'since')
   #end = inputOf(this.#form, 'until')
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#form.addEventListener('submit', (event) => this.#onSubmit(event))
@@ -20,7 +20,7 @@ export class CustomWindow {
   }
 
   /**
-   * @param {import('../page/page-state.js').PageState} state
+   * @param {PageState} state
    * @param {boolean} isTyped whether no other control shows these bounds
    */
   show({ since, until, before }, isTyped) {

@@ -1,6 +1,6 @@
 import { ask } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
-import { byId, element } from '../page/dom.js'
+import { byId, option } from '../page/dom.js'
 import { formatSpan } from '../page/format.js'
 import { isFiltered, NO_FILTERS } from '../page/page-state.js'
 import { beforeName, monthOf } from '../page/window-before.js'
@@ -12,12 +12,6 @@ import { CustomWindow } from './custom-window.js'
 import { MoreFilters } from './more-filters.js'
 import { NameField } from './name-field.js'
 import { ZoneControl } from './zone-control.js'
-
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../page/page-state.js').PageStore} PageStore
- * @typedef {import('../../../queries/index.js').Stats} Stats
- */
 
 /** How often the page asks whether there are tiers, and several journals, until there are. */
 const ASK_EVERY_MS = 60_000
@@ -163,9 +157,7 @@ export class Filters {
     const field = byId(id, HTMLElement)
     if (!field.hidden) return true
     const query = new URLSearchParams({ dimension, limit: String(least) })
-    const { names } = /** @type {import('../../../queries/index.js').NameList} */ (
-      await ask('v1/names', query)
-    )
+    const { names } = /** @type {NameList} */ (await ask('v1/names', query))
     field.hidden = names.length < least
     return !field.hidden
   }
@@ -212,12 +204,8 @@ function outcomesOf(state) {
  * @param {string} value
  */
 function choose(select, value) {
-  const isKnown = [...select.options].some((option) => option.value === value)
-  if (!isKnown) {
-    const option = element('option', '', value)
-    option.value = value
-    select.append(option)
-  }
+  const isKnown = [...select.options].some((known) => known.value === value)
+  if (!isKnown) select.append(option(value))
   select.value = value
   select.classList.toggle('is-set', value !== '')
 }

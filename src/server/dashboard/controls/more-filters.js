@@ -3,11 +3,6 @@ import { FILTERS } from '../page/page-state.js'
 import { NO_POLICY } from './chips.js'
 import { NameField } from './name-field.js'
 
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../page/page-state.js').PageStore} PageStore
- */
-
 /** The menu with the less frequent filters. The names of its fields are those of the filters. */
 export class MoreFilters {
   #menu = byId('more', HTMLDetailsElement)

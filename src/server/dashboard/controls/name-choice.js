@@ -1,7 +1,4 @@
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {Partial<PageState>} Change
- */
+/** @typedef {Partial<PageState>} Change */
 
 const LABEL = 'label:'
 

@@ -3,8 +3,6 @@ import { byId, element, visible } from '../page/dom.js'
 import { formatCompact } from '../page/format.js'
 
 /**
- * @typedef {import('../../../queries/index.js').NameList} NameList
- *
  * @typedef {object} Choice
  * @property {string} text
  * @property {string} [aside]

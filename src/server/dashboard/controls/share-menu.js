@@ -5,12 +5,6 @@ import { announce, byId } from '../page/dom.js'
 import { closeWhenLeft } from '../page/menu.js'
 import { formatState } from '../page/page-state.js'
 
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../page/page-state.js').PageStore} PageStore
- * @typedef {import('../../../queries/index.js').Stats} Stats
- */
-
 /** The menu to share what is shown: as a link, as a command, or on paper. */
 export class ShareMenu {
   #menu = byId('share', HTMLDetailsElement)
@@ -29,7 +23,7 @@ export class ShareMenu {
       if (choice === '') return
       this.#menu.open = false
       if (choice === 'link') void this.copyLink()
-      else if (choice === 'curl') void this.#copy('Command copied', this.#curl())
+      else if (choice === 'curl') void this.#copyCurl()
       else print()
     })
     closeWhenLeft(this.#menu)
@@ -42,14 +36,16 @@ export class ShareMenu {
 
   /** Copies an address that shows the same tomorrow, and in another browser. */
   async copyLink() {
-    await this.#copy(
-      'Link copied',
-      location.origin + location.pathname + lastingState(this.store.state, this.#stats),
-    )
+    const search = lastingState(this.store.state, this.#stats)
+    await this.#copy('Link copied', location.origin + location.pathname + search)
   }
 
-  #curl() {
-    return curlOf('v1/stats', statsQuery(this.store.state, shownMoment()))
+  /** Copies the command that asks the server the same question. */
+  async #copyCurl() {
+    const url = urlOf('v1/stats', statsQuery(this.store.state, shownMoment())).replaceAll("'", '%27')
+    // The header does no harm if the server has no token.
+    const command = `curl -s -H "authorization: Bearer $REQUEST_JOURNAL_TOKEN" '${url}'`
+    await this.#copy('Command copied', command)
   }
 
   /**
@@ -79,20 +75,8 @@ export class ShareMenu {
  * @param {PageState} state
  * @param {Pick<Stats, 'since' | 'until' | 'currency'> | null} stats null: there is no answer yet
  */
-export function lastingState(state, stats) {
+function lastingState(state, stats) {
   if (stats === null) return formatState(state)
   const { since, until, currency = state.currency } = stats
   return formatState({ ...state, since, until, before: null, currency, timezone: state.timezone || 'UTC' })
-}
-
-/**
- * Returns the command that asks the server the same question. The header does no harm if the server
- * has no token.
- *
- * @param {string} path
- * @param {URLSearchParams} query
- */
-export function curlOf(path, query) {
-  const url = urlOf(path, query).replaceAll("'", '%27')
-  return `curl -s -H "authorization: Bearer $REQUEST_JOURNAL_TOKEN" '${url}'`
 }

@@ -1,5 +1,6 @@
-import { byId, element } from '../page/dom.js'
-import { browserZone, rememberZone, zoneName } from '../page/zone.js'
+import { byId, element, option } from '../page/dom.js'
+import { remember } from '../page/memory.js'
+import { browserZone, zoneName } from '../page/zone.js'
 
 /** The select for the zone of the page's times, and the page's note on it. */
 export class ZoneControl {
@@ -8,13 +9,13 @@ export class ZoneControl {
   /** The last zone other than UTC; empty if there was none. */
   #last = browserZone()
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#others.label = 'Others'
-    this.#select.append(option('UTC', 'UTC'))
+    this.#select.append(option('UTC'))
     const own = browserZone()
-    if (own !== '') this.#select.append(option(own, `${own} (this browser’s)`))
+    if (own !== '') this.#select.append(zoneOption(own, ' (this browser’s)'))
     this.#select.append(this.#others)
     // Hundreds of options: the first figures don't wait for them.
     for (const event of ['focus', 'pointerenter']) {
@@ -34,7 +35,7 @@ export class ZoneControl {
     if (name !== 'UTC') this.#last = name
     // There are more names than are listed, such as those of old.
     if (![...this.#select.options].some(({ value }) => value === name)) {
-      this.#others.prepend(option(name, name))
+      this.#others.prepend(zoneOption(name))
     }
     this.#select.value = name
     byId('zone-note', HTMLElement).textContent =
@@ -43,25 +44,19 @@ export class ZoneControl {
 
   #offerAll() {
     const names = Intl.supportedValuesOf('timeZone')
-    this.#others.replaceChildren(...names.map((name) => option(name, name)))
+    this.#others.replaceChildren(...names.map((name) => zoneOption(name)))
     this.show()
   }
 
   /** @param {string} name empty: nothing changes */
   #choose(name) {
     if (name === '') return
-    const timezone = name === 'UTC' ? '' : name
-    rememberZone(timezone)
-    this.store.update({ timezone })
+    remember('timezone', name === 'UTC' ? null : name)
+    this.store.update({ timezone: name === 'UTC' ? '' : name })
   }
 }
 
-/**
- * @param {string} value
- * @param {string} text
- */
-function option(value, text) {
-  const made = element('option', '', text.replaceAll('_', ' '))
-  made.value = value
-  return made
+/** @param {string} name */
+function zoneOption(name, note = '') {
+  return option(name, name.replaceAll('_', ' ') + note)
 }

@@ -6,11 +6,6 @@ import { formatCompact, formatCount, formatShare } from '../page/format.js'
 import { othersText } from '../page/groups.js'
 
 /**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../../../queries/index.js').Stats} Stats
- */
-
-/**
  * The roll-ups have no statuses, so the server reads the rows of the window, about a million a
  * second. With more than this, failures are counted only when the user asks for it.
  */

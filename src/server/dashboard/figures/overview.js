@@ -2,19 +2,11 @@ import { ApiError, ask } from '../api/api.js'
 import { shownMoment } from '../api/clock.js'
 import { seriesQuery, statsQuery } from '../api/questions.js'
 import { OverviewCharts } from '../charts/overview-charts.js'
-import { byId } from '../page/dom.js'
 import { separatesAttempts } from '../page/page-state.js'
 import { beforeName, windowBefore } from '../page/window-before.js'
 import { Failures } from './failures.js'
 import { Tiles } from './tiles.js'
 import { hideWelcome, showWelcome } from './welcome.js'
-
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../../../queries/index.js').Stats} Stats
- * @typedef {import('../../../queries/index.js').Series} Series
- * @typedef {import('../../../queries/index.js').Currency} Currency
- */
 
 /** Asks for the figures of the window, and shows them as tiles and charts. */
 export class Overview {
@@ -64,29 +56,21 @@ export class Overview {
     const results = await Promise.allSettled([
       this.#showFigures(state, stats, signal).catch(async (error) => {
         clear(this.#tiles)
-        if (error instanceof ApiError && error.kind === 'waits') await this.#welcome(signal)
+        if (error instanceof ApiError && error.kind === 'waits') await showWelcome(signal)
         throw error
       }),
       this.#showCharts(state, stats, signal).catch((error) => {
         clear(this.#charts)
         throw error
       }),
-      this.#showFailures(state, stats, { isOther, signal }).catch((error) => {
-        clear(this.#failures)
-        throw error
-      }),
+      stats
+        .then((stats) => this.#failures.load(state, stats, { isOther, signal }))
+        .catch((error) => {
+          clear(this.#failures)
+          throw error
+        }),
     ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
-  }
-
-  /**
-   * Shows the first steps in place of the charts.
-   *
-   * @param {AbortSignal} signal
-   */
-  async #welcome(signal) {
-    await showWelcome(signal)
-    byId('charts', HTMLElement).hidden = true
   }
 
   /** Repaints the charts in the colours of a new theme. */
@@ -101,11 +85,8 @@ export class Overview {
    */
   async #showFigures(state, answer, signal) {
     const stats = await answer
-    if (stats.empty === true && (await hasNoRows(signal))) await this.#welcome(signal)
-    else {
-      hideWelcome()
-      byId('charts', HTMLElement).hidden = false
-    }
+    if (stats.empty === true && (await hasNoRows(signal))) await showWelcome(signal)
+    else hideWelcome()
     this.#tiles.show(stats, separatesAttempts(state))
     this.onStats(stats)
     try {
@@ -120,15 +101,6 @@ export class Overview {
       if (!signal.aborted) this.#tiles.compare(null, beforeName(state, shownMoment()))
       throw error
     }
-  }
-
-  /**
-   * @param {PageState} state
-   * @param {Promise<Stats>} answer
-   * @param {{ isOther: boolean, signal: AbortSignal }} options
-   */
-  async #showFailures(state, answer, options) {
-    await this.#failures.load(state, await answer, options)
   }
 
   /**
@@ -160,8 +132,6 @@ async function askStats(state, signal) {
  */
 async function hasNoRows(signal) {
   const query = new URLSearchParams({ dimension: 'model', limit: '1' })
-  const { names } = /** @type {import('../../../queries/index.js').NameList} */ (
-    await ask('v1/names', query, signal)
-  )
+  const { names } = /** @type {NameList} */ (await ask('v1/names', query, signal))
   return names.length === 0
 }

@@ -10,9 +10,6 @@ import {
 } from '../page/format.js'
 
 /**
- * @typedef {import('../../../queries/index.js').Stats} Stats
- * @typedef {import('../../../queries/index.js').Currency} Currency
- *
  * @typedef {object} Asked what the statistics are an answer to
  * @property {boolean} isOfAttempts whether the filters may take some attempts of a request and
  *   leave out others

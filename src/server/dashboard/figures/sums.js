@@ -3,17 +3,13 @@ import { shownMoment } from '../api/clock.js'
 import { sumsQuery } from '../api/questions.js'
 import { wholeOf } from '../charts/shares.js'
 import { choiceOf } from '../controls/name-choice.js'
-import { announce, button, byId, copyButton, element, setLabel, setTitle } from '../page/dom.js'
+import { announce, button, byId, copyButton, element, headCell, setLabel, setTitle } from '../page/dom.js'
 import { csvOf, saveFile } from '../page/file.js'
 import { formatCount, formatExactly, UNKNOWN } from '../page/format.js'
 import { groupName, kindOf, othersText } from '../page/groups.js'
 import { costsOf } from './readings.js'
 
 /**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../../../queries/index.js').Stats} Stats
- * @typedef {import('../../../queries/index.js').StatsSection} StatsSection
- *
  * @typedef {object} Sum
  * @property {string} name as it is shown
  * @property {string | null | undefined} group its name, null for requests without one; undefined:
@@ -44,7 +40,7 @@ export class Sums {
   #body = element('div', 'detail-body')
   #asking = new AbortController()
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.store = store
     this.#title.id = 'sums-title'
@@ -77,8 +73,7 @@ export class Sums {
     const { state } = this.store
     this.#body.setAttribute('aria-busy', 'true')
     try {
-      const stats = await askSums(state, moment, limit, signal)
-      this.#show(state, stats, { limit, moment })
+      this.#show(state, await askSums(state, moment, limit, signal), { limit, moment })
     } catch (error) {
       if (signal.aborted) return
       const text = error instanceof ApiError ? error.message : String(error)
@@ -108,9 +103,8 @@ export class Sums {
         this.#dialog.close()
         this.store.update(change ?? {})
       }
-      const title = element('th', '', change === null ? name : button(name, choose, 'name'))
+      const title = headCell('row', change === null ? name : button(name, choose, 'name'))
       setTitle(title, name)
-      title.scope = 'row'
       return element('tr', '', title, ...texts.slice(1).map((text) => element('td', '', text)))
     })
     const foot = rows.pop() ?? ''
@@ -118,7 +112,7 @@ export class Sums {
       'table',
       'sums',
       element('caption', 'unseen', `Cost by ${kindOf(state.by)}`),
-      element('thead', '', element('tr', '', ...heads.map(column))),
+      element('thead', '', element('tr', '', ...heads.map((name) => headCell('col', name)))),
       element('tbody', '', ...rows),
       element('tfoot', '', foot),
     )
@@ -239,11 +233,4 @@ function csvOfSums(state, stats) {
  */
 function shareOf(cost, whole) {
   return cost === null || whole === null ? null : (cost / whole) * 100
-}
-
-/** @param {string} name */
-function column(name) {
-  const head = element('th', '', name)
-  head.scope = 'col'
-  return head
 }

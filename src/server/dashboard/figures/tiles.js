@@ -3,7 +3,6 @@ import { formatCompact, UNKNOWN } from '../page/format.js'
 import { TILES } from './readings.js'
 
 /**
- * @typedef {import('../../../queries/index.js').Stats} Stats
  * @typedef {import('./readings.js').Figure} Figure
  * @typedef {{ text: string, spoken: string, tone: '' | 'is-bad' | 'is-good' }} Delta
  */
@@ -41,7 +40,7 @@ export class Tiles {
   }
 
   /**
-   * @param {(currency: import('./readings.js').Currency) => void} onUnpriced called to show the
+   * @param {(currency: Currency) => void} onUnpriced called to show the
    *   requests without a cost
    */
   constructor(onUnpriced) {

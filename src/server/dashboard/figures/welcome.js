@@ -33,6 +33,7 @@ export async function showWelcome(signal) {
   const answer = await ask('v1/first-steps', undefined, signal)
   const welcome = byId('welcome', HTMLElement)
   welcome.hidden = false
+  byId('charts', HTMLElement).hidden = true
   const shown = JSON.stringify(answer)
   // Nothing is replaced while it stays the same, because somebody may be selecting a command.
   if (welcome.dataset['shown'] === shown) return
@@ -61,8 +62,10 @@ export async function showWelcome(signal) {
   )
 }
 
+/** Shows the charts again. */
 export function hideWelcome() {
   byId('welcome', HTMLElement).hidden = true
+  byId('charts', HTMLElement).hidden = false
 }
 
 /** @param {Part} part */

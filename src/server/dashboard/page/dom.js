@@ -58,6 +58,29 @@ export function button(text, onClick, className = '') {
 }
 
 /**
+ * Makes an option of a select.
+ *
+ * @param {string} value
+ */
+export function option(value, text = value) {
+  const made = element('option', '', text)
+  made.value = value
+  return made
+}
+
+/**
+ * Makes a cell that is the head of its column or row.
+ *
+ * @param {'col' | 'row'} scope
+ * @param {...(Node | string)} children
+ */
+export function headCell(scope, ...children) {
+  const made = element('th', '', ...children)
+  made.scope = scope
+  return made
+}
+
+/**
  * Finds the element with this id, which must exist and be of this kind.
  *
  * @template {HTMLElement} Kind

@@ -14,10 +14,7 @@ const SCALES = /** @type {const} */ ([
 ])
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/**
- * @typedef {number | null | undefined} Figure null and undefined: unknown
- * @typedef {import('../../../queries/index.js').Currency} Currency
- */
+/** @typedef {number | null | undefined} Figure null and undefined: unknown */
 
 /**
  * `28,185`

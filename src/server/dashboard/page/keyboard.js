@@ -1,6 +1,5 @@
 import { byId } from './dom.js'
-
-const KEY = 'keys'
+import { remember, remembered } from './memory.js'
 
 /**
  * Starts the keyboard shortcuts of the page, and the dialog that lists them. People who dictate can
@@ -11,8 +10,8 @@ const KEY = 'keys'
 export function startKeyboard(actions) {
   const help = byId('help', HTMLDialogElement)
   const areOn = byId('single-keys', HTMLInputElement)
-  areOn.checked = remembered() !== 'off'
-  areOn.addEventListener('change', () => remember(areOn.checked ? 'on' : 'off'))
+  areOn.checked = remembered('keys') !== 'off'
+  areOn.addEventListener('change', () => remember('keys', areOn.checked ? 'on' : 'off'))
   byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal())
   help.addEventListener('click', ({ target }) => {
     if (target === help || target instanceof HTMLButtonElement) help.close()
@@ -32,22 +31,4 @@ export function startKeyboard(actions) {
 function isTyping(target) {
   if (target instanceof HTMLInputElement) return target.type !== 'radio' && target.type !== 'checkbox'
   return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEY)
-  } catch {
-    // Storage may be forbidden.
-    return null
-  }
-}
-
-/** @param {string} value */
-function remember(value) {
-  try {
-    localStorage.setItem(KEY, value)
-  } catch {
-    // Storage may be forbidden: the choice then lasts until the page is left.
-  }
 }

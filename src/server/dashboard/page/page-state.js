@@ -1,5 +1,6 @@
+import { remembered } from './memory.js'
 import { isDated, presetOf } from './time-window.js'
-import { rememberedZone, showZone } from './zone.js'
+import { showZone } from './zone.js'
 
 /**
  * Everything that decides what the page shows, as in its URL. An empty text is no filter. Texts are
@@ -17,7 +18,7 @@ import { rememberedZone, showZone } from './zone.js'
  * @property {readonly string[]} notUnderstood the rest of the URL, such as `modle=gpt-4o`
  *
  * @typedef {Record<typeof FILTERS[number], string>} FilterState
- * @typedef {import('./time-window.js').WindowState & FilterState & Shown} PageState
+ * @typedef {WindowState & FilterState & Shown} PageState
  */
 
 /** The filters, by the server's names. All of them apply to the whole page. */
@@ -121,7 +122,7 @@ export function parseState(search) {
     else notUnderstood.push(`${name}=${value}`)
     seen.add(name)
   }
-  const { timezone = rememberedZone() } = texts
+  const { timezone = remembered('timezone') ?? '' } = texts
   return {
     ...DEFAULTS,
     ...texts,

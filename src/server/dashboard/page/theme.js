@@ -1,4 +1,5 @@
 import { byId } from './dom.js'
+import { remember } from './memory.js'
 
 /** @typedef {'auto' | 'light' | 'dark'} Theme auto: the system's theme */
 
@@ -47,10 +48,5 @@ function nextTheme() {
 function choose(theme) {
   if (theme === 'auto') delete document.documentElement.dataset['theme']
   else document.documentElement.dataset['theme'] = theme
-  try {
-    if (theme === 'auto') localStorage.removeItem('theme')
-    else localStorage.setItem('theme', theme)
-  } catch {
-    // Storage may be forbidden: the choice then lasts until the page is left.
-  }
+  remember('theme', theme === 'auto' ? null : theme)
 }

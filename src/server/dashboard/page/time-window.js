@@ -71,11 +71,6 @@ export function presetOf(range) {
   return same ?? range
 }
 
-/** @param {string} range */
-export function isCalendarRange(range) {
-  return calendarOf(range) !== undefined
-}
-
 /**
  * Whether a range is the date of a year, month or day: `2026`, `2026-10`, `2026-10-31`.
  *

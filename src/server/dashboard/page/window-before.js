@@ -1,8 +1,6 @@
 import { calendarOf, endOf, instantOf, PRESETS } from './time-window.js'
 import { calendarPeriod, localTime } from './zone.js'
 
-/** @typedef {import('./time-window.js').WindowState} WindowState */
-
 const UNITS = /** @type {const} */ (['day', 'month', 'year'])
 
 /**

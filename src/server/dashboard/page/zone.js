@@ -4,7 +4,6 @@
  */
 
 const DAY_MS = 86_400_000
-const KEY = 'timezone'
 const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
 
 /** Null: UTC. @type {Intl.DateTimeFormat | null} */
@@ -38,26 +37,6 @@ export function zoneCity() {
 export function browserZone() {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
   return timeZone === 'UTC' || timeZone === 'Etc/UTC' ? '' : timeZone
-}
-
-/** Returns the zone that was chosen last; empty for UTC. */
-export function rememberedZone() {
-  try {
-    return localStorage.getItem(KEY) ?? ''
-  } catch {
-    // Storage may be forbidden, and Node has none.
-    return ''
-  }
-}
-
-/** @param {string} zone empty: UTC */
-export function rememberZone(zone) {
-  try {
-    if (zone === '') localStorage.removeItem(KEY)
-    else localStorage.setItem(KEY, zone)
-  } catch {
-    // Storage may be forbidden: the choice then lasts until the page is left.
-  }
 }
 
 /**

@@ -8,7 +8,7 @@ export class ColumnsMenu {
   #items = element('div', 'menu-items')
   #keys = ''
 
-  /** @param {import('../page/page-state.js').PageStore} store */
+  /** @param {PageStore} store */
   constructor(store) {
     this.#menu.append(this.#items)
     this.#items.addEventListener('change', () => {

@@ -1,11 +1,7 @@
 import { element } from '../page/dom.js'
 import { formatClock, formatCost, formatCount, formatDay, formatMs, UNKNOWN } from '../page/format.js'
-import { outcomeCell } from './outcome-cell.js'
 
 /**
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../../queries/index.js').Currency} Currency
- *
  * @typedef {object} Column
  * @property {string} key its name in the page's address
  * @property {string} title
@@ -31,52 +27,25 @@ const NONE = 'none'
  * @returns {Column[]}
  */
 function allColumns(currency, labels) {
+  const isUsd = currency === 'usd'
   return [
     { key: 'time', title: 'Time', className: 'time', sort: 'timestamp', cells: timeCell },
     { key: 'model', title: 'Model', className: 'name', cells: ({ model }) => [model] },
+    optional('provider', 'Provider', 'name provider', ({ provider }) => provider),
+    optional('policy', 'Policy', 'name extra', ({ policy }) => policy),
+    ...labels.map((label) => optional(LABEL + label, label, 'name extra', ({ labels }) => labels?.[label])),
+    optional('input_tokens', 'Tokens in', 'number tokens-in', ({ tokens }) => tokens.input),
     {
-      key: 'provider',
-      title: 'Provider',
-      className: 'name provider',
-      cells: ({ provider }) => [provider ?? UNKNOWN],
-      isKnown: ({ provider }) => provider != null,
-    },
-    {
-      key: 'policy',
-      title: 'Policy',
-      className: 'name extra',
-      cells: ({ policy }) => [policy ?? UNKNOWN],
-      isKnown: ({ policy }) => policy != null,
-    },
-    ...labels.map((label) => ({
-      key: LABEL + label,
-      title: label,
-      className: 'name extra',
-      cells: (/** @type {RequestEntry} */ { labels }) => [labels?.[label] ?? UNKNOWN],
-      isKnown: (/** @type {RequestEntry} */ { labels }) => labels?.[label] !== undefined,
-    })),
-    {
-      key: 'input_tokens',
-      title: 'Tokens in',
-      className: 'number tokens-in',
-      cells: ({ tokens }) => [formatCount(tokens.input)],
-      isKnown: ({ tokens }) => tokens.input !== null,
-    },
-    {
-      key: 'output_tokens',
-      title: 'Tokens out',
-      className: 'number tokens-out',
-      cells: ({ tokens }) => [formatCount(tokens.output)],
+      ...optional('output_tokens', 'Tokens out', 'number tokens-out', ({ tokens }) => tokens.output),
       unit: 'tokens out',
-      isKnown: ({ tokens }) => tokens.output !== null,
     },
     {
       key: 'cost',
-      title: currency === 'usd' ? 'Cost' : 'Sats',
+      title: isUsd ? 'Cost' : 'Sats',
       className: 'number cost',
       sort: `cost_${currency}`,
       cells: ({ cost }) => [formatCost(cost[currency], currency)],
-      ...(currency === 'usd' ? {} : { unit: 'sats' }),
+      ...(isUsd ? {} : { unit: 'sats' }),
     },
     {
       key: 'latency',
@@ -90,10 +59,31 @@ function allColumns(currency, labels) {
 }
 
 /**
+ * A column that may be left out.
+ *
+ * @param {string} key
+ * @param {string} title
+ * @param {string} className
+ * @param {(entry: RequestEntry) => string | number | null | undefined} read
+ * @returns {Column}
+ */
+function optional(key, title, className, read) {
+  const shown = (/** @type {ReturnType<typeof read>} */ value) =>
+    typeof value === 'number' ? formatCount(value) : (value ?? UNKNOWN)
+  return {
+    key,
+    title,
+    className,
+    cells: (entry) => [shown(read(entry))],
+    isKnown: (entry) => read(entry) != null,
+  }
+}
+
+/**
  * Returns the columns of a list: those that were chosen, or else those for which an entry has a
  * value. The labels that the page is about come before others.
  *
- * @param {Pick<import('../page/page-state.js').PageState, 'columns' | 'by' | 'labels'>} state
+ * @param {Pick<PageState, 'columns' | 'by' | 'labels'>} state
  * @param {Currency} currency
  * @param {readonly RequestEntry[]} entries if there are none yet, the usual columns are returned
  * @returns {{ shown: Column[], offered: { key: string, title: string, isShown: boolean }[] }}
@@ -148,4 +138,33 @@ function decoded(key) {
 /** @param {RequestEntry} entry */
 function timeCell({ timestamp }) {
   return [element('span', 'date', `${formatDay(timestamp)} `), formatClock(timestamp)]
+}
+
+/**
+ * How a request ended, in badges and the words of its error.
+ *
+ * @param {RequestEntry} entry
+ */
+function outcomeCell({ success, streaming, error, timing, state, tokens, attempt = null }) {
+  /** @type {(string | Node)[]} */
+  const parts = []
+  if (!success)
+    parts.push(element('span', 'badge is-bad', error?.status == null ? 'failed' : `failed ${error.status}`))
+  else if (error?.status != null) parts.push(element('span', 'badge', String(error.status)))
+  if (state === 'open') parts.push(element('span', 'badge is-open', 'open stream'))
+  else if (state === 'unfinished') parts.push(element('span', 'badge is-warned', 'unfinished stream'))
+  else if (streaming) {
+    const duration = timing.stream_duration_ms
+    parts.push(element('span', 'badge', duration === undefined ? 'stream' : `stream ${formatMs(duration)}`))
+  }
+  if (attempt !== null && attempt > 0) parts.push(element('span', 'badge', `retry ${attempt}`))
+  const hasEnded = state !== 'open' && state !== 'unfinished'
+  if (streaming && success && hasEnded && tokens.input === null && tokens.output === null) {
+    const mark = element('span', 'badge is-warned', 'tokens unknown')
+    mark.title = 'Its tokens weren’t logged, so its cost can’t be computed with a price'
+    parts.push(mark)
+  }
+  if (error?.message != null) parts.push(element('span', 'why', error.message))
+  const isOk = success && hasEnded && error?.status == null
+  return isOk ? [element('span', 'why', 'ok'), ' ', ...parts] : parts
 }

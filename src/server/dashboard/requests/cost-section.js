@@ -4,7 +4,6 @@ import { zoneName } from '../page/zone.js'
 import { factList } from './facts.js'
 
 /**
- * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
  * @typedef {NonNullable<RequestDetail['price']>} Price
  * @typedef {NonNullable<RequestDetail['exchange_rate']>} Rate
  * @typedef {NonNullable<RequestDetail['unpriced']>} Unpriced

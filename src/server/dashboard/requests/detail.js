@@ -5,10 +5,7 @@ import { zoneName } from '../page/zone.js'
 import { costSection } from './cost-section.js'
 import { facts, known, lineSection, optional, placesOf, tokensIn, tokensOut } from './facts.js'
 
-/**
- * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
- * @typedef {import('./facts.js').Fact} Fact
- */
+/** @typedef {import('./facts.js').Fact} Fact */
 
 /** @type {Record<string, string>} */
 const STREAM_STATES = {
@@ -32,7 +29,7 @@ export class Detail {
 
   /**
    * @param {object} hooks
-   * @param {import('../page/page-state.js').PageStore} hooks.store
+   * @param {PageStore} hooks.store
    * @param {() => number[]} hooks.neighbours ids in the order of the list
    * @param {(id: number) => void} hooks.onClosed
    */

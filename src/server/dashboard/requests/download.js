@@ -6,11 +6,7 @@ import { csvOf, saveFile } from '../page/file.js'
 import { formatCount } from '../page/format.js'
 import { closeWhenLeft } from '../page/menu.js'
 
-/**
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
- * @typedef {'csv' | 'ndjson'} Format
- */
+/** @typedef {'csv' | 'ndjson'} Format */
 
 /**
  * How many requests a file may have: a browser holds them in memory. `export` has no such limit.
@@ -18,27 +14,31 @@ import { closeWhenLeft } from '../page/menu.js'
 const MOST = 10_000
 const PER_PAGE = 100
 
-/** The columns, named as in the events and in `request-journal export`. */
-const COLUMNS = /** @type {const} */ ([
-  'id',
-  'correlation_id',
-  'timestamp',
-  'model',
-  'provider',
-  'policy',
-  'streaming',
-  'success',
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'latency_ms',
-  'stream_duration_ms',
-  'error_status',
-  'error_message',
-  'labels',
-  'attempt',
-  'cost_usd',
-])
+/**
+ * The columns, named as in the events and in `request-journal export`.
+ *
+ * @type {Record<string, (entry: RequestEntry) => unknown>}
+ */
+const COLUMNS = {
+  id: ({ id }) => id,
+  correlation_id: (entry) => entry.correlation_id,
+  timestamp: ({ timestamp }) => timestamp,
+  model: ({ model }) => model,
+  provider: ({ provider }) => provider ?? null,
+  policy: ({ policy }) => policy ?? null,
+  streaming: ({ streaming }) => streaming,
+  success: ({ success }) => success,
+  input_tokens: ({ tokens }) => tokens.input,
+  output_tokens: ({ tokens }) => tokens.output,
+  cost_sats: ({ cost }) => cost.sats,
+  latency_ms: ({ timing }) => timing.latency_ms,
+  stream_duration_ms: ({ timing }) => timing.stream_duration_ms ?? null,
+  error_status: ({ error }) => error?.status ?? null,
+  error_message: ({ error }) => error?.message ?? null,
+  labels: ({ labels }) => labels ?? undefined,
+  attempt: ({ attempt }) => attempt ?? null,
+  cost_usd: ({ cost }) => cost.usd ?? null,
+}
 
 /** The menu to download the requests of the list as a file, in the order of the list. */
 export class Download {
@@ -47,7 +47,7 @@ export class Download {
 
   /**
    * @param {object} hooks
-   * @param {import('../page/page-state.js').PageStore} hooks.store
+   * @param {PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {(text: string) => void} hooks.onCut called if the file has only the first requests
    */
@@ -71,11 +71,8 @@ export class Download {
     try {
       const { entries, isCut } = await this.#askAll()
       save(format, entries)
-      const command = 'request-journal export'
-      if (isCut)
-        this.onCut(
-          `It has the first ${formatCount(MOST)} requests of the list. To get all of them: ${command}`,
-        )
+      const first = `the first ${formatCount(MOST)} requests of the list`
+      if (isCut) this.onCut(`It has ${first}. To get all of them: request-journal export`)
     } catch (error) {
       this.onFailure(error)
     } finally {
@@ -93,8 +90,7 @@ export class Download {
     /** @type {string | undefined} */
     let cursor = 'start'
     while (cursor !== undefined && entries.length < MOST) {
-      const query = pageQuery(state, moment, cursor)
-      query.set('per_page', String(PER_PAGE))
+      const query = pageQuery(state, moment, cursor, PER_PAGE)
       const page = /** @type {RequestCursorPage} */ (await ask('v1/requests', query))
       entries.push(...page.data)
       cursor = page.next_cursor
@@ -109,35 +105,12 @@ export class Download {
  * @param {RequestEntry[]} entries
  */
 function save(format, entries) {
-  const rows = entries.map(recordOf)
+  const rows = entries.map((entry) =>
+    Object.fromEntries(Object.entries(COLUMNS).map(([name, read]) => [name, read(entry)])),
+  )
   const text =
-    format === 'csv' ? csvOf(COLUMNS, rows) : rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+    format === 'csv'
+      ? csvOf(Object.keys(COLUMNS), rows)
+      : rows.map((row) => `${JSON.stringify(row)}\n`).join('')
   saveFile('requests', format, text)
-}
-
-/**
- * @param {RequestEntry} entry
- * @returns {Record<typeof COLUMNS[number], unknown>}
- */
-function recordOf({ tokens, cost, timing, error, provider, policy, labels, attempt, ...entry }) {
-  return {
-    id: entry.id,
-    correlation_id: entry.correlation_id,
-    timestamp: entry.timestamp,
-    model: entry.model,
-    provider: provider ?? null,
-    policy: policy ?? null,
-    streaming: entry.streaming,
-    success: entry.success,
-    input_tokens: tokens.input,
-    output_tokens: tokens.output,
-    cost_sats: cost.sats,
-    latency_ms: timing.latency_ms,
-    stream_duration_ms: timing.stream_duration_ms ?? null,
-    error_status: error?.status ?? null,
-    error_message: error?.message ?? null,
-    labels: labels ?? undefined,
-    attempt: attempt ?? null,
-    cost_usd: cost.usd ?? null,
-  }
 }

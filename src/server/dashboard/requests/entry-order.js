@@ -1,7 +1,4 @@
-/**
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {{ sort: string, order: string }} Sorting
- */
+/** @typedef {{ sort: string, order: string }} Sorting */
 
 /**
  * Compares two entries in the server's order: an unknown cost is the smallest, and ties are broken

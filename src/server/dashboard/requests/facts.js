@@ -3,7 +3,6 @@ import { formatCount, UNKNOWN } from '../page/format.js'
 import { journalLine } from './journal-line.js'
 
 /**
- * @typedef {import('../../../queries/index.js').RequestDetail} RequestDetail
  * @typedef {import('../../../queries/index.js').JournalLine} JournalLine
  * @typedef {RequestDetail['tokens']} Tokens
  * @typedef {string | Node | null} Fact null: unknown

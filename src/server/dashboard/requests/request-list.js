@@ -7,12 +7,6 @@ import { compareEntries } from './entry-order.js'
 import { newcomersText } from './request-row.js'
 import { RequestTable } from './request-table.js'
 
-/**
- * @typedef {import('../page/page-state.js').PageState} PageState
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../../queries/index.js').RequestCursorPage} RequestCursorPage
- */
-
 /** With more newcomers or rows the first page is read again, to keep the list quick to scroll. */
 const MOST_NEWCOMERS = 200
 const MOST_ROWS = 1000
@@ -49,7 +43,7 @@ export class RequestList {
 
   /**
    * @param {object} hooks
-   * @param {import('../page/page-state.js').PageStore} hooks.store
+   * @param {PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onNewcomers called when their number has changed
    */

@@ -2,8 +2,6 @@ import { element, setTitle } from '../page/dom.js'
 import { formatCompact, formatMoneyExactly } from '../page/format.js'
 
 /**
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../../queries/index.js').Currency} Currency
  * @typedef {import('./columns.js').Column} Column
  *
  * @typedef {object} Look

@@ -7,11 +7,6 @@ import { compareEntries } from './entry-order.js'
 import { fillRow, requestRow, skeletonRows } from './request-row.js'
 
 /**
- * @typedef {import('../../../queries/index.js').RequestEntry} RequestEntry
- * @typedef {import('../../../queries/index.js').Currency} Currency
- */
-
-/**
  * The rows on the screen. Tab moves the focus to one of them, and arrow keys move it on from there.
  */
 export class RequestTable {
@@ -24,7 +19,7 @@ export class RequestTable {
 
   /**
    * @param {object} hooks
-   * @param {import('../page/page-state.js').PageStore} hooks.store
+   * @param {PageStore} hooks.store
    * @param {() => void} hooks.onRest called when somebody who was reading the list may have stopped
    */
   constructor({ store, onRest }) {
@@ -169,6 +164,13 @@ export class RequestTable {
       if (hadFocus && next instanceof HTMLElement) next.focus({ preventScroll: true })
     }
     if (this.#body.querySelector('tr[tabindex="0"]') === null) this.#makeReachable(this.#body.rows[0])
+  }
+
+  /** Follows a change of the page's state. */
+  follow() {
+    this.showColumns()
+    this.showSorting()
+    this.markOpen()
   }
 
   /** Marks the row whose detail is open. */

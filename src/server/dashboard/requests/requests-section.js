@@ -6,7 +6,6 @@ import { RequestList } from './request-list.js'
 import { newcomersText } from './request-row.js'
 
 /**
- * @typedef {import('../page/page-state.js').PageState} PageState
  * @typedef {'live' | 'connecting' | 'paused' | 'off'} LiveState off: no new request can appear in
  *   this list
  */
@@ -27,7 +26,7 @@ export class RequestsSection {
 
   /**
    * @param {object} hooks
-   * @param {import('../page/page-state.js').PageStore} hooks.store
+   * @param {PageStore} hooks.store
    * @param {(error: unknown) => void} hooks.onFailure
    * @param {() => void} hooks.onAdded called when there is a new request, or one has changed
    * @param {(names: string[]) => void} hooks.onLabels called with the labels of the listed requests
@@ -52,14 +51,8 @@ export class RequestsSection {
         onAdded()
       },
     })
-    this.#live.addEventListener('click', () => this.#togglePause())
+    this.#live.addEventListener('click', () => this.togglePause())
     document.addEventListener('visibilitychange', () => this.#followWhileVisible())
-  }
-
-  /** Follows a change of the page's state. */
-  show() {
-    this.list.table.showColumns()
-    this.list.table.showSorting()
   }
 
   /**
@@ -78,23 +71,13 @@ export class RequestsSection {
   /**
    * Shows how many rows the list has. Each row is one attempt.
    *
-   * @param {import('../../../queries/index.js').Stats} stats of the page's window and filters
+   * @param {Stats} stats of the page's window and filters
    */
   showTotal({ counts: { total, retries = 0 } }) {
     const words = retries === 1 ? 'retry' : 'retries'
     const attempts = total === 1 ? 'attempt' : 'attempts'
     const ofThem = retries === 0 ? '' : ` ${attempts}, ${formatCount(retries)} ${words}`
     byId('requests-count', HTMLElement).textContent = formatCount(total) + ofThem
-  }
-
-  /**
-   * Follows the window as time passes: removes rows that are no longer in it, and asks for what the
-   * stream doesn't send.
-   *
-   * @throws {import('../api/api.js').ApiError}
-   */
-  async refresh() {
-    await this.list.catchUp()
   }
 
   /** Follows the stream while the page is visible: all pages share a browser's six connections. */
@@ -113,7 +96,9 @@ export class RequestsSection {
     }
   }
 
-  #togglePause() {
+  /** Pauses or resumes the list, if it is live. */
+  togglePause() {
+    if (this.#liveState === 'off') return
     this.#isPaused = !this.#isPaused
     this.list.setPaused(this.#isPaused)
     this.#showLive()

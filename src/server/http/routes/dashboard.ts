@@ -7,13 +7,13 @@ import type { App } from '../app.js'
 import { compress, type Encoding, encodingFor } from '../compression.js'
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
 
-/** The page is served as it was written, except for comments: there is no build step. */
+/** The page is served as it was written, except for comments and this line: there is no build step. */
+const MODULES_LINE = '<!-- The server names the other modules here. -->'
 const PAGE_FILE = 'src/server/dashboard/index.html'
 const UPLOT_FILES = ['uPlot.iife.min.js', 'uPlot.min.css']
 
@@ -46,13 +46,22 @@ export function loadAssets(): Map<string, Asset> {
     assets.set(path, new Asset(contentType, extname(file) === '.js' ? withoutComments(content) : content))
   }
   const dashboard = dirname(requirePackageFile(PAGE_FILE))
-  for (const name of readdirSync(dashboard, { encoding: 'utf8', recursive: true })) {
-    add(name === 'index.html' ? '/' : `/assets/${name.replaceAll(sep, '/')}`, join(dashboard, name))
+  for (const name of readdirSync(dashboard, { encoding: 'utf8', recursive: true }).toSorted()) {
+    if (name !== 'index.html') add(`/assets/${name.replaceAll(sep, '/')}`, join(dashboard, name))
   }
+  const page = readFileSync(join(dashboard, 'index.html'), 'utf8')
+  assets.set('/', new Asset('text/html; charset=utf-8', Buffer.from(withModules(page, [...assets.keys()]))))
   // uPlot's package doesn't export the folder, but its main module is in the same folder.
   const uplot = dirname(createRequire(requirePackageFile('package.json')).resolve('uplot'))
   for (const name of UPLOT_FILES) add(`/assets/uplot/${name}`, join(uplot, name))
   return assets
+}
+
+/** Names all modules in the page, so that the browser doesn't find them one by one. */
+function withModules(page: string, paths: readonly string[]): string {
+  const others = paths.filter((path) => path.endsWith('.js') && !page.includes(`"${path.slice(1)}"`))
+  const links = others.map((path) => `<link rel="modulepreload" href="${path.slice(1)}">`)
+  return page.replace(MODULES_LINE, links.join('\n'))
 }
 
 /**
