@@ -1,9 +1,9 @@
 import type { Attempt, AttemptFailure } from '../journal/append/attempt-handle.js'
 import type { Journal } from '../journal/append/journal.js'
 import type { RequestDescription } from './describe-request.js'
-import { observeAnswer } from './usage/answer-observer.js'
-import type { AnswerObserver, Observation } from './usage/observation.js'
-import { usageHint } from './usage-hint.js'
+import { usageHint } from './include-usage.js'
+import { type AnswerObserver, observeAnswer } from './usage/answer-observer.js'
+import type { Observation } from './usage/observation.js'
 
 /** The members of a journal that an exchange uses. */
 export type ExchangeJournal = Pick<Journal, 'begin' | 'usageMissing'>
@@ -30,20 +30,16 @@ export interface ExchangeOptions {
   correlationId?: string | undefined
   /** The label that gets the provider's id of the answer. @default none: the id isn't logged */
   responseIdLabel?: string | undefined
-  /**
-   * Part of a hint for people: what else makes streams report tokens, if the client doesn't ask.
-   *
-   * @default nothing
-   */
-  usageAlternative?: string | undefined
+  /** Part of a hint for people: what else makes streams report tokens, if the client doesn't ask. */
+  usageAlternative: string
 }
 
 /**
- * Why an exchange ended before its answer did. `network`: no answer came. `timeout`: a time limit
- * ran out. `aborted`: the client gave up. `broken`: the answer broke off.
+ * Why an exchange ended before its answer did. `timeout`: a time limit ran out. `aborted`: the
+ * client gave up. `broken`: no answer came, or it broke off.
  */
 export interface Interruption {
-  kind: 'network' | 'timeout' | 'aborted' | 'broken'
+  kind: 'timeout' | 'aborted' | 'broken'
   /** What was thrown. The row's error_message quotes it, without secrets. */
   error?: unknown
 }
@@ -82,7 +78,8 @@ export class Exchange {
   /** Whether the exchange has ended, after which everything reported to it is ignored. */
   #isOver = false
 
-  private constructor(journal: ExchangeJournal, request: RequestDescription, options: ExchangeOptions) {
+  /** Begins the exchange of a request that is being sent. */
+  constructor(journal: ExchangeJournal, request: RequestDescription, options: ExchangeOptions) {
     this.#journal = journal
     this.#options = options
     this.#request = request
@@ -100,11 +97,6 @@ export class Exchange {
         streaming: request.isStreamAsked,
       }),
     )
-  }
-
-  /** Begins the exchange of a request that is being sent. */
-  static begin(journal: ExchangeJournal, request: RequestDescription, options: ExchangeOptions): Exchange {
-    return new Exchange(journal, request, options)
   }
 
   /**
@@ -178,11 +170,8 @@ export class Exchange {
       else this.#attempt?.fail({ ...outcome, ...failure })
     })
     if (failure === null && observation?.usage == null) {
-      const { source, hint } = usageHint(
-        this.#options.path,
-        this.#isStream,
-        this.#options.usageAlternative ?? null,
-      )
+      const { path, usageAlternative } = this.#options
+      const { source, hint } = usageHint(path, this.#isStream, usageAlternative)
       quietly(() => this.#journal.usageMissing(source, hint))
     }
   }
@@ -232,7 +221,6 @@ function beforeTheAnswer({ kind, error }: Interruption): string {
       return `aborted by the client before the answer began${reason}`
     case 'timeout':
       return `timed out before the answer began${reason}`
-    case 'network':
     case 'broken':
       return `network error: no answer${reason}`
   }
@@ -247,7 +235,6 @@ function inTheAnswer(interruption: Interruption | null, isStream: boolean): stri
       return `aborted by the client${reason}`
     case 'timeout':
       return `${incomplete}: timed out${reason}`
-    case 'network':
     case 'broken':
       return `${incomplete}: it broke off${reason}`
   }

@@ -1,3 +1,4 @@
+/** The paths of chat completions, whose streams report tokens only if they are asked to. */
 const COMPLETIONS = /\/(?:chat\/)?completions$/
 
 /**
@@ -21,4 +22,22 @@ export function askForUsage(body: string, path: string): string | null {
   // Appended as text, so that all else stays as it is: JSON.parse would round long numbers.
   const end = body.lastIndexOf('}')
   return `${body.slice(0, end)},"stream_options":{"include_usage":true}${body.slice(end)}`
+}
+
+/**
+ * Tells people how to get token counts after a response reported none.
+ *
+ * @param alternative what they can do instead of changing the request, such as setting an option.
+ * @returns the hint, and in `source` what it is about, so that each hint is logged once.
+ */
+export function usageHint(
+  path: string,
+  isStream: boolean,
+  alternative: string,
+): { source: string; hint: string } {
+  const hint = 'A response reported no tokens: they are logged as unknown'
+  if (!isStream || !COMPLETIONS.test(path))
+    return { source: isStream ? 'other streams' : 'other answers', hint }
+  const advice = `Ask for them with stream_options: { include_usage: true }, or ${alternative}`
+  return { source: 'streams of chat completions', hint: `${hint}. ${advice}` }
 }

@@ -47,7 +47,7 @@ export class AbortWatch {
       return { kind: 'timeout', error }
     }
     if (!signal?.aborted && nameOf(error) !== 'AbortError') {
-      return { kind: isTimeout(error) ? 'timeout' : 'network', error }
+      return { kind: isTimeout(error) ? 'timeout' : 'broken', error }
     }
     // An AbortError says only that there was an abort; a reason that the caller gave says more.
     if (nameOf(error) !== 'AbortError') return { kind: 'aborted', error }

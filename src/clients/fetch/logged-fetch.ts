@@ -31,7 +31,12 @@ export function loggedFetch(
   return async (...args) => {
     const [input, init] = args
     const fetch = options.fetch ?? globalThis.fetch
-    const call = quietly(() => LoggedCall.begin(journal, options, retries, fetchRequestOf(input, init)))
+    const call = quietly(() => {
+      const request = fetchRequestOf(input, init)
+      const { method, url, header, body } = request
+      const description = describeRequest({ method, path: url.pathname + url.search, header, body })
+      return description === null ? null : new LoggedCall(journal, options, retries, request, description)
+    })
     if (call === null) return fetch(...args)
     const mayAskForUsage = options.includeUsage === true && typeof init?.body === 'string'
     const body = mayAskForUsage ? quietly(() => askForUsage(String(init.body), call.path)) : null
@@ -55,19 +60,7 @@ class LoggedCall implements BodyListener {
   readonly #abort: AbortWatch
   #hasAnswer = false
 
-  /** @returns null if the request doesn't call a model. */
-  static begin(
-    journal: ExchangeJournal,
-    options: LoggedFetchOptions,
-    retries: Retries,
-    request: FetchRequest,
-  ): LoggedCall | null {
-    const { method, url, header, body } = request
-    const description = describeRequest({ method, path: url.pathname + url.search, header, body })
-    return description === null ? null : new LoggedCall(journal, options, retries, request, description)
-  }
-
-  private constructor(
+  constructor(
     journal: ExchangeJournal,
     options: LoggedFetchOptions,
     retries: Retries,
@@ -82,7 +75,7 @@ class LoggedCall implements BodyListener {
     const { model, isStreamAsked, attempt } = description
     const outgoing: OutgoingRequest = { url, method, header, model, isStreamAsked }
     const { labels, correlationId, policy, responseIdLabel } = options
-    this.#exchange = Exchange.begin(journal, description, {
+    this.#exchange = new Exchange(journal, description, {
       path: this.path,
       provider: options.provider ?? providerOfHost(url.hostname),
       policy,
@@ -147,7 +140,7 @@ class LoggedCall implements BodyListener {
 
   errored(error: unknown): void {
     if (!this.#hasAnswer) this.#remember()
-    this.#failed(quietly(() => this.#abort.interruptionOf(error)) ?? { kind: 'network' })
+    this.#failed(quietly(() => this.#abort.interruptionOf(error)) ?? { kind: 'broken' })
   }
 
   #failed(interruption: Interruption): void {

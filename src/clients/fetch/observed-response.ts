@@ -1,3 +1,5 @@
+import type { UsageChunkFilter } from '../usage/usage-chunk-filter.js'
+
 /** What `observedResponse` calls while the client reads the body. */
 export interface BodyListener {
   /** Called with bytes that the client is about to get. */
@@ -13,12 +15,7 @@ export interface BodyListener {
 }
 
 /** Removes something from a body as it passes. */
-export interface BodyFilter {
-  /** Returns the bytes that can be passed on now: `bytes` itself, others, or none. */
-  push(bytes: Uint8Array): Uint8Array
-  /** Returns the bytes that are still held back at the end of the body. */
-  end(): Uint8Array
-}
+export type BodyFilter = Pick<UsageChunkFilter, 'push' | 'end'>
 
 /**
  * Returns a response like `response` whose body is observed while the client reads it. Nothing is

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '../exchange.js'
 import { UsageChunkFilter } from '../usage/usage-chunk-filter.js'
-import { headersForClient } from './headers.js'
+import { headersForClient, headerText } from './headers.js'
 import { type ObservedAnswer, observedAnswer } from './observed-answer.js'
 import { answerRefusal, codeOf, type Refusal, upstreamFailure } from './refusal.js'
 import type { RequestBody } from './request-body.js'
@@ -68,10 +68,10 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     // Informational responses such as 103 come before the answer.
     if (status < 200) return
     const exchange = this.#options.exchange()
-    this.#answer = observedAnswer(exchange, status, (name) => textOf(headers[name]))
+    this.#answer = observedAnswer(exchange, status, (name) => headerText(headers[name]))
     if (this.#options.isUsageAskedFor && hasReadableEvents(status, headers))
       this.#filter = new UsageChunkFilter()
-    const length = textOf(headers['content-length'])
+    const length = headerText(headers['content-length'])
     const hasBody = this.#options.request.method !== 'HEAD' && status !== 204 && status !== 304
     this.#bytesLeft = length === null || !hasBody ? Number.NaN : Number(length)
     const raw = (controller.rawHeaders ?? []) as (string | Buffer)[]
@@ -143,7 +143,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (this.#isOver) return
     this.#isOver = true
     const exchange = this.#options.exchange()
-    exchange?.failed({ kind: refusal.status === 504 ? 'timeout' : 'network', error: refusal })
+    exchange?.failed({ kind: refusal.status === 504 ? 'timeout' : 'broken', error: refusal })
     answerRefusal(this.#response, refusal, exchange?.correlationId ?? null)
   }
 
@@ -162,15 +162,10 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
 /** Whether the events of a stream can be found in the answer: it succeeded and isn't compressed. */
 function hasReadableEvents(status: number, headers: Record<string, string | string[] | undefined>): boolean {
-  return status === 200 && /^(identity)?$/i.test(textOf(headers['content-encoding'])?.trim() ?? '')
+  return status === 200 && /^(identity)?$/i.test(headerText(headers['content-encoding'])?.trim() ?? '')
 }
 
 /** An upstream's own words for a status, without the characters that Node.js refuses to send. */
 function reasonPhrase(message = ''): string {
   return message.replace(/[^\t\x20-\x7e\x80-\xff]/g, '')
-}
-
-function textOf(value: string | string[] | undefined): string | null {
-  if (value === undefined) return null
-  return typeof value === 'string' ? value : value.join(', ')
 }

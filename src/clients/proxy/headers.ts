@@ -56,18 +56,8 @@ export function headersForUpstream(
   raw: RawHeaders,
   { isObserved, isWhole }: { isObserved: boolean; isWhole: boolean },
 ): string[] {
-  const kept = passedOn(raw, (name) => {
-    switch (name) {
-      case 'host':
-        return true
-      case 'accept-encoding':
-        return isObserved
-      case 'content-length':
-        return isWhole
-      default:
-        return false
-    }
-  })
+  const dropped = ['host', ...(isObserved ? ['accept-encoding'] : []), ...(isWhole ? ['content-length'] : [])]
+  const kept = passedOn(raw, (name) => dropped.includes(name))
   if (isObserved) kept.push('accept-encoding', 'identity')
   return kept
 }
@@ -109,6 +99,12 @@ function namesIn(connection: string): string[] {
 
 function without(headers: readonly string[], names: readonly string[]): string[] {
   return headers.filter((_, at) => !names.includes((headers[at - (at % 2)] ?? '').toLowerCase()))
+}
+
+/** The value of a header as Node.js and undici give it; null if it isn't there. */
+export function headerText(value: string | string[] | undefined): string | null {
+  if (value === undefined) return null
+  return typeof value === 'string' ? value : value.join(', ')
 }
 
 function textOf(value: string | Buffer | undefined): string {

@@ -34,29 +34,19 @@ export function observedAnswer(
   // Bytes that can't be decoded show nothing, not even that the answer is incomplete.
   exchange.answered(status, header, isPlain || decoder !== null)
   const giveUp = () => exchange.answered(status, header, false)
-  return isPlain ? new PlainAnswer(exchange) : new EncodedAnswer(exchange, decoder, giveUp)
+  return isPlain ? plainAnswer(exchange) : new EncodedAnswer(exchange, decoder, giveUp)
 }
 
 const notLogged: ObservedAnswer = { chunk() {}, ended: (then) => then(), failed() {} }
 
-class PlainAnswer implements ObservedAnswer {
-  readonly #exchange: Exchange
-
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange
-  }
-
-  chunk(bytes: Buffer): void {
-    this.#exchange.chunk(bytes)
-  }
-
-  ended(then: () => void): void {
-    this.#exchange.ended()
-    then()
-  }
-
-  failed(interruption: Interruption): void {
-    this.#exchange.failed(interruption)
+function plainAnswer(exchange: Exchange): ObservedAnswer {
+  return {
+    chunk: (bytes) => exchange.chunk(bytes),
+    ended(then) {
+      exchange.ended()
+      then()
+    },
+    failed: (interruption) => exchange.failed(interruption),
   }
 }
 

@@ -7,7 +7,7 @@ import { Exchange, type ExchangeJournal } from '../exchange.js'
 import { pathOf } from '../usage/apis.js'
 import { text } from '../usage/values.js'
 import { Forwarding } from './forwarding.js'
-import { CORRELATION_HEADER, headersForUpstream } from './headers.js'
+import { CORRELATION_HEADER, headersForUpstream, headerText } from './headers.js'
 import type { ResolvedOptions } from './options.js'
 import { answerRefusal, Refusal } from './refusal.js'
 import { RequestBody } from './request-body.js'
@@ -52,11 +52,8 @@ export class RequestHandler {
       throw new Refusal(501, 'no_websockets', "WebSockets aren't passed on; use the API's HTTP endpoints")
     }
     if (!isPlainPath(url)) {
-      throw new Refusal(
-        400,
-        'invalid_path',
-        "found a target that isn't a plain path: expected one that begins with a slash, without '.' or '..' segments",
-      )
+      const expected = "one that begins with a slash, without '.' or '..' segments"
+      throw new Refusal(400, 'invalid_path', `found a target that isn't a plain path: expected ${expected}`)
     }
     const { upstreams } = this.#options
     const route = routeOf(upstreams, url)
@@ -121,7 +118,7 @@ export class RequestHandler {
       const value = headerOf(request, name)
       if (value !== null) all[label] = decodedHeader(value)
     }
-    return Exchange.begin(this.#journal, description, {
+    return new Exchange(this.#journal, description, {
       path,
       provider: upstream.provider,
       labels: all,
@@ -144,9 +141,7 @@ function describe(request: IncomingMessage, path: string, body: RequestBody): Re
 }
 
 function headerOf(request: IncomingMessage, name: string): string | null {
-  const value = request.headers[name.toLowerCase()]
-  if (value === undefined) return null
-  return typeof value === 'string' ? value : value.join(', ')
+  return headerText(request.headers[name.toLowerCase()])
 }
 
 /** Decodes a header as UTF-8, which most clients send, although Node.js reads it as Latin-1. */

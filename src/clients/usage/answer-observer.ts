@@ -2,7 +2,7 @@ import { apiOf } from './apis.js'
 import { readCostHeaders } from './costs.js'
 import { type Api, type Findings, noFindings, usageOf } from './findings.js'
 import { type Gap, JsonScanner } from './json-scanner.js'
-import type { Answer, AnswerObserver, Observation, ObservedOutcome } from './observation.js'
+import type { Answer, Observation, ObservedOutcome } from './observation.js'
 import { ERROR, FAILURE_MEMBERS, readError, readFailure, statusText } from './provider-errors.js'
 import { RepeatedEvent } from './repeated-event.js'
 import { SseReader } from './sse.js'
@@ -16,10 +16,10 @@ import { wantedNode } from './wanted-members.js'
  */
 export function observeAnswer(answer: Answer): AnswerObserver {
   try {
-    return new BodyObserver(answer)
+    return new AnswerObserver(answer)
   } catch {
     // A caller's `header` threw. Observing must never fail a request.
-    return new BodyObserver({ ...answer, header: () => null })
+    return new AnswerObserver({ ...answer, header: () => null })
   }
 }
 
@@ -37,7 +37,11 @@ const UNKNOWN: Api = {
   reader: (found) => (document) => readError(document, found),
 }
 
-class BodyObserver implements AnswerObserver {
+/**
+ * Reads the bytes of one answer. No method throws, and the memory an observer takes doesn't grow
+ * with the answer.
+ */
+export class AnswerObserver {
   readonly #status: number
   readonly #isApiKnown: boolean
   readonly #isStreamExpected: boolean
@@ -79,6 +83,10 @@ class BodyObserver implements AnswerObserver {
     })
   }
 
+  /**
+   * Reads the next bytes of the body, whose `content-encoding` has been undone. They aren't
+   * changed, and no reference to them is kept.
+   */
   push(bytes: Uint8Array): void {
     if (this.#hasFailed || this.#form === 'opaque') return
     try {
@@ -92,6 +100,10 @@ class BodyObserver implements AnswerObserver {
     }
   }
 
+  /**
+   * Returns what was learned once the body has ended or broken off. Called earlier, it returns what
+   * was learned so far, and observing goes on.
+   */
   end(): Observation {
     const { usage, response_model, service_tier, response_id } = this.#found
     const { provider_cost_usd, provider_cost_sats } = this.#costs

@@ -76,17 +76,10 @@ function messageUsage(usage: ScannedObject): Usage | null {
   })
 }
 
-type Tokens = Pick<
-  Usage,
-  | 'input_tokens'
-  | 'output_tokens'
-  | 'cache_read_input_tokens'
-  | 'cache_creation_input_tokens'
-  | 'cache_creation_1h_input_tokens'
->
+type Tokens = ReturnType<typeof tokensOf>
 
 /** In the journal `input_tokens` includes cached tokens; in the answer it doesn't. */
-function tokensOf(usage: ScannedObject): Tokens {
+function tokensOf(usage: ScannedObject) {
   const read = count(usage['cache_read_input_tokens'])
   const creation = count(usage['cache_creation_input_tokens'])
   return {

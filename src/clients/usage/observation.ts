@@ -52,20 +52,3 @@ export interface Answer {
   /** Whether the request asked for a stream. */
   isStreamAsked: boolean
 }
-
-/**
- * Reads the bytes of one answer. No method throws, and the memory an observer takes doesn't grow
- * with the answer.
- */
-export interface AnswerObserver {
-  /**
-   * Reads the next bytes of the body, whose `content-encoding` has been undone. They aren't
-   * changed, and no reference to them is kept.
-   */
-  push(bytes: Uint8Array): void
-  /**
-   * Returns what was learned once the body has ended or broken off. Called earlier, it returns what
-   * was learned so far, and observing goes on.
-   */
-  end(): Observation
-}

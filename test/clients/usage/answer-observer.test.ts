@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { observeAnswer } from '../../../src/clients/usage/answer-observer.js'
-import type { AnswerObserver } from '../../../src/clients/usage/observation.js'
+import { type AnswerObserver, observeAnswer } from '../../../src/clients/usage/answer-observer.js'
 import { runs } from '../../support/runs.js'
 
 const PATHS = [
