@@ -39,26 +39,13 @@ export class OverviewCharts {
   constructor({ onSelect, chooserOf, onOthers }) {
     this.chooserOf = chooserOf
     this.onOthers = onOthers
-    const common = { colors: this.#colors, onSelect }
-    this.#requests = new Chart(byId('chart-requests', HTMLElement), {
-      kind: 'bars',
-      isWhole: true,
-      format: formatCompact,
-      ...common,
-    })
-    this.#cost = new Chart(byId('chart-cost', HTMLElement), {
-      kind: 'bars',
-      isWhole: false,
-      hasShares: true,
-      format: (value) => formatMoney(value, this.#currency),
-      ...common,
-    })
-    this.#latency = new Chart(byId('chart-latency', HTMLElement), {
-      kind: 'lines',
-      isWhole: true,
-      format: formatMs,
-      ...common,
-    })
+    const colors = this.#colors
+    /** @type {(id: string, kind: Omit<import('./chart.js').ChartKind, 'colors' | 'onSelect'>) => Chart} */
+    const chart = (id, kind) => new Chart(byId(id, HTMLElement), { ...kind, colors, onSelect })
+    const format = (/** @type {number | null} */ value) => formatMoney(value, this.#currency)
+    this.#requests = chart('chart-requests', { kind: 'bars', isWhole: true, format: formatCompact })
+    this.#cost = chart('chart-cost', { kind: 'bars', isWhole: false, hasShares: true, format })
+    this.#latency = chart('chart-latency', { kind: 'lines', isWhole: true, format: formatMs })
   }
 
   get #all() {

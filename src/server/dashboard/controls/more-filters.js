@@ -1,4 +1,5 @@
 import { byId } from '../page/dom.js'
+import { closeWithEscape } from '../page/menu.js'
 import { FILTERS } from '../page/page-state.js'
 import { NO_POLICY } from './chips.js'
 import { NameField } from './name-field.js'
@@ -23,12 +24,7 @@ export class MoreFilters {
       event.preventDefault()
       this.#menu.open = false
     })
-    this.#menu.addEventListener('keydown', (event) => {
-      // If a list within the menu is open, Escape has closed that list.
-      if (event.key !== 'Escape' || event.defaultPrevented) return
-      this.#menu.open = false
-      this.#menu.querySelector('summary')?.focus()
-    })
+    closeWithEscape(this.#menu)
     document.addEventListener('pointerdown', ({ target }) => {
       if (target instanceof Node && !this.#menu.contains(target)) this.#menu.open = false
     })

@@ -6,19 +6,16 @@ import { byId, copyButton, element } from '../page/dom.js'
  * @typedef {import('../../first-steps/first-steps.js').Part} Part
  */
 
-/** The state of each part while it is missing. */
-const MISSING = {
-  Journal: 'doesn’t exist yet',
-  Events: 'none yet',
-  Projector: 'not running',
-  Database: 'doesn’t exist yet',
-}
-
-const FOUND = {
-  Journal: 'exists',
-  Events: 'logged',
-  Projector: 'running',
-  Database: 'exists',
+/**
+ * The state of each part once it is there, and while it is missing.
+ *
+ * @type {Record<Part['name'], [string, string]>}
+ */
+const STATES = {
+  Journal: ['exists', 'doesn’t exist yet'],
+  Events: ['logged', 'none yet'],
+  Projector: ['running', 'not running'],
+  Database: ['exists', 'doesn’t exist yet'],
 }
 
 /**
@@ -70,7 +67,7 @@ export function hideWelcome() {
 
 /** @param {Part} part */
 function partItem({ name, place, is_there: isThere }) {
-  const state = isThere === null ? 'unknown' : isThere ? FOUND[name] : MISSING[name]
+  const state = isThere === null ? 'unknown' : STATES[name][isThere ? 0 : 1]
   const item = element('li', isThere === false ? 'is-missing' : '', element('b', '', name), ' ', state)
   if (place !== null) item.append(' ', element('code', '', place))
   return item

@@ -1,7 +1,7 @@
 import { copyButton, element } from '../page/dom.js'
 import { formatClock, formatCount, formatDay, formatExactly, UNKNOWN } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
-import { factList } from './facts.js'
+import { factList, placeCode } from './facts.js'
 
 /**
  * @typedef {NonNullable<RequestDetail['price']>} Price
@@ -152,9 +152,8 @@ function providerFacts({ cost_source: source, provider_cost_sats: sats, provider
 }
 
 /** @param {Price | Rate} event */
-function originOf({ source, segment, byte_offset: byteOffset }) {
-  const place = element('code', '', `${segment} at ${formatCount(byteOffset)}`)
-  return element('span', '', ...(source === null ? [] : [`${source}, `]), place)
+function originOf(event) {
+  return element('span', '', ...(event.source === null ? [] : [`${event.source}, `]), placeCode(event))
 }
 
 /** @param {string} timestamp canonical */

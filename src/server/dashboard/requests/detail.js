@@ -3,7 +3,7 @@ import { button, byId, copyButton, element, setLabel, setTitle } from '../page/d
 import { formatClock, formatDay, formatMs } from '../page/format.js'
 import { zoneName } from '../page/zone.js'
 import { costSection } from './cost-section.js'
-import { facts, known, lineSection, optional, placesOf, tokensIn, tokensOut } from './facts.js'
+import { facts, known, lineSection, optional, placesOf, tokenText } from './facts.js'
 
 /** @typedef {import('./facts.js').Fact} Fact */
 
@@ -114,13 +114,10 @@ export class Detail {
   #factsOf(request) {
     const { tokens, timing, error, timestamp } = request
     /** @type {[string, Fact][]} */
-    const failure =
-      error === undefined
-        ? []
-        : [
-            ['Error status', known(error.status, String)],
-            ['Error message', error.message],
-          ]
+    const failure = [
+      ['Error status', error === undefined ? null : known(error.status, String)],
+      ['Error message', error?.message ?? null],
+    ]
     /** @type {[string, Fact][]} */
     const speed = request.streaming
       ? [
@@ -130,7 +127,7 @@ export class Detail {
       : [['Latency', formatMs(timing.latency_ms)]]
     return [
       ['Time', `${formatDay(timestamp)} ${formatClock(timestamp)}${timestamp.slice(19, -1)} ${zoneName()}`],
-      ...failure,
+      ...(error === undefined ? [] : failure),
       ['Model', request.model],
       ...optional('Answered by', request.response_model),
       ['Provider', this.#named('provider', request.provider ?? null)],
@@ -140,8 +137,8 @@ export class Detail {
       ['Attempt', known(request.attempt, String)],
       ['Streaming', STREAM_STATES[request.state ?? 'finished'] ?? (request.streaming ? 'yes' : 'no')],
       ...speed,
-      ['Tokens in', tokensIn(tokens)],
-      ['Tokens out', tokensOut(tokens)],
+      ['Tokens in', tokenText(tokens, 'input')],
+      ['Tokens out', tokenText(tokens, 'output')],
     ]
   }
 
@@ -167,9 +164,8 @@ export class Detail {
   /** @param {string} id */
   #correlation(id) {
     const code = element('code', '', id)
-    const fragment = element('span', '', code, copyButton(code, id))
-    fragment.append(button('Find all', () => this.store.update({ correlation_id: id, request: null })))
-    return fragment
+    const find = button('Find all', () => this.store.update({ correlation_id: id, request: null }))
+    return element('span', '', code, copyButton(code, id), find)
   }
 
   /**

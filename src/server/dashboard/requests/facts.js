@@ -4,19 +4,21 @@ import { journalLine } from './journal-line.js'
 
 /**
  * @typedef {import('../../../queries/index.js').JournalLine} JournalLine
- * @typedef {RequestDetail['tokens']} Tokens
  * @typedef {string | Node | null} Fact null: unknown
  * @typedef {[name: string, fact: Fact]} NamedFact
  */
 
-const INPUT_PARTS = {
-  cache_read_input: 'read from a cache',
-  cache_creation_input: 'written to a cache',
-  cache_creation_1h_input: 'written for an hour',
-  audio_input: 'of audio',
-  image_input: 'of images',
+/** The parts of the tokens in and out, in words. */
+const PARTS = {
+  input: {
+    cache_read_input: 'read from a cache',
+    cache_creation_input: 'written to a cache',
+    cache_creation_1h_input: 'written for an hour',
+    audio_input: 'of audio',
+    image_input: 'of images',
+  },
+  output: { reasoning_output: 'of reasoning', audio_output: 'of audio' },
 }
-const OUTPUT_PARTS = { reasoning_output: 'of reasoning', audio_output: 'of audio' }
 
 /**
  * The places of a request's lines in the journal.
@@ -30,18 +32,16 @@ export function placesOf({ journal, place, completed_place: completed }) {
   if (place === null) rows.push(['Segment', 'none: this row isn’t from the journal'])
   else {
     if (journal !== undefined) rows.push(['Journal', journal])
-    rows.push(
-      ['Segment', element('code', '', place.segment)],
-      ['Byte offset', formatCount(place.byte_offset)],
-    )
+    rows.push(['Segment', element('code', '', place.segment)])
+    rows.push(['Byte offset', formatCount(place.byte_offset)])
   }
-  if (completed !== null) {
-    rows.push([
-      'Completed by',
-      element('code', '', `${completed.segment} at ${formatCount(completed.byte_offset)}`),
-    ])
-  }
+  if (completed !== null) rows.push(['Completed by', placeCode(completed)])
   return rows
+}
+
+/** @param {{ segment: string, byte_offset: number }} place */
+export function placeCode({ segment, byte_offset: byteOffset }) {
+  return element('code', '', `${segment} at ${formatCount(byteOffset)}`)
 }
 
 /**
@@ -91,30 +91,19 @@ export function optional(name, fact) {
   return fact === null ? [] : [[name, fact]]
 }
 
-/** @param {Tokens} tokens */
-export function tokensIn(tokens) {
-  return tokenText(tokens.input, tokens, INPUT_PARTS)
-}
-
-/** @param {Tokens} tokens */
-export function tokensOut(tokens) {
-  return tokenText(tokens.output, tokens, OUTPUT_PARTS)
-}
-
 /**
  * `1,000, of which 400 read from a cache`
  *
- * @param {number | null} whole
- * @param {Tokens} tokens
- * @param {Partial<Record<keyof Tokens, string>>} parts
+ * @param {RequestDetail['tokens']} tokens
+ * @param {keyof typeof PARTS} side
  */
-function tokenText(whole, tokens, parts) {
-  const knownParts = Object.entries(parts).flatMap(([part, words]) => {
+export function tokenText(tokens, side) {
+  const knownParts = Object.entries(PARTS[side]).flatMap(([part, words]) => {
     const count = tokens[/** @type {keyof typeof tokens} */ (part)]
     return count === null ? [] : [`${formatCount(count)} ${words}`]
   })
-  if (knownParts.length === 0) return known(whole, formatCount)
-  return `${formatCount(whole)}, of which ${knownParts.join(', ')}`
+  if (knownParts.length === 0) return known(tokens[side], formatCount)
+  return `${formatCount(tokens[side])}, of which ${knownParts.join(', ')}`
 }
 
 /**
