@@ -44,16 +44,9 @@ export function emptyCounts(): SegmentCounts {
 }
 
 export function addCounts(a: SegmentCounts, b: LineCounts & { late?: number }): SegmentCounts {
-  return {
-    lines: a.lines + b.lines,
-    requests: a.requests + b.requests,
-    completions: a.completions + b.completions,
-    prices: a.prices + b.prices,
-    rates: a.rates + b.rates,
-    rejected: a.rejected + b.rejected,
-    unchecked: a.unchecked + b.unchecked,
-    late: a.late + (b.late ?? 0),
-  }
+  const sum = emptyCounts()
+  for (const name of Object.keys(sum) as (keyof SegmentCounts)[]) sum[name] = a[name] + (b[name] ?? 0)
+  return sum
 }
 
 /** The position of a segment of which nothing has been projected. */

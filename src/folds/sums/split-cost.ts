@@ -33,7 +33,7 @@ export function billionthsOf(cost: number): bigint {
   return BigInt(whole) * 1_000_000_000n + BigInt(billionths)
 }
 
-/** Splits a cost. SQLite's twins are `wholeCostSql` and `costBillionthsSql`. */
+/** Splits a cost. SQL's twins are the dialect's `wholeCost` and `costBillionths`. */
 export function splitCost(cost: number): SplitCost {
   const limited = Math.max(-MAX_COST, Math.min(cost, MAX_COST))
   const whole = Math.trunc(limited)

@@ -12,7 +12,7 @@ export const MAX_LATENCY_MS = 2 ** 32 - 1
 /**
  * Returns a column's number as it counts in sums: whole, and not beyond a limit. A value that
  * another program has written may be anything, and counts as SQLite's CAST converts it.
- * `wholeNumberSql` is the same in SQL.
+ * The dialect's `wholeNumber` is the same in SQL.
  */
 export function wholeNumber(value: unknown, limit: number): number {
   // Only the digits at a text's beginning count: '2e3x' is 2.

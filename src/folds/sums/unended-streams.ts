@@ -9,7 +9,7 @@ export type StreamEnd = Pick<
 /**
  * Whether a request is a stream without an end: no completion has changed it, it didn't fail, and
  * it wasn't logged whole, with its tokens or its duration. By contrast, what `requestOf` calls an
- * open stream may have failed or been logged whole. SQLite's twin is UNENDED_SQL.
+ * open stream may have failed or been logged whole. SQL's twin is the dialect's `isUnended`.
  */
 export function isUnended(request: StreamEnd): boolean {
   return (

@@ -1,6 +1,6 @@
 import { PARTS_OF_TOKENS, type Tokens } from '../../folds/sums/token-parts.js'
 import { dialectOf } from '../../store/query-database.js'
-import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
+import { INCONSISTENT_SQL } from '../../store/sqlite/sqlite-dialect.js'
 import { countText } from '../count-text.js'
 import type { JournalTables } from '../journal-tables.js'
 import { type Finding, note, ok } from './check.js'

@@ -29,12 +29,12 @@ export class ExpectedRows {
 
   /** @param database the expected one, seeded. */
   static async begin(database: Database): Promise<ExpectedRows> {
-    const transaction = beginRebuild(database, new SqliteStatements(database), {
-      before: [],
-      rollupLabels: undefined,
-      book: readPriceBook(database),
-      onCommitted: () => {},
-    })
+    const transaction = beginRebuild(
+      database,
+      new SqliteStatements(database),
+      { before: [], rollupLabels: undefined },
+      { book: readPriceBook(database), onCommitted: () => {} },
+    )
     const rows = new ExpectedRows(transaction)
     for await (const requests of transaction.unjournaledRequests()) {
       for (const request of requests) rows.#sums.addUnjournaled(request)

@@ -1,6 +1,6 @@
 import type { Place } from '../../events/place.js'
 import { OUTCOME_COLUMNS } from '../../store/outcome-columns.js'
-import { RequestComparison } from '../../store/sqlite/compare/requests.js'
+import { requestDifferences } from '../../store/sqlite/compare/requests.js'
 import type { Row } from '../../store/sqlite/compare/tables.js'
 import type { Comparison } from './comparison.js'
 import { differingColumns } from './verify-problems.js'
@@ -25,7 +25,7 @@ export interface ComparedRow {
 export function reportRequests(comparison: Comparison): ComparedRow | null {
   const { database, pendingCosts } = comparison.snapshot
   let moved: ComparedRow | null = null
-  for (const difference of new RequestComparison(database, pendingCosts.ofRequests).differences()) {
+  for (const difference of requestDifferences(database, pendingCosts.ofRequests)) {
     switch (difference.kind) {
       case 'missing':
         reportMissing(comparison, difference.expected)

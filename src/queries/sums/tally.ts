@@ -4,7 +4,7 @@ import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
 import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
 import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import type { Dialect } from '../../store/dialect.js'
-import { INCONSISTENT_SQL } from '../../store/sqlite/sql-expressions.js'
+import { INCONSISTENT_SQL } from '../../store/sqlite/sqlite-dialect.js'
 
 /** The sums that could overflow 64 bits in SQL, if a few values are absurdly large. */
 const LARGE_SUMS: ReadonlySet<SumName> = new Set([

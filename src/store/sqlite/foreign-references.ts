@@ -13,46 +13,36 @@ interface RequestReference {
 /**
  * Notes the foreign keys by which the operator's own tables refer to requests, and checks them
  * after a replay. A replay runs with foreign keys off, so that no cascade deletes rows of those
- * tables while the same requests are deleted and inserted again. `check` finds references that
- * would then lead nowhere or to another request, before the commit.
+ * tables while the same requests are deleted and inserted again. The check finds references that
+ * would then lead nowhere or to another request, before the commit. Call this in the transaction,
+ * before anything is removed.
+ *
+ * @returns the check, to be called once all requests have been inserted again. It throws a
+ *   DatabaseError ROWS_REFERRED_TO.
  */
-export class ForeignReferences {
-  readonly #database: Database
-  /** The tables that have foreign keys. */
-  readonly #children: string[]
-
-  /** Notes the references. Call it in the transaction, before anything is removed. */
-  constructor(database: Database) {
-    this.#database = database
-    database.exec(`
-      CREATE TEMP TABLE held_dangling (child TEXT, child_row INTEGER, parent TEXT, key INTEGER);
-      CREATE TEMP TABLE held_references (child TEXT, id INTEGER, segment_id INTEGER, byte_offset INTEGER);
-    `)
-    this.#children = database
-      .prepare<[], string>(
-        `SELECT DISTINCT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) WHERE m.type = 'table'`,
+export function noteReferences(database: Database): () => void {
+  database.exec(`
+    CREATE TEMP TABLE held_dangling (child TEXT, child_row INTEGER, parent TEXT, key INTEGER);
+    CREATE TEMP TABLE held_references (child TEXT, id INTEGER, segment_id INTEGER, byte_offset INTEGER);
+  `)
+  const children = database
+    .prepare<[], string>(
+      `SELECT DISTINCT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) WHERE m.type = 'table'`,
+    )
+    .pluck()
+    .all()
+    .filter((child) => noteDangling(database, child))
+  for (const { child, condition } of requestReferences(database)) {
+    database
+      .prepare(
+        `INSERT INTO temp.held_references
+           SELECT DISTINCT ?, r.id, r.segment_id, r.byte_offset
+           FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE r.segment_id IS NOT NULL`,
       )
-      .pluck()
-      .all()
-      .filter((child) => this.#noteDangling(child))
-    for (const { child, condition } of requestReferences(database)) {
-      database
-        .prepare(
-          `INSERT INTO temp.held_references
-             SELECT DISTINCT ?, r.id, r.segment_id, r.byte_offset
-             FROM ${quoted(child)} c JOIN requests r ON ${condition} WHERE r.segment_id IS NOT NULL`,
-        )
-        .run(child)
-    }
+      .run(child)
   }
-
-  /**
-   * Checks the references. Call it once all requests have been inserted again.
-   *
-   * @throws DatabaseError ROWS_REFERRED_TO
-   */
-  check(): void {
-    const moved = this.#database
+  return () => {
+    const moved = database
       .prepare<[], { child: string; n: number }>(
         `SELECT child, count(*) AS n FROM temp.held_references h
          WHERE NOT EXISTS (SELECT 1 FROM requests r
@@ -60,51 +50,44 @@ export class ForeignReferences {
          GROUP BY child LIMIT 1`,
       )
       .get()
-    if (moved !== undefined) throw this.#refused(moved.child, moved.n)
-    for (const child of this.#children) {
-      const n = this.#newDangling(child)
-      if (n > 0) throw this.#refused(child, n)
+    if (moved !== undefined) throw refused(database, moved.child, moved.n)
+    for (const child of children) {
+      const n = newDangling(database, child)
+      if (n > 0) throw refused(database, child, n)
     }
-    this.#database.exec('DROP TABLE temp.held_dangling; DROP TABLE temp.held_references')
+    database.exec('DROP TABLE temp.held_dangling; DROP TABLE temp.held_references')
   }
+}
 
-  #refused(child: string, n: number): DatabaseError {
-    const found = `the table ${JSON.stringify(child)} refers to rows of which ${n} would be gone or have another id after a replay`
-    const reason = 'because lines came late or are missing'
-    const advice = 'remove or redirect those references, or drop the foreign key, and replay again'
-    return new DatabaseError(
-      'ROWS_REFERRED_TO',
-      this.#database.name,
-      `${found}, ${reason}; nothing was changed: ${advice}`,
-    )
-  }
+function refused(database: Database, child: string, n: number): DatabaseError {
+  const found = `the table ${JSON.stringify(child)} refers to rows of which ${n} would be gone or have another id after a replay`
+  const reason = 'because lines came late or are missing'
+  const advice = 'remove or redirect those references, or drop the foreign key, and replay again'
+  const text = `${found}, ${reason}; nothing was changed: ${advice}`
+  return new DatabaseError('ROWS_REFERRED_TO', database.name, text)
+}
 
-  /**
-   * @returns false for a key that SQLite can't resolve, such as a reference to a column that isn't
-   *   unique.
-   */
-  #noteDangling(child: string): boolean {
-    try {
-      this.#database
-        .prepare(`INSERT INTO temp.held_dangling SELECT * FROM pragma_foreign_key_check(${literal(child)})`)
-        .run()
-      return true
-    } catch {
-      // Such a key refers to nothing, and with foreign keys on, SQLite itself would refuse each
-      // change.
-      return false
-    }
+/**
+ * @returns false for a key that SQLite can't resolve, such as a reference to a column that isn't
+ *   unique.
+ */
+function noteDangling(database: Database, child: string): boolean {
+  try {
+    database.exec(`INSERT INTO temp.held_dangling SELECT * FROM pragma_foreign_key_check(${literal(child)})`)
+    return true
+  } catch {
+    // Such a key refers to nothing, and with foreign keys on, SQLite itself would refuse each
+    // change.
+    return false
   }
+}
 
-  #newDangling(child: string): number {
-    const count = this.#database
-      .prepare<[string], number>(
-        `SELECT (SELECT count(*) FROM pragma_foreign_key_check(${literal(child)}))
-           - (SELECT count(*) FROM temp.held_dangling WHERE child = ?)`,
-      )
-      .pluck()
-    return count.get(child) ?? 0
-  }
+function newDangling(database: Database, child: string): number {
+  const count = database.prepare<[string], number>(
+    `SELECT (SELECT count(*) FROM pragma_foreign_key_check(${literal(child)}))
+       - (SELECT count(*) FROM temp.held_dangling WHERE child = ?)`,
+  )
+  return count.pluck().get(child) ?? 0
 }
 
 /**

@@ -1,6 +1,7 @@
 import { PRICE_PARTS } from '../../events/event-types.js'
+import type { PlacedPrice, PlacedRate } from '../../folds/costs/price.js'
 import { PriceBook } from '../../folds/costs/price-book.js'
-import { all, type SqlValue } from '../condition.js'
+import { all, type Condition, type SqlValue } from '../condition.js'
 import { type PriceRow, placedPrice, placedRate, type RateRow, type StoredPrices } from '../price-row.js'
 import { dialectOf, type QueryDatabase } from '../query-database.js'
 import type { Database } from './connection/database.js'
@@ -25,13 +26,24 @@ const PRICE_COLUMNS = [
  * @param condition the SQL of a condition on their columns, with `values` for its placeholders.
  */
 export function readPrices(database: QueryDatabase, condition = 'TRUE', ...values: SqlValue[]): StoredPrices {
-  const { priceColumns, rateColumns } = dialectOf(database)
-  const select = <Row>(columns: string, table: string) =>
-    database.prepare<SqlValue[], Row>(`SELECT ${columns} FROM ${table} WHERE ${condition}`).all(...values)
-  return {
-    prices: select<PriceRow>(priceColumns, 'prices').map(placedPrice),
-    rates: select<RateRow>(rateColumns, 'exchange_rates').map(placedRate),
-  }
+  const which = { sql: condition, values }
+  return { prices: pricesWhere(database, which), rates: ratesWhere(database, which) }
+}
+
+function pricesWhere(database: QueryDatabase, { sql, values }: Condition): PlacedPrice[] {
+  const select = `SELECT ${dialectOf(database).priceColumns} FROM prices WHERE ${sql}`
+  return database
+    .prepare<SqlValue[], PriceRow>(select)
+    .all(...values)
+    .map(placedPrice)
+}
+
+function ratesWhere(database: QueryDatabase, { sql, values }: Condition): PlacedRate[] {
+  const select = `SELECT ${dialectOf(database).rateColumns} FROM exchange_rates WHERE ${sql}`
+  return database
+    .prepare<SqlValue[], RateRow>(select)
+    .all(...values)
+    .map(placedRate)
 }
 
 /**
@@ -48,39 +60,26 @@ export function readBookOf(
   const list = dialect.list(models)
   const ofModels = all([...ofJournal, { sql: `model IN ${list.sql}`, values: list.values }])
   const before = all([...ofJournal, { sql: 'observed_at <= ?', values: [timestamp] }])
-  const prices = database.prepare<SqlValue[], PriceRow>(
-    `SELECT ${dialect.priceColumns} FROM prices WHERE ${ofModels.sql}`,
+  const newest = `${before.sql} ORDER BY observed_at DESC, segment_id DESC, byte_offset DESC LIMIT 1`
+  return PriceBook.EMPTY.with(
+    pricesWhere(database, ofModels),
+    ratesWhere(database, { ...before, sql: newest }),
   )
-  const rates = database.prepare<SqlValue[], RateRow>(
-    `SELECT ${dialect.rateColumns} FROM exchange_rates WHERE ${before.sql}
-     ORDER BY observed_at DESC, segment_id DESC, byte_offset DESC LIMIT 1`,
-  )
-  return bookOf(prices.all(...ofModels.values), rates.all(...before.values))
-}
-
-function bookOf(prices: PriceRow[], rates: RateRow[]): PriceBook {
-  return PriceBook.EMPTY.with(prices.map(placedPrice), rates.map(placedRate))
 }
 
 /** Returns a function that finds what the costs of a journal's requests are computed from. */
 export function priceBooks(database: QueryDatabase): (journal: number) => PriceBook {
   const books = new Map<number, PriceBook>()
   return (journal) => {
-    let book = books.get(journal)
-    if (book === undefined) {
-      const { sql, values } = all(dialectOf(database).isOfJournal(journal))
-      const { prices, rates } = readPrices(database, sql, ...values)
-      book = PriceBook.EMPTY.with(prices, rates)
-      books.set(journal, book)
-    }
+    const book = books.get(journal) ?? readPriceBook(database, all(dialectOf(database).isOfJournal(journal)))
+    books.set(journal, book)
     return book
   }
 }
 
 /** Reads everything that costs are computed from. */
-export function readPriceBook(database: Database): PriceBook {
-  const { prices, rates } = readPrices(database)
-  return PriceBook.EMPTY.with(prices, rates)
+export function readPriceBook(database: QueryDatabase, which: Condition = all([])): PriceBook {
+  return PriceBook.EMPTY.with(pricesWhere(database, which), ratesWhere(database, which))
 }
 
 export function insertPrices(database: Database, { prices, rates }: StoredPrices): void {

@@ -1,7 +1,18 @@
+import { MAX_COST } from '../../folds/sums/sum-limits.js'
+import { PARTS_OF_TOKENS } from '../../folds/sums/token-parts.js'
 import { inRange } from '../condition.js'
 import type { Dialect } from '../dialect.js'
-import { costBillionthsSql, UNENDED_SQL, wholeCostSql, wholeNumberSql } from './sql-expressions.js'
 import { STORED_COLUMNS } from './stored-row.js'
+
+/** SQL for `isInconsistent`, in either store; null counts as false. */
+export const INCONSISTENT_SQL = PARTS_OF_TOKENS.map(
+  ([part, ...wholes]) => `coalesce(${part} > coalesce(${[...wholes, 'NULL'].join(', ')}), FALSE)`,
+).join(' OR ')
+
+const limited = (column: string) => {
+  const limit = MAX_COST.toFixed(1)
+  return `max(-${limit}, min(${limit}, coalesce(${column}, 0) * 1.0))`
+}
 
 /** The SQL of SQLite. store/dialect.ts explains the members. */
 export const SQLITE: Dialect = {
@@ -12,7 +23,8 @@ export const SQLITE: Dialect = {
   least: '-9e999',
   isInSums: '(segment_id IS NOT NULL OR id <= (SELECT last_id FROM rollup_unjournaled))',
   isAdded: 'segment_id IS NULL AND id > (SELECT last_id FROM rollup_unjournaled)',
-  isUnended: UNENDED_SQL,
+  isUnended: `streaming <> 0 AND success <> 0 AND completed_segment_id IS NULL AND input_tokens IS NULL
+  AND output_tokens IS NULL AND stream_duration_ms IS NULL`,
   newestFirst: 'id DESC',
   // CROSS JOIN fixes the order of the tables. With JOIN, SQLite would read all names first.
   totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
@@ -27,15 +39,18 @@ export const SQLITE: Dialect = {
   isFalse: (column) => `${column} = 0`,
   count: (condition) => `sum(${condition})`,
   largeSum: (expression) => `sum((${expression}) >> 32), sum((${expression}) & 4294967295)`,
-  wholeCost: wholeCostSql,
-  costBillionths: costBillionthsSql,
+  wholeCost: (column) => `CAST(${limited(column)} AS INTEGER)`,
+  costBillionths: (column) => {
+    const cost = limited(column)
+    return `CAST(round((${cost} - CAST(${cost} AS INTEGER)) * 1e9) AS INTEGER)`
+  },
   storedWholeCost: (currency, prefix = '') => `${prefix}cost_${currency}`,
   storedCostBillionths: (currency, prefix = '') => `${prefix}cost_nano${currency}`,
   integer: (column) => `CAST(${column} AS INTEGER)`,
   // Unlike sum(), total() gives a very large number rather than an error when absurd costs add up
   // to more than 2^63.
   integerSum: (column) => `CAST(total(${column}) AS INTEGER)`,
-  wholeNumber: wholeNumberSql,
+  wholeNumber: (column, limit) => `max(-${limit}, min(${limit}, coalesce(CAST(${column} AS INTEGER), 0)))`,
   ignoringCase: (text) => `${text} COLLATE NOCASE`,
   inByteOrder: (text) => text,
   equalsIgnoringCase: (text) => `${text} = ? COLLATE NOCASE`,

@@ -1,6 +1,5 @@
 import type { Changes } from '../../folds/changes.js'
 import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price.js'
-import type { PriceBook } from '../../folds/costs/price-book.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
@@ -10,7 +9,7 @@ import { BulkSchema } from './bulk-schema.js'
 import { carriedCompletions } from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { storeVersions } from './fold-versions.js'
-import { ForeignReferences } from './foreign-references.js'
+import { noteReferences } from './foreign-references.js'
 import { clearPrices, readPrices } from './price-rows.js'
 import { addToRepricing } from './repricing-queries.js'
 import { unjournaledRequests } from './request-queries.js'
@@ -27,14 +26,15 @@ import { type SqliteStatements, SqliteTransaction, type TransactionOptions } fro
 export function beginRebuild(
   database: Database,
   statements: SqliteStatements,
-  { before, rollupLabels: labels, book, onCommitted }: RebuildOptions & PricesOfRebuild,
+  { before, rollupLabels: labels }: RebuildOptions,
+  prices: Pick<TransactionOptions, 'book' | 'onCommitted'>,
 ): RebuildTransaction {
   // Requests are deleted and inserted again, and no cascade may delete the rows that refer to them.
   // This comes first, because SQLite ignores this pragma in a transaction.
   database.pragma('foreign_keys = OFF')
   database.exec('BEGIN IMMEDIATE')
   try {
-    const references = new ForeignReferences(database)
+    const checkReferences = noteReferences(database)
     const bulk = new BulkSchema(database)
     bulk.dropTriggers()
     clearProjections(database, () => bulk.dropIndexes())
@@ -43,53 +43,33 @@ export function beginRebuild(
     const seeds = takePrices(database)
     const ids = rebuiltIds(database)
     // The lines of carried completions came before all lines that remain.
-    for (const carried of carriedCompletions(database))
-      bulk.deferred.add({ ...carried, beforeId: ids.nextId })
-    const options = {
-      database,
-      statements,
-      rollupLabels: rollupLabels(database),
-      ...ids,
-      bulk,
-      book,
-      onCommitted,
-    }
-    return new SqliteRebuild(options, { references, before, seeds })
+    const beforeId = ids.nextId
+    for (const carried of carriedCompletions(database)) bulk.deferred.add({ ...carried, beforeId })
+    const options = { database, statements, rollupLabels: rollupLabels(database), ...ids, bulk, ...prices }
+    return new SqliteRebuild(options, checkReferences, before, seeds)
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK')
     throw error
   }
 }
 
-interface PricesOfRebuild {
-  /** The prices and rates that were stored before. */
-  book: PriceBook
-  /** Called with the prices and rates that are stored after the commit. */
-  onCommitted: (book: PriceBook) => void
-}
-
-interface RebuildState {
-  references: ForeignReferences
-  before: readonly SegmentPosition[]
-  /** The stored prices and rates, which should be read from the journal again. */
-  seeds: StoredPrices
-}
-
 class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
-  readonly rollupLabels: readonly string[]
-  readonly #database: Database
-  readonly #references: ForeignReferences
+  readonly #checkReferences: () => void
   readonly #before: readonly SegmentPosition[]
   /** Pruned imports whose ids haven't been skipped yet, because no later segment has been read. */
   readonly #prunedImports: { segment_id: number; requests: number }[]
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
 
-  constructor(options: TransactionOptions, { references, before, seeds }: RebuildState) {
+  /** @param seeds the stored prices and rates, which should be read from the journal again. */
+  constructor(
+    options: TransactionOptions,
+    checkReferences: () => void,
+    before: readonly SegmentPosition[],
+    seeds: StoredPrices,
+  ) {
     super(options)
-    this.rollupLabels = options.rollupLabels
-    this.#database = options.database
-    this.#references = references
+    this.#checkReferences = checkReferences
     this.#before = before
     this.#prunedImports = options.database
       .prepare<[], { segment_id: number; requests: number }>(
@@ -97,6 +77,10 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
       )
       .all()
     this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
+  }
+
+  get rollupLabels(): readonly string[] {
+    return this.options.rollupLabels
   }
 
   override async addSegment(position: SegmentPosition): Promise<void> {
@@ -123,19 +107,19 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     const range = rangeToReprice(this.book, prices, rates)
     this.book = this.book.without(prices, rates)
     this.#unread.clear()
-    if (range !== null) addToRepricing(this.#database, range, this.lastId)
+    if (range !== null) addToRepricing(this.options.database, range, this.lastId)
   }
 
   async *unjournaledRequests(): AsyncGenerator<readonly StoredRequest[]> {
-    yield* unjournaledRequests(this.#database)
+    yield* unjournaledRequests(this.options.database)
   }
 
   async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
-    replaceAcceptedMissing(this.#database, names)
+    replaceAcceptedMissing(this.options.database, names)
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {
-    const statement = this.#database.prepare(
+    const statement = this.options.database.prepare(
       `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET is_replaced = max(is_replaced, excluded.is_replaced)`,
     )
@@ -145,7 +129,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
 
   /** @throws DatabaseError ROWS_REFERRED_TO */
   override async commit(): Promise<void> {
-    const database = this.#database
+    const database = this.options.database
     this.#passPrunedImports(Number.POSITIVE_INFINITY)
     // Makes the next row get the next id, as if the rows had come live.
     database
@@ -157,7 +141,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
       .run(this.lastId)
     if (prunedThrough(database) > 0) this.#keepIrregularCompletions()
     storeVersions(database)
-    this.#references.check()
+    this.#checkReferences()
     await super.commit()
     database.pragma('wal_checkpoint(TRUNCATE)')
   }
@@ -167,7 +151,7 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
    * leaves out completions whose request was pruned, but they were irregular all the same.
    */
   #keepIrregularCompletions(): void {
-    const statement = this.#database.prepare(
+    const statement = this.options.database.prepare(
       `UPDATE journal_segments SET repeated_completions = max(repeated_completions, ?),
          ambiguous_completions = max(ambiguous_completions, ?) WHERE id = ?`,
     )

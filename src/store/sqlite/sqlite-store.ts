@@ -16,7 +16,7 @@ import { readRepricings } from './repricing-queries.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { acceptedMissing, prunedSegments, readPositions, replaceAcceptedMissing } from './segment-queries.js'
 import { beginRebuild } from './sqlite-rebuild.js'
-import { SqliteStatements, SqliteTransaction } from './sqlite-transaction.js'
+import { SqliteStatements, SqliteTransaction, type TransactionOptions } from './sqlite-transaction.js'
 
 export interface SqliteStoreOptions {
   purpose: LockPurpose
@@ -124,6 +124,7 @@ export class SqliteStore implements Store {
         statements: this.#statements,
         rollupLabels: rollupLabels(database),
         nextId: nextLiveId(database),
+        takenIds: new Set(),
         bulk,
         ...this.#prices(),
       })
@@ -134,10 +135,10 @@ export class SqliteStore implements Store {
   }
 
   async beginRebuild(options: RebuildOptions): Promise<RebuildTransaction> {
-    return beginRebuild(this.#database, this.#statements, { ...options, ...this.#prices() })
+    return beginRebuild(this.#database, this.#statements, options, this.#prices())
   }
 
-  #prices(): { book: PriceBook; onCommitted(book: PriceBook): void } {
+  #prices(): Pick<TransactionOptions, 'book' | 'onCommitted'> {
     this.#book ??= readPriceBook(this.#database)
     return {
       book: this.#book,

@@ -41,13 +41,13 @@ export interface TransactionOptions {
   statements: SqliteStatements
   rollupLabels: readonly string[]
   nextId: number
-  takenIds?: ReadonlySet<number>
+  takenIds: ReadonlySet<number>
   /** Null if indexes are kept up to date, and nothing is deferred. */
   bulk: BulkSchema | null
   /** The prices and rates that are stored. */
   book: PriceBook
   /** Called after a commit, with the prices and rates that are stored now. */
-  onCommitted?: (book: PriceBook) => void
+  onCommitted: (book: PriceBook) => void
 }
 
 const MOVED = MOVED_COLUMNS.map((column) => `${column} = ?`).join(', ')
@@ -56,18 +56,16 @@ const NONE: ReadonlyMap<string, never> = new Map<string, never>()
 
 /** A transaction of SQLite that has begun. */
 export class SqliteTransaction implements StoreTransaction {
-  readonly #options: TransactionOptions
+  protected readonly options: TransactionOptions
   #nextId: number
-  readonly #takenIds: ReadonlySet<number>
   #isDeferring: boolean
   /** Whether there may be held completions. If there are none, requests don't look for any. */
   #mayBeHeld: boolean
   protected book: PriceBook
 
   constructor(options: TransactionOptions) {
-    this.#options = options
+    this.options = options
     this.#nextId = options.nextId
-    this.#takenIds = options.takenIds ?? new Set()
     this.#isDeferring = options.bulk !== null
     this.book = options.book
     this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
@@ -76,7 +74,7 @@ export class SqliteTransaction implements StoreTransaction {
   async addSegment(position: SegmentPosition): Promise<void> {
     const { id, journalId, name, file } = position
     const sql = 'INSERT INTO journal_segments (id, journal_id, name, device, inode) VALUES (?, ?, ?, ?, ?)'
-    this.#options.database.prepare(sql).run(id, journalId, name, file.device, file.inode)
+    this.options.database.prepare(sql).run(id, journalId, name, file.device, file.inode)
   }
 
   async load(keys: Keys): Promise<Known> {
@@ -92,7 +90,7 @@ export class SqliteTransaction implements StoreTransaction {
 
   async apply(changes: Changes): Promise<void> {
     const { rejected, inserted, completed, held, released, deferred, repriced } = changes
-    const { statements, bulk } = this.#options
+    const { statements, bulk } = this.options
     const { projections } = statements
     this.#addPrices(changes)
     for (const line of rejected) projections.insertRejectedLine(line)
@@ -107,11 +105,11 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async addSums(sums: SumChanges): Promise<void> {
-    writeSums(this.#options.statements, sums, this.#options.rollupLabels)
+    writeSums(this.options.statements, sums, this.options.rollupLabels)
   }
 
   async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
-    const { statements, bulk } = this.#options
+    const { statements, bulk } = this.options
     if (bulk === null) return
     bulk.createIndexes()
     this.#isDeferring = false
@@ -124,7 +122,7 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async takeRowsToReprice(maxRows: number): Promise<RepricePage | null> {
-    const { database, statements } = this.#options
+    const { database, statements } = this.options
     const [pending] = readRepricings(database)
     if (pending === undefined) return null
     const rows = takeRowsToReprice(database, pending, maxRows)
@@ -136,26 +134,26 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
-    const { changes } = this.#options.database
+    const { changes } = this.options.database
       .prepare(`UPDATE journal_segments SET ${MOVED} WHERE id = ? AND projected_bytes = ?`)
       .run(...movedValues(next), next.id, expectedBytes)
     return changes === 1
   }
 
   async commit(): Promise<void> {
-    this.#options.database.exec('COMMIT')
-    this.#options.onCommitted?.(this.book)
+    this.options.database.exec('COMMIT')
+    this.options.onCommitted(this.book)
   }
 
   async rollback(): Promise<void> {
-    const { database } = this.#options
+    const { database } = this.options
     if (database.inTransaction) database.exec('ROLLBACK')
   }
 
   /** Skips ids that no row gets, since they were those of pruned rows. */
   protected skipIds(count: number): void {
     for (let left = count; left > 0; left--) {
-      while (this.#takenIds.has(this.#nextId)) this.#nextId++
+      while (this.options.takenIds.has(this.#nextId)) this.#nextId++
       this.#nextId++
     }
   }
@@ -171,25 +169,25 @@ export class SqliteTransaction implements StoreTransaction {
    */
   #addPrices({ prices, rates, book, toReprice }: Changes): void {
     if (book === null) return
-    const { database } = this.#options
+    const { database } = this.options
     insertPrices(database, { prices, rates })
     this.book = book
     if (toReprice !== null) addToRepricing(database, toReprice, this.lastId)
   }
 
   #ids(): Pick<Known, 'nextId' | 'takenIds'> {
-    return { nextId: this.#nextId, takenIds: this.#takenIds }
+    return { nextId: this.#nextId, takenIds: this.options.takenIds }
   }
 
   #candidates({ completions }: Keys): Map<string, KnownRequest[]> {
-    const { requests } = this.#options.statements
+    const { requests } = this.options.statements
     return new Map([...completions].map(([id, key]) => [id, requests.candidates(id, key)]))
   }
 
   #heldFor({ requests }: Keys): Map<string, PlacedCompletion[]> {
     const held = new Map<string, PlacedCompletion[]>()
     for (const correlationId of new Set(requests)) {
-      const completions = this.#options.statements.projections.heldCompletions(correlationId)
+      const completions = this.options.statements.projections.heldCompletions(correlationId)
       if (completions.length > 0) held.set(correlationId, completions)
     }
     return held

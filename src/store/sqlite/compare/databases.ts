@@ -1,7 +1,7 @@
 import { type Database, openDatabaseReadOnly } from '../connection/database.js'
 import { asDatabaseError } from '../connection/errors.js'
 import { type PendingCosts, pendingCosts } from './pending-costs.js'
-import { RequestComparison, type RequestDifference } from './requests.js'
+import { type RequestDifference, requestDifferences } from './requests.js'
 import { type ComparedTable, differencesOf, isSameCell, pairIds, type Row, reportedCell } from './tables.js'
 
 /** How a table differs from that of a rebuilt database. */
@@ -96,7 +96,7 @@ function compareDatabases(database: Database): TableDifference[] {
 
 function requestDifference(database: Database, { ofRequests }: PendingCosts): TableDifference {
   const difference = emptyDifference('requests')
-  for (const found of new RequestComparison(database, ofRequests).differences()) {
+  for (const found of requestDifferences(database, ofRequests)) {
     const [before, after] = rowsOf(found).map((row) => row && without(row, ofRequests))
     const row = before ?? after
     const key = { segment_id: row?.['segment_id'], byte_offset: row?.['byte_offset'] }

@@ -50,11 +50,9 @@ export function openDatabase(path: string): Database {
 export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)
   if (isMissing(file)) {
-    throw new DatabaseError(
-      'DATABASE_MISSING',
-      file,
-      'there is no such database: check the path, or run `request-journal project --once` to make it; without --once it goes on following the journal',
-    )
+    const text =
+      'there is no such database: check the path, or run `request-journal project --once` to make it; without --once it goes on following the journal'
+    throw new DatabaseError('DATABASE_MISSING', file, text)
   }
   return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
     // Reads the ledger and the tables in one transaction, since another process may be migrating
@@ -110,14 +108,11 @@ function switchToWal(database: Database, file: string): void {
       if (database.pragma('journal_mode', { simple: true }) === 'wal') return
       const mode = database.pragma('journal_mode = WAL', { simple: true })
       if (mode === 'wal') return
-      throw new DatabaseError(
-        'DATABASE_UNWRITABLE',
-        file,
-        `journal mode is ${String(mode)}, expected wal: put the database on a local file system`,
-      )
+      const text = `journal mode is ${String(mode)}, expected wal: put the database on a local file system`
+      throw new DatabaseError('DATABASE_UNWRITABLE', file, text)
     } catch (error) {
       if (!isBusy(error) || performance.now() >= deadline) throw error
-      sleepSync(2 + Math.random() * 20)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 + Math.random() * 20)
     }
   }
 }
@@ -134,12 +129,8 @@ function makeWritable(file: string): void {
     if (isMissing(file)) createPrivateFile(file)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new DatabaseError(
-      'DATABASE_UNWRITABLE',
-      file,
-      `the database or its folder cannot be written (${reason}): expected a file and a folder that this user may write to; correct their permissions, or name another file`,
-      { cause: error },
-    )
+    const text = `the database or its folder cannot be written (${reason}): expected a file and a folder that this user may write to; correct their permissions, or name another file`
+    throw new DatabaseError('DATABASE_UNWRITABLE', file, text, { cause: error })
   }
 }
 
@@ -161,25 +152,14 @@ function makeDirectory(directory: string): void {
 function filePath(path: string): string {
   // SQLite takes these names for a private database that vanishes with the connection.
   if (path === '' || path === ':memory:') {
-    throw new DatabaseError(
-      'DATABASE_UNWRITABLE',
-      path,
-      `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers share the database as a file`,
-    )
+    const text = `expected the path of a file, found ${JSON.stringify(path)}: the projector and its readers share the database as a file`
+    throw new DatabaseError('DATABASE_UNWRITABLE', path, text)
   }
   const file = resolve(path)
-  if (isDirectory(file)) {
-    throw new DatabaseError(
-      'NOT_A_DATABASE',
-      file,
-      `expected the path of a database file, found a directory: name a file, such as ${join(file, 'requests.db')}`,
-    )
-  }
-  return file
-}
-
-function isDirectory(file: string): boolean {
-  return statOf(file)?.isDirectory() === true
+  if (statOf(file)?.isDirectory() !== true) return file
+  const advice = `name a file, such as ${join(file, 'requests.db')}`
+  const found = 'expected the path of a database file, found a directory'
+  throw new DatabaseError('NOT_A_DATABASE', file, `${found}: ${advice}`)
 }
 
 function isMissing(file: string): boolean {
@@ -196,8 +176,4 @@ function statOf(file: string): Stats | undefined | null {
   } catch {
     return null
   }
-}
-
-function sleepSync(durationMs: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs)
 }

@@ -27,7 +27,6 @@ export interface Lock {
 const settleMs = 200
 
 const maxPidFileBytes = 4096
-
 const GROUP_WRITES = 0o020
 
 // The connections of held locks are kept here, since a connection that is garbage collected is
@@ -46,11 +45,8 @@ const held = new Set<SQLite.Database>()
 export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose): Lock {
   const realPath = existingRealPath(databasePath)
   if (realPath === undefined) {
-    throw new DatabaseError(
-      'DATABASE_MISSING',
-      databasePath,
-      'there is no such database to lock: open it with openDatabase first',
-    )
+    const text = 'there is no such database to lock: open it with openDatabase first'
+    throw new DatabaseError('DATABASE_MISSING', databasePath, text)
   }
   const lockPath = `${realPath}.lock`
   const pidPath = `${realPath}.pid`
@@ -87,20 +83,16 @@ function lockMode(path: string): number {
 }
 
 /**
- * Takes the one lock that a command needs to remove files from a journal. Its file is beside the
- * manifest, which must exist.
- *
- * @throws DatabaseError like `acquireDatabaseLock`.
+ * Takes the one lock that a command needs to remove files from a journal, like
+ * `acquireDatabaseLock`. Its file is beside the manifest, which must exist.
  */
 export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive' | 'import'): Lock {
   return acquireDatabaseLock(join(directory, MANIFEST_FILE), purpose)
 }
 
 /**
- * Takes the one lock that an import needs to add segments to a journal. Its file is beside
- * journal.json.
- *
- * @throws DatabaseError like `acquireDatabaseLock`.
+ * Takes the one lock that an import needs to add segments to a journal, like
+ * `acquireDatabaseLock`. Its file is beside journal.json.
  */
 export function acquireImportLock(directory: string): Lock {
   return acquireDatabaseLock(join(directory, IDENTITY_FILE), 'import')
@@ -170,24 +162,19 @@ function alreadyHeld(
   const work = WORK[holder?.purpose as LockPurpose] ?? WORK.project
   const [name, doing] = work
   // A projector goes on until it is stopped, and does only its own work.
-  const advice = work === WORK.project && wanted !== 'project' ? 'stop it first' : work[2]
-  return new DatabaseError(
-    'PROJECTOR_RUNNING',
-    databasePath,
-    `${name}${who} is already ${doing}: ${advice}`,
-    {
-      cause,
-    },
-  )
+  const ofProjector = wanted === 'project' ? 'stop it, or let it do the work' : 'stop it first'
+  const advice = work === WORK.project ? ofProjector : 'wait until it is done, or stop it'
+  const text = `${name}${who} is already ${doing}: ${advice}`
+  return new DatabaseError('PROJECTOR_RUNNING', databasePath, text, { cause })
 }
 
-const WORK: Record<LockPurpose, [name: string, doing: string, advice: string]> = {
-  project: ['a projector', 'working on this database', 'stop it, or let it do the work'],
-  replay: ['a replay', 'rebuilding this database', 'wait until it is done, or stop it'],
-  prune: ['a prune', 'running here', 'wait until it is done, or stop it'],
-  redate: ['a redate', 'running here', 'wait until it is done, or stop it'],
-  archive: ['an archive run', 'working on this journal', 'wait until it is done, or stop it'],
-  import: ['an import', 'working on this journal', 'wait until it is done, or stop it'],
+const WORK: Record<LockPurpose, [name: string, doing: string]> = {
+  project: ['a projector', 'working on this database'],
+  replay: ['a replay', 'rebuilding this database'],
+  prune: ['a prune', 'running here'],
+  redate: ['a redate', 'running here'],
+  archive: ['an archive run', 'working on this journal'],
+  import: ['an import', 'working on this journal'],
 }
 
 function readPidFile(pidPath: string): { purpose: unknown; description: string } | undefined {
@@ -211,11 +198,7 @@ function existingRealPath(databasePath: string): string | undefined {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new DatabaseError(
-      'DATABASE_UNWRITABLE',
-      databasePath,
-      `the path cannot be followed (${code}): correct the permissions of its folders`,
-      { cause: error },
-    )
+    const text = `the path cannot be followed (${code}): correct the permissions of its folders`
+    throw new DatabaseError('DATABASE_UNWRITABLE', databasePath, text, { cause: error })
   }
 }

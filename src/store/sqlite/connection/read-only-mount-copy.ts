@@ -1,6 +1,7 @@
 // A private copy of a database that is on a read-only mount, so that it can be read.
 import {
   accessSync,
+  type BigIntStats,
   closeSync,
   constants,
   copyFileSync,
@@ -18,11 +19,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseError } from './errors.js'
 
 /** What distinguishes one state of a file from another. */
-interface FileState {
-  size: bigint
-  mtimeNs: bigint
-  ino: bigint
-}
+type FileState = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino'>
 
 interface Copy {
   path: string
@@ -92,7 +89,12 @@ function makeCopy(file: string): Copy {
       const found = 'it changed while it was copied from its read-only mount'
       throw new DatabaseError('DATABASE_BUSY', file, `${found}: try again`)
     }
-    markAsWithoutWal(path)
+    const fd = openSync(path, 'r+')
+    try {
+      writeSync(fd, WITHOUT_WAL, 0, WITHOUT_WAL.length, FORMAT_BYTE)
+    } finally {
+      closeSync(fd)
+    }
     return copy
   } catch (error) {
     discard(copy)
@@ -109,18 +111,15 @@ function removeCopies(isOver: (makerPid: number) => boolean): void {
   try {
     for (const name of readdirSync(tmpdir())) {
       const pid = /^request-journal-copy-(\d+)-/.exec(name)?.[1]
-      if (pid !== undefined && isOver(Number(pid))) removeFolder(join(tmpdir(), name))
+      if (pid === undefined || !isOver(Number(pid))) continue
+      try {
+        rmSync(join(tmpdir(), name), { recursive: true, force: true })
+      } catch {
+        // It belongs to another user.
+      }
     }
   } catch {
     // Without a temporary folder, or descriptors to read it, nothing can be removed for now.
-  }
-}
-
-function removeFolder(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true })
-  } catch {
-    // It belongs to another user.
   }
 }
 
@@ -152,15 +151,6 @@ function checkRoom(file: string, bytes: bigint): void {
   if (bavail * bsize >= bytes) return
   const found = `it is on a read-only mount and is read from a copy of ${bytes} bytes, for which ${tmpdir()} has no room`
   throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: set TMPDIR to a folder on a larger disk`)
-}
-
-function markAsWithoutWal(copy: string): void {
-  const fd = openSync(copy, 'r+')
-  try {
-    writeSync(fd, WITHOUT_WAL, 0, WITHOUT_WAL.length, FORMAT_BYTE)
-  } finally {
-    closeSync(fd)
-  }
 }
 
 /**

@@ -1,17 +1,6 @@
 // The names of totals: a total's key contains a short name itself, and the hash of a long one.
-// `readGroupNames` serves both stores.
-import type { Database } from 'better-sqlite3'
+// Both stores are read by this.
 import type { QueryDatabase } from '../../query-database.js'
-import { shortHash } from '../../total-keys.js'
-
-/**
- * Defines the SQL function `short_hash(name, …)`. Only migrations use it, and the schema itself
- * works without it.
- */
-export function defineShortHash(database: Database): void {
-  const options = { deterministic: true, varargs: true }
-  database.function('short_hash', options, (...names: unknown[]) => shortHash(names))
-}
 
 /**
  * The SQL of the name that a total's `group_name` represents. If the name of a hash isn't stored,

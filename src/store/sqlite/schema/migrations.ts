@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
+import { shortHash } from '../../total-keys.js'
 import { connect } from '../connection/driver.js'
 import { asDatabaseError, DatabaseError } from '../connection/errors.js'
-import { defineShortHash } from '../rollups/total-names.js'
 import { MIGRATED_SCHEMA, MIGRATION_FILES } from './migration-files.js'
 
 /** The name and the text of one file of the migrations directory. */
@@ -19,11 +19,8 @@ export interface Migration extends MigrationFile {
   readonly checksum: Buffer
 }
 
-interface LedgerRow {
-  version: number
-  description: string
+interface LedgerRow extends Pick<Migration, 'version' | 'description' | 'checksum'> {
   success: number
-  checksum: Buffer
 }
 
 // The table that the sqlx migrator for SQLite creates; execution_time is in nanoseconds.
@@ -85,26 +82,17 @@ export function pendingMigrations(
   for (const row of applied) {
     const label = `migration ${row.version} (${row.description})`
     if (!row.success) {
-      throw new DatabaseError(
-        'MIGRATION_INCOMPLETE',
-        path,
-        `${label} began and did not succeed, so the schema is in an unknown state: restore a backup, or move the database away and replay`,
-      )
+      const text = `${label} began and did not succeed, so the schema is in an unknown state: restore a backup, or move the database away and replay`
+      throw new DatabaseError('MIGRATION_INCOMPLETE', path, text)
     }
     const migration = known.get(row.version)
     if (migration === undefined) {
-      throw new DatabaseError(
-        'DATABASE_TOO_NEW',
-        path,
-        `has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`,
-      )
+      const text = `has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`
+      throw new DatabaseError('DATABASE_TOO_NEW', path, text)
     }
     if (!migration.checksum.equals(row.checksum)) {
-      throw new DatabaseError(
-        'MIGRATION_EDITED',
-        path,
-        `${migration.fileName} was edited after it was applied here (SHA-384 applied ${shortHex(row.checksum)}, of the file ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`,
-      )
+      const text = `${migration.fileName} was edited after it was applied here (SHA-384 applied ${shortHex(row.checksum)}, of the file ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`
+      throw new DatabaseError('MIGRATION_EDITED', path, text)
     }
   }
   const appliedVersions = new Set(applied.map((row) => row.version))
@@ -128,7 +116,7 @@ export function migrate(
       .transaction(() => {
         // Reads the ledger again, since another process may have applied a migration while this one
         // waited for the write lock.
-        if (migrations === packaged && isEmpty(database)) {
+        if (migrations === packaged && database.prepare('SELECT 1 FROM sqlite_master').get() === undefined) {
           const { fileNames, sql } = MIGRATED_SCHEMA
           const covered = migrations.filter(({ fileName }) => fileNames.includes(fileName))
           execute(database, path, covered, sql)
@@ -139,10 +127,6 @@ export function migrate(
       })
       .immediate()
   }
-}
-
-function isEmpty(database: Database): boolean {
-  return database.prepare('SELECT 1 FROM sqlite_master').get() === undefined
 }
 
 /**
@@ -184,19 +168,18 @@ export function tryMigrations(database: Database, path: string, migrations: read
 function execute(database: Database, path: string, migrations: readonly Migration[], sql: string): void {
   const startedAt = process.hrtime.bigint()
   database.exec(createLedger)
-  defineShortHash(database)
+  // Only migrations use this function; the schema works without it.
+  const options = { deterministic: true, varargs: true }
+  database.function('short_hash', options, (...names: unknown[]) => shortHash(names))
   try {
     database.exec(sql)
   } catch (error) {
     const known = asDatabaseError(error, path)
     if (known instanceof DatabaseError && known.code !== 'SCHEMA_CHANGED') throw known
     const reason = error instanceof Error ? error.message : String(error)
-    throw new DatabaseError(
-      'MIGRATION_FAILED',
-      path,
-      `its tables are not what ${migrations.map(({ fileName }) => fileName).join(', ')} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`,
-      { cause: error },
-    )
+    const names = migrations.map(({ fileName }) => fileName).join(', ')
+    const text = `its tables are not what ${names} expects (${reason}), so they stay as they are: name another file with --db, or, if this one is request-journal's, move it away and replay`
+    throw new DatabaseError('MIGRATION_FAILED', path, text, { cause: error })
   }
   const elapsed = (process.hrtime.bigint() - startedAt) / BigInt(migrations.length)
   const insert = database.prepare(
