@@ -16,10 +16,7 @@ import { archiveFile, leavingFile, type SegmentRef } from '../journal/segments.j
 /** The ending of the file name under which an archive is written. */
 const TEMPORARY = '.gz.tmp'
 
-/**
- * How often a segment is archived again because late writers have added to it, before it is left to
- * the next run.
- */
+/** How often a segment is archived again for late writers before it is left to the next run. */
 const MAX_ROUNDS = 5
 
 /** The steps of archiving a segment. Tests get a call at each, and end the process there. */
@@ -154,10 +151,7 @@ async function makeArchive(
   return entry
 }
 
-/**
- * Whether the recorded archive has its name: a kill after it was recorded leaves an older
- * archive, or none.
- */
+/** Whether the recorded archive has its name: after a kill, an older one may have it, or none. */
 async function isInPlace(
   directory: string,
   segment: SegmentRef,

@@ -74,10 +74,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiveResult> {
   return await archiveWith(options, { noticeMs: NOTICE_MS, onStep() {} })
 }
 
-/**
- * @internal The same with another time for writers to notice, and with a call at each step, for
- *   tests.
- */
+/** @internal The same with another time for writers to notice, and a call at each step. */
 export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts): Promise<ArchiveResult> {
   const run = new ArchiveRun(options, ports)
   if (options.dryRun === true) return await run.plan()
@@ -124,10 +121,7 @@ class ArchiveRun {
     return this.#result()
   }
 
-  /**
-   * Archives all candidates. While renamed segments wait for writers to notice, the next ones are
-   * compressed.
-   */
+  /** Archives all candidates. While renamed segments wait for writers, the next are compressed. */
   async archive(): Promise<ArchiveResult> {
     const files = readdirSync(this.directory).filter(isTemporary)
     for (const file of files) rmSync(join(this.directory, file))

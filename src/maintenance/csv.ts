@@ -19,10 +19,7 @@ export interface CsvRow {
 export interface CsvColumns {
   /** The columns that must be there. */
   required: readonly string[]
-  /**
-   * The other columns that may be there. If it isn't given, any other column may be there, and is
-   * ignored.
-   */
+  /** The other columns that may be there. Without it any may be there, and is ignored. */
   optional?: readonly string[] | undefined
   /** Checks the header further. If it throws, reading ends with that error. */
   check?: ((header: readonly string[], source: string) => void) | undefined

@@ -24,10 +24,7 @@ export async function* fileBytes(path: string): AsyncGenerator<Buffer, void, und
   }
 }
 
-/**
- * The first two bytes of a regular file; empty for a pipe, from which they would be missing
- * afterwards.
- */
+/** The first two bytes of a regular file; empty for a pipe, which would lack them afterwards. */
 async function beginningOf(path: string): Promise<Buffer> {
   let file: FileHandle | null = null
   try {

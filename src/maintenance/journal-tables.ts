@@ -34,10 +34,7 @@ export class JournalTables {
   readonly number: number | null
   readonly #journalId: string
 
-  /**
-   * @param journalId the id of the journal; if the database doesn't know it, there are no rows of
-   *   it.
-   */
+  /** @param journalId if the database doesn't know this id, there are no rows of the journal. */
   constructor(database: QueryDatabase, journalId: string) {
     this.database = database
     this.#journalId = journalId

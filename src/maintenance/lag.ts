@@ -31,10 +31,7 @@ export interface Lag {
   lag_seconds: number
 }
 
-/**
- * Measures how far the positions of a database lag behind the segments, by their sizes, and finds
- * segments that are missing.
- */
+/** Measures how far positions lag behind segments, by their sizes, and finds missing segments. */
 export async function measureJournal(directory: string, known: KnownSegments) {
   const listed = listSegments(directory)
   const manifest = readManifest(directory)
@@ -124,10 +121,7 @@ function timestampOf(line: Buffer): number | null {
 export interface DatabaseLag extends Lag {
   /** Whether a projector or a replay holds the database; null if a replica is asked. */
   projector_running: boolean | null
-  /**
-   * How many segments were projected and are gone from the journal, without a prune and without
-   * anybody's having accepted it.
-   */
+  /** How many projected segments are gone from the journal, neither pruned nor accepted. */
   segments_gone: number
 }
 

@@ -104,10 +104,7 @@ interface Stretch {
   bytes: Buffer
 }
 
-/**
- * Whether the stretches follow one another without a gap, reach the size, and have the recorded
- * hash.
- */
+/** Whether stretches follow one another without a gap, reach the size, and have the hash. */
 async function areWhole(
   stretches: AsyncIterable<Stretch>,
   size: number,

@@ -13,10 +13,7 @@ export interface OtherJournal {
    * isn't known here, so only `status` on that host shows its lag. Null: never.
    */
   caught_up_at: string | null
-  /**
-   * Whether a projector or a replay of it is connected. Null: a replica is asked, which doesn't
-   * know.
-   */
+  /** Whether a projector or a replay of it is connected. Null: a replica doesn't know. */
   projector_running: boolean | null
 }
 
@@ -44,10 +41,7 @@ const LOCKED = `SELECT objid::bigint FROM pg_locks
 /** A replica doesn't have the locks of its primary. */
 const IS_PROJECTED = `CASE WHEN pg_is_in_recovery() THEN NULL ELSE number IN (${LOCKED}) END`
 
-/**
- * Whether a projector or a replay of a journal is connected to PostgreSQL; null if a replica is
- * asked.
- */
+/** Whether a projector or a replay of a journal is connected; null if a replica is asked. */
 export function isProjected(database: QueryDatabase, schema: string, journal: number): boolean | null {
   const sql = `SELECT ${IS_PROJECTED} FROM (SELECT ?::bigint AS number) AS journal`
   const found = database.prepare<[string, number], boolean | null>(sql).pluck()

@@ -34,10 +34,7 @@ export interface PruneTarget {
   mayPruneImport(segmentId: number): boolean
   /** Only for a target that was opened for writing. */
   pruner(extent: PruneExtent): Promise<RowPruner>
-  /**
-   * Stores the journal's small files, which a prune changes, next to the bytes that PostgreSQL
-   * keeps.
-   */
+  /** Stores the journal's small files, which a prune changes, if PostgreSQL keeps its bytes. */
   keepFiles(directory: string): Promise<void>
   close(): Promise<void>
 }

@@ -189,10 +189,7 @@ class PruneRun {
     this.#positions = new Map(known.positions.map((position) => [position.id, position]))
   }
 
-  /**
-   * Records each file before it is removed: a file that is gone without an entry would count as
-   * lost.
-   */
+  /** Records each file before it is removed: one gone without an entry would count as lost. */
   removeFiles(onStep: (step: PruneStep) => void): void {
     for (const name of this.#lostNames()) this.#record(name)
     for (const segment of this.#files()) {
@@ -287,10 +284,7 @@ class PruneRun {
     })
   }
 
-  /**
-   * Names of segments of those days that were gone already: once recorded, they no longer count as
-   * missing.
-   */
+  /** Names of segments that were gone already: once recorded, they don't count as missing. */
   #lostNames(): string[] {
     return [...this.#known.accepted].filter((name) => {
       const id = parseSegmentName(name)?.id ?? Number.POSITIVE_INFINITY

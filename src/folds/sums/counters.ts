@@ -4,7 +4,7 @@ import type { CountedRequest } from '../stored-request.js'
 import type { SplitCost, SplitCosts } from './split-cost.js'
 import { limitedLatency, limitedTokens } from './sum-limits.js'
 
-const CORRECTABLE_NUMBERS = [
+export const CORRECTABLE_NUMBERS = [
   'failures',
   'unpriced',
   'input_tokens',

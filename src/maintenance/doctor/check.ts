@@ -45,10 +45,7 @@ export function problem(found: string, advice: string | null, items: string[] = 
 /** A check's word, and the function that runs it. */
 export type NamedCheck = readonly [check: string, () => Finding | Finding[] | Promise<Finding>]
 
-/**
- * Runs one check after the other. A check that throws becomes a problem: the more is wrong with a
- * journal, the more has to be reported.
- */
+/** Runs the checks. One that throws becomes a problem: the more is wrong, the more is reported. */
 export async function runChecks(named: readonly NamedCheck[]): Promise<DoctorCheck[]> {
   const checks: DoctorCheck[] = []
   for (const [check, run] of named) {
@@ -66,10 +63,7 @@ export function failed(check: string, error: unknown): DoctorCheck {
   return { check, ...problem(reasonOf(error), null) }
 }
 
-/**
- * How many rows of a table are read, the newest: doctor must answer within seconds on a database of
- * any size.
- */
+/** How many of a table's newest rows are read: doctor must answer within seconds at any size. */
 export const NEWEST_ROWS = 200_000
 
 /** What to write before a count of rows if there may be more than were read. */

@@ -6,10 +6,7 @@ import { countText, sizeText, wholeNumber } from '../count-text.js'
 import type { JournalTables } from '../journal-tables.js'
 import { atLeast, type Finding, NEWEST_ROWS, note, ok, problem } from './check.js'
 
-/**
- * A check takes about a second for each GiB that the page cache holds, and much longer from a slow
- * disk.
- */
+/** A check takes about a second for each GiB in the page cache, and longer from a slow disk. */
 const CHECKED_BYTES = 256 * 1024 * 1024
 const LARGE_WAL_BYTES = 256 * 1024 * 1024
 

@@ -9,10 +9,7 @@ const SCARCE_SHARE = 0.05
 const PLENTY_BYTES = 20 * 1024 ** 3
 const FULL_BYTES = 100 * 1024 ** 2
 
-/**
- * Network file systems by the f_type of statfs(2), from linux/magic.h and the file systems' own
- * headers.
- */
+/** Network file systems by the f_type of statfs(2), from linux/magic.h and their own headers. */
 const NETWORK: Readonly<Record<number, string>> = {
   26985: 'NFS',
   20859: 'SMB',
@@ -44,10 +41,7 @@ export function checkSpace(what: string, directory: string): Finding {
   return isScarce ? note(found, advice) : ok(found)
 }
 
-/**
- * Whether SQLite's temporary files have room: sorting the index of a large database takes one as
- * large as the index.
- */
+/** Whether SQLite's temporary files have room: sorting an index takes one as large as the index. */
 export function checkTemporaryFiles(databasePath: string): Finding {
   const folder = temporaryFolder(databasePath)
   if (folder === null) {

@@ -65,10 +65,7 @@ export function checkJournalLock(directory: string): Finding {
   }
 }
 
-/**
- * The same for the database and the files that SQLite keeps next to it. Only `stat` is called on
- * them.
- */
+/** The same for the database and the files beside it. Only `stat` is called on them. */
 export function checkDatabasePermissions(databasePath: string): Finding[] {
   const path = realpathSync(databasePath)
   const directory = dirname(path)
@@ -113,10 +110,7 @@ function checkOthers(what: string, directory: string, files: readonly Found[]): 
   return ok(`${what}: closed to others`)
 }
 
-/**
- * The first folder, from the directory upwards, in which everybody may rename files, and whether
- * others can reach the directory at all.
- */
+/** The first folder upwards in which everybody may rename files, and whether others can get in. */
 function lookUpwards(directory: string): { loose: string | undefined; canEnter: boolean } {
   let canEnter = true
   for (let path = directory; ; path = dirname(path)) {
@@ -141,10 +135,7 @@ function checkIsRoots(directory: string, surroundings: readonly string[]): Findi
   return null
 }
 
-/**
- * Files that the group of a shared folder may not write, for example because a umask applied to a
- * copy.
- */
+/** Files that the group of a shared folder may not write, perhaps because a umask applied. */
 function checkGroup(directory: string, files: readonly Found[]): Finding[] {
   const folder = statSync(directory)
   if ((folder.mode & GROUP_WRITES) === 0) return []

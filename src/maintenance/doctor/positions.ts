@@ -15,10 +15,7 @@ import { type Finding, ok, problem } from './check.js'
 /** How many bytes of copied segments are read and compared; `verify` reads all. */
 const COMPARED_BYTES = 64 * 1024 * 1024
 
-/**
- * Whether each segment is still the one that was projected: finds what would stop a projector,
- * without running one.
- */
+/** Whether each segment is still the one that was projected, as a projector would check it. */
 export function checkPositions(
   directory: string,
   segments: readonly Segment[],

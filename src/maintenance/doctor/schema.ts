@@ -16,10 +16,7 @@ interface SchemaObject {
   tbl_name: string
 }
 
-/**
- * Compares the database's tables, columns, indexes and triggers with those that the migrations make
- * in an empty one.
- */
+/** Compares tables, columns, indexes and triggers with those that the migrations make. */
 export function checkSchema(database: Database): Finding {
   const expected = connect(':memory:', {})
   try {

@@ -96,7 +96,9 @@ export class ObjectStore {
       const object = await orNull(this.#client.send(new this.#sdk.GetObjectCommand(this.#place(key))))
       if (object === null) return null
       const bytes = Buffer.from((await object.Body?.transformToByteArray()) ?? [])
-      if (object.ContentLength !== undefined && bytes.length !== object.ContentLength) throw brokenOff()
+      if (object.ContentLength !== undefined && bytes.length !== object.ContentLength) {
+        throw Object.assign(new Error('the answer broke off'), { code: 'ECONNRESET' })
+      }
       return { bytes, metadata: object.Metadata ?? {} }
     })
   }
@@ -181,10 +183,6 @@ async function orNull<T>(answer: Promise<T>): Promise<T | null> {
 
 function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
-}
-
-function brokenOff(): Error {
-  return Object.assign(new Error('the answer broke off'), { code: 'ECONNRESET' })
 }
 
 function isBrokenOff(error: unknown): boolean {

@@ -161,10 +161,7 @@ async function create<T>(path: string, mode: number, write: (fd: number) => T): 
   }
 }
 
-/**
- * The small files of a journal. They only grow, so each is taken from the source that has the
- * longest one.
- */
+/** The small files, each from the source that has the longest one, since they only grow. */
 async function newestFiles(sources: readonly JournalSource[]): Promise<Map<string, JournalFile>> {
   const newest = new Map<string, JournalFile>()
   for (const source of sources) {

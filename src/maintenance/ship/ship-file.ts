@@ -78,10 +78,7 @@ export async function shipFile(
   return sent
 }
 
-/**
- * Cuts a part at its last newline, so that it is NDJSON by itself; a line longer than a part is cut
- * anywhere.
- */
+/** Cuts a part at its last newline, to be NDJSON by itself; a line longer than a part, anywhere. */
 function cutAtNewline(bytes: Buffer, isCut: boolean): Buffer {
   const lines = isCut ? bytes.lastIndexOf(NEWLINE) + 1 : 0
   return lines === 0 ? bytes : bytes.subarray(0, lines)

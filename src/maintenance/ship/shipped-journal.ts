@@ -7,10 +7,7 @@ import type { ObjectStore } from '../objects/s3-store.js'
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 
-/**
- * Offsets are written with this many digits, enough for the greatest, so that keys sort as offsets
- * do.
- */
+/** How many digits offsets have, enough for the greatest, so that keys sort as offsets do. */
 const OFFSET_DIGITS = 16
 
 /**
@@ -64,10 +61,7 @@ export class ShippedJournal {
     this.name = `${store.name}/${this.#folder}`
   }
 
-  /**
-   * Finds out what the store holds: lists the objects, and asks for the metadata of the last part
-   * of each file.
-   */
+  /** Lists the objects, and asks for the metadata of the last part of each file. */
   async files(): Promise<Map<string, ShippedFile>> {
     const found = new Map<string, { parts: number; offset: number }>()
     for await (const key of this.#store.list(this.#folder)) {
@@ -128,10 +122,7 @@ export class ShippedJournal {
     return await this.#store.create(this.#key(name, offset), await compress(bytes), { ...metadata })
   }
 
-  /**
-   * The parts of a file, decompressed and checked, beginning with the one that has the byte at an
-   * offset.
-   */
+  /** The parts of a file, decompressed and checked, from the one with the byte at an offset on. */
   async *read(name: string, fromOffset = 0): AsyncGenerator<{ byteOffset: number; bytes: Buffer }> {
     const offsets = await this.offsets(name)
     const first = offsets.findLastIndex((offset) => offset <= fromOffset)

@@ -46,10 +46,7 @@ export class ClaimedCompletions {
     this.#hasLateLines = hasLateLines
   }
 
-  /**
-   * Returns the completions that change a request or are held, and what the fold has to know about
-   * them.
-   */
+  /** Returns the completions that change a request or are held, and what their fold must know. */
   choose(known: Known, completions: readonly PlacedCompletion[]) {
     const requests = new Map<string, readonly KnownRequest[]>()
     const chosen = completions.flatMap((one): PlacedCompletion[] => {

@@ -28,10 +28,7 @@ export class Stretches {
     this.#pruned = pruned
   }
 
-  /**
-   * Excludes a stretch whose lines are gone, or can't be read any more: rows from there aren't
-   * compared.
-   */
+  /** Excludes a stretch whose lines are gone or unreadable: rows from there aren't compared. */
   exclude(segmentId: number, from: number, to = Number.MAX_SAFE_INTEGER): void {
     this.#excluded.push({ segmentId, from, to })
   }

@@ -1,3 +1,4 @@
+import { CORRECTABLE_NUMBERS } from '../../folds/sums/counters.js'
 import { differingKeys, pairIds, type Row, rowsOf } from '../../store/sqlite/compare/tables.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import type { Snapshot } from './snapshot.js'
@@ -13,17 +14,6 @@ const LATENCIES = {
 
 /** The counters that only grow with requests. */
 const FIXED = ['requests', 'latency_ms']
-/** The counters that a completion or a price can reduce; `corrected_*` has by how much. */
-const CORRECTABLE = [
-  'failures',
-  'unpriced',
-  'input_tokens',
-  'output_tokens',
-  'unpriced_usd',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'reasoning_output_tokens',
-]
 /** The net costs, in billionths. */
 const COSTS = ['cost_nanosats', 'cost_nanousd']
 const NANOS = 1_000_000_000n
@@ -63,7 +53,7 @@ export function reportCounters(snapshot: Snapshot, problems: ProblemList): void 
     const [expected, found] = [counters.expected(key), counters.found(key)]
     const [expectedCounts, foundCounts] = [withNets(expected), withNets(found)]
     const columns = differingColumns(expectedCounts, foundCounts, FIXED).filter(isWrong)
-    const compared = [...CORRECTABLE, ...COSTS].filter(
+    const compared = [...CORRECTABLE_NUMBERS, ...COSTS].filter(
       (column) => !snapshot.pendingCosts.ofSums.includes(column),
     )
     const corrected = differingColumns(expectedCounts, foundCounts, compared)
@@ -92,7 +82,7 @@ function withNets(counter: Row | null): Row {
   const net = (column: string) => value(column) - value(`corrected_${column}`)
   return {
     ...Object.fromEntries(FIXED.map((column) => [column, value(column)])),
-    ...Object.fromEntries(CORRECTABLE.map((column) => [column, net(column)])),
+    ...Object.fromEntries(CORRECTABLE_NUMBERS.map((column) => [column, net(column)])),
     cost_nanosats: net('cost_sats') * NANOS + net('cost_nanosats'),
     cost_nanousd: net('cost_usd') * NANOS + net('cost_nanousd'),
   }

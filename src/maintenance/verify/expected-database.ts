@@ -101,10 +101,7 @@ function checkTables(reader: Database): void {
   for (const table of tables) reader.prepare(`SELECT 1 FROM main.${table}`)
 }
 
-/**
- * Copies what a replay keeps: rows that never came from the journal, and the data that determines
- * where it begins.
- */
+/** Copies what a replay keeps: rows that aren't the journal's, and where the replay begins. */
 export function seedExpected(reader: Database, writer: Database): void {
   writer.transaction(() => {
     copyRows(reader, writer, 'requests', 'WHERE segment_id IS NULL')

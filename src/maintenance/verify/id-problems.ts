@@ -32,10 +32,7 @@ export function reportImpossibleId(comparison: Comparison): void {
   comparison.problems.addAt('altered', row, { detail, row_id: row.id })
 }
 
-/**
- * Reads from the newest segment to the oldest: lines that came in time have lower ids than all of
- * newer segments.
- */
+/** Reads from the newest segment on: lines in time have lower ids than all of newer segments. */
 function firstOutOfOrder({ snapshot, stretches }: Comparison): PlacedId | undefined {
   const rows = snapshot.database.prepare<[], PlacedId>(
     `SELECT id, segment_id AS segmentId, byte_offset AS byteOffset FROM main.requests

@@ -3,17 +3,11 @@ import { differencesOf, type Row } from '../../store/sqlite/compare/tables.js'
 import type { Comparison } from './comparison.js'
 import { differingColumns } from './verify-problems.js'
 
-/**
- * The columns of a position that may differ: they are about the file that was read last, and late
- * lines.
- */
+/** The columns of a position that may differ: of the file that was read last, and of late lines. */
 const OF_FILES = ['device', 'inode', 'caught_up_at', 'late_lines', 'projected_crc32']
 const IRREGULAR = ['repeated_completions', 'ambiguous_completions']
 
-/**
- * Reports rows in PostgreSQL with the id of another row, which couldn't be copied into the same
- * table.
- */
+/** Reports rows in PostgreSQL with another row's id, which couldn't be copied into one table. */
 export function reportDoubledIds({ snapshot, problems }: Comparison): void {
   if (!snapshot.isShared) return
   const rows = snapshot.database.prepare<[], Place & { id: number }>(

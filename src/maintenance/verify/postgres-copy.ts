@@ -164,10 +164,7 @@ function columnSql(table: string, name: string): string {
 
 const NOT_DECIMAL = new Set(['segment_id', 'byte_offset', 'valid_from', 'observed_at', 'min_input_tokens'])
 
-/**
- * Reads integers as texts, which SQLite converts to 64 bits. Costs become whole units and
- * billionths.
- */
+/** Reads integers as texts, which SQLite makes 64 bits. Costs become units and billionths. */
 function sumSql(name: string, type: string): string {
   const [, corrected = '', nano, currency] = /^(corrected_)?cost_(nano)?(sats|usd)$/.exec(name) ?? []
   if (currency === undefined) return type === 'INTEGER' ? `${name}::text` : name

@@ -47,10 +47,7 @@ export class Snapshot {
   readonly accepted: ReadonlySet<string>
   /** Whether lines of pruned segments came late, and no replay has put the ids in order since. */
   readonly hasPrunedLateLines: boolean
-  /**
-   * Whether it was projected in part by a version that didn't keep which completions were
-   * overwritten.
-   */
+  /** Whether a version that didn't keep overwritten completions has projected part of it. */
   readonly wasUpgraded: boolean
   /** Tests whether a completion belongs to a pruned request; null if none does. */
   readonly wasPruned: ((correlationId: string, place: Place) => boolean) | null

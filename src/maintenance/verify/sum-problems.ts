@@ -46,10 +46,7 @@ function nameOfSum(column: string): string {
   return column === 'sample_count' ? 'samples' : column
 }
 
-/**
- * Reports roll-ups that aren't the sums of their requests. Sums are integers, so any difference
- * counts.
- */
+/** Reports roll-ups that aren't the sums of their requests. Of integers, any difference counts. */
 export function reportRollups({ database, pendingCosts }: Snapshot, problems: ProblemList): void {
   const ignored = pendingCosts.ofSums
   pairIds(database, { pairs: 'dimensions', table: 'rollup_dimensions', meaning: MEANING })

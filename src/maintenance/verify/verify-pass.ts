@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BatchItem, RejectedLine } from '../../events/place.js'
+import type { BatchItem } from '../../events/place.js'
 import {
   MANIFEST_FILE,
   type Manifest,
@@ -23,10 +23,7 @@ import type { Snapshot } from './snapshot.js'
 import { ProblemList } from './verify-problems.js'
 import { SegmentPass } from './verify-segment.js'
 
-/**
- * How many bytes are read at a time. Chunks may be large, since nothing else needs the event loop
- * here.
- */
+/** How many bytes are read at a time: many, since nothing else needs the event loop here. */
 const CHUNK_BYTES = 256 * 1024
 
 /** How far a verification has got. */
@@ -76,10 +73,7 @@ export class JournalPass {
   readonly #stretches: Stretches
   /** The places of completions whose request was pruned. */
   readonly #prunedCompletions = new Set<string>()
-  /**
-   * Whether the database has rows whose lines are gone, so that completions may have been applied
-   * to other rows.
-   */
+  /** Whether rows have lost their lines: completions may have been applied to other rows then. */
   #isPartial = false
 
   constructor(options: JournalPassOptions) {
@@ -184,23 +178,16 @@ export class JournalPass {
   }
 
   #note(item: BatchItem): void {
-    if (item.event === null) this.#noteRejected(item)
-    else if (
-      item.event.type === 'stream_completed' &&
-      this.#snapshot?.wasPruned?.(item.event.correlation_id, item) === true
-    ) {
-      this.#prunedCompletions.add(placeKey(item))
+    const { segmentId, byteOffset, event } = item
+    if (event === null) {
+      if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
+      // If it isn't kept as rejected, its row comes from the line as it was before.
+      this.#stretches.exclude(segmentId, byteOffset, byteOffset + item.length + 1)
+      this.#isPartial = true
+    } else if (event.type === 'stream_completed') {
+      const isPruned = this.#snapshot?.wasPruned?.(event.correlation_id, item) === true
+      if (isPruned) this.#prunedCompletions.add(placeKey(item))
     }
-  }
-
-  /**
-   * Excludes a line that can't be read and isn't kept as rejected: its row comes from the line as
-   * it was before.
-   */
-  #noteRejected({ segmentId, byteOffset, length }: RejectedLine): void {
-    if (this.#snapshot?.hasRejected(segmentId, byteOffset) !== false) return
-    this.#stretches.exclude(segmentId, byteOffset, byteOffset + length + 1)
-    this.#isPartial = true
   }
 
   #addCounts({ projected, pending }: SegmentPass, isPruned: boolean): void {
@@ -230,10 +217,7 @@ export class JournalPass {
     this.problems.addAt('unreadable', { segmentId: segment.id, byteOffset }, { detail })
   }
 
-  /**
-   * Handles a segment that was projected and is missing. That is right if it was pruned, through
-   * this database or another one.
-   */
+  /** Handles a projected segment that is missing: rightly if it was pruned, here or elsewhere. */
   async #passMissing(id: number): Promise<void> {
     const position = this.#snapshot?.positions.get(id)
     if (position === undefined) return
@@ -244,10 +228,8 @@ export class JournalPass {
       if (this.#snapshot !== null) await this.#expected?.copySegment(this.#snapshot.database, id)
       return
     }
-    this.#reportGone(
-      name,
-      `${projectedBytes} bytes of it were projected; the lines of ${countText(rows, 'row')} are gone`,
-    )
+    const lost = `the lines of ${countText(rows, 'row')} are gone`
+    this.#reportGone(name, `${projectedBytes} bytes of it were projected; ${lost}`)
   }
 
   /** Excludes a segment from this offset on. @returns how many rows come from there. */

@@ -16,10 +16,7 @@ interface SegmentPassOptions {
   position: SegmentPosition | null
   /** What the manifest says of its bytes. */
   seals: readonly ManifestEntry[]
-  /**
-   * Whether there is no database, which would show whether a line that can't be read was rejected
-   * from the beginning.
-   */
+  /** Whether no database shows if a line that can't be read was rejected from the beginning. */
   isAlone: boolean
   problems: ProblemList
 }
@@ -129,10 +126,7 @@ export class SegmentPass {
     return decoder
   }
 
-  /**
-   * Reports a line whose checksum fails, if there is no database: that it has a checksum shows that
-   * it was once written whole.
-   */
+  /** Without a database, reports a line whose checksum fails: having one, it was once whole. */
   #rejectPending({ byteOffset, length, detail }: RejectedLine, lines: readonly ScannedLine[]): void {
     if (!this.#options.isAlone) return
     const line = lines.find((one) => byteOffset < endOf(one))
