@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { BUILT_FILES, builtSources } from './test/support/built-sources.js'
 
 /**
  * Files that wait for servers, browsers and processes of their own, the slowest kinds first. A machine that hasn't run the
@@ -25,7 +26,9 @@ class LongestFirst extends BaseSequencer {
 }
 
 export default defineConfig({
+  plugins: [builtSources()],
   test: {
+    server: { deps: { external: [BUILT_FILES] } },
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     // Test files of one process share what they import: loading it for each of them took a third of the time of unit tests.

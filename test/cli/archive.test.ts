@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { describePrune } from '../../src/cli/prune.js'
 import { projectOnce } from '../../src/projection/index.js'
 import { runHere } from '../support/command.js'
@@ -8,14 +8,6 @@ import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
 import { end, startDaemon } from '../support/program.js'
 import { test } from '../support/workspace.js'
-
-// No writer is at work here, and `archive` need not wait 5 seconds until all have noticed.
-vi.mock('../../src/maintenance/archive.js', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/maintenance/archive.js')>()
-  const archive: typeof original.archive = (options) =>
-    original.archiveWith(options, { noticeMs: 100, onStep() {} })
-  return { ...original, archive }
-})
 
 // Days that are over by any clock.
 const [FIRST, SECOND] = ['2020-01-01.ndjson', '2020-01-02.ndjson'] as const

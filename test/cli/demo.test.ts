@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
-import { makeDemoClient } from '../../src/cli/demo/demo-client.js'
 import { type DemoFailure, demoPrices, demoRequest } from '../../src/cli/demo/demo-traffic.js'
 import { startDemoUpstream } from '../../src/cli/demo/demo-upstream.js'
 import { servedHistory } from '../../src/cli/demo/served-traffic.js'
 import { showDemo } from '../../src/cli/demo.js'
 import { standardError } from '../../src/cli/output/standard-error.js'
-import { openJournal } from '../../src/index.js'
 import { findDifferences } from '../support/checker.js'
 import { runHere } from '../support/command.js'
 import { PROGRAM } from '../support/program.js'
@@ -180,20 +180,35 @@ test('the made-up traffic is the same each time, and has models, streams and fai
   expect(failed).toBeLessThan(0.07)
 })
 
+// A process of its own, since a module that was loaded once can't be missing any more.
+const CLIENT_WITHOUT_OPENAI = `
+  import { register } from 'node:module'
+  register('data:text/javascript,' + encodeURIComponent(\`
+    export async function resolve(specifier, context, next) {
+      if (specifier === 'openai') throw new Error('not installed')
+      return await next(specifier, context)
+    }\`))
+  const { makeDemoClient } = await import('./dist/cli/demo/demo-client.js')
+  const { openJournal } = await import('./dist/index.js')
+  const [directory, baseUrl] = process.argv.slice(1)
+  const journal = openJournal({ directory })
+  const client = await makeDemoClient(journal, baseUrl)
+  await Promise.all(Array.from({ length: 40 }, (_, index) => client.send(index)))
+  await journal.close()
+  process.stdout.write(client.name)
+`
+
 test('where the openai package is missing, fetch asks, and each answer is logged with its tokens', async () => {
-  vi.doMock('openai', () => {
-    throw new Error('not installed')
-  })
-  onTestFinished(() => void vi.doUnmock('openai'))
   const directory = mkdtempSync(join(tmpdir(), 'request-journal-demo-client-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const journal = openJournal({ directory })
   const upstream = await startDemoUpstream()
   onTestFinished(() => upstream.close())
-  const client = await makeDemoClient(journal, upstream.baseUrl)
-  expect(client.name).toBe('fetch')
-  await Promise.all(madeUp(40).map((_, index) => client.send(index)))
-  await journal.close()
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '--eval', CLIENT_WITHOUT_OPENAI, directory, upstream.baseUrl],
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  expect(await text(child.stdout)).toBe('fetch')
   const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.ndjson'))
   const lines = readFileSync(join(directory, name), 'utf8').trim().split('\n')
   const events = lines.map((line) => JSON.parse(line))
