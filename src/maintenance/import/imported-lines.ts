@@ -37,29 +37,18 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
     // A copy, since the next line is encoded into the same buffer.
     const lines = [Buffer.from(encodeLine(request, null))]
     if (isStreamed) {
-      const { correlation_id, attempt, timestamp } = request
-      const end = Date.parse(timestamp) + request.latency_ms + (stream_duration_ms ?? 0)
-      const completion = {
-        ...request,
-        type: 'stream_completed',
-        correlation_id,
-        attempt,
-        timestamp: new Date(end).toISOString(),
-        stream_duration_ms,
-      }
+      const end = Date.parse(request.timestamp) + request.latency_ms + (stream_duration_ms ?? 0)
+      const timestamp = new Date(end).toISOString()
+      const completion = { ...request, type: 'stream_completed', timestamp, stream_duration_ms }
       lines.push(Buffer.from(encodeLine(safe(normalizeEvent(completion, defaults)), null)))
     }
     return { request, hasOwnId: fields.correlation_id !== undefined, lines }
   } catch (error) {
     if (!(error instanceof InvalidEventError)) throw error
-    throw new RowProblem(
-      error.problems
-        .map(
-          ({ field, found, expected }) =>
-            `${field}: found ${found}, expected ${expected}${hint(field, found)}`,
-        )
-        .join('; '),
+    const problems = error.problems.map(
+      ({ field, found, expected }) => `${field}: found ${found}, expected ${expected}${hint(field, found)}`,
     )
+    throw new RowProblem(problems.join('; '))
   }
 }
 

@@ -51,7 +51,7 @@ export class RequestReader {
   readonly #constantMap: ColumnMap
   readonly #options: ImportOptions
   readonly #now: number
-  #map: ColumnMap
+  #map: ColumnMap = new Map()
   /** Whether any request has tokens or a cost. */
   #hasTokens = false
   #hasCosts = false
@@ -63,7 +63,7 @@ export class RequestReader {
    * @throws QueryError INVALID_TIMEZONE
    */
   constructor(options: ImportOptions, now: number) {
-    const { set = {}, map = {}, timezone } = options
+    const { set = {}, timezone } = options
     const zone = timezone === undefined ? null : new TimeZone(timezone)
     this.#options = options
     this.#now = now
@@ -71,7 +71,6 @@ export class RequestReader {
     this.#rows = READERS[options.from](this.#times, this.#notes)
     this.#constants = { line: 0, get: (field) => set[field] }
     this.#constantMap = new Map(Object.keys(set).map((field) => [field, field]))
-    this.#map = columnMap([], map)
   }
 
   /**

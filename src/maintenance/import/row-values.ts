@@ -33,23 +33,12 @@ export function countOf(value: unknown, column: string): number | null {
   )
 }
 
-const WORDS: Readonly<Record<string, boolean>> = {
-  true: true,
-  t: true,
-  yes: true,
-  '1': true,
-  false: false,
-  f: false,
-  no: false,
-  '0': false,
-}
-
 /** A value as yes or no; null if nothing is given. @throws RowProblem naming the column. */
 export function flagOf(value: unknown, column: string): boolean | null {
   const text = textOf(value)
   if (text === null) return null
-  const flag = WORDS[text.toLowerCase()]
-  if (flag !== undefined) return flag
+  if (/^(true|t|yes|1)$/i.test(text)) return true
+  if (/^(false|f|no|0)$/i.test(text)) return false
   throw new RowProblem(`${column}: found '${shown(text)}', expected true or false, yes or no, 1 or 0`)
 }
 

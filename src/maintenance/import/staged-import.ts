@@ -234,7 +234,7 @@ export class StagedImports {
     return Math.max(1, Math.min(this.#ports.maxParts, half))
   }
 
-  /** The first number of a free stretch. @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID */
+  /** The first of so many free numbers. @throws JournalError SEGMENTS_EXHAUSTED, JOURNAL_INVALID */
   firstFree(count: number): SegmentRef {
     const first = this.#firstNumber()
     const free = freeNumbers(first)
