@@ -1,13 +1,11 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import { type ChildProcess, fork } from 'node:child_process'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { requirePackageFile } from '../../package/package-files.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { ANSWER_MARGIN_MS } from '../../store/postgres/query/query-connection.js'
 import { discardCopiesOf } from '../../store/sqlite/connection/read-only-mount-copy.js'
 import { unavailable } from '../http/errors.js'
-import { FrameReader, frame, MESSAGE } from './query-frames.js'
-import type { QueryMessage, QueryOutcome, QueryProcessData } from './query-task.js'
+import type { MessageFromProcess, QueryMessage, QueryOutcome, QueryProcessData } from './query-task.js'
 
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/pool/query-worker.js'
@@ -23,10 +21,8 @@ const RETRY_MS = 1000
 
 const KEPT_ERROR_CHARACTERS = 4000
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>
-
 /** The processes to kill when this one exits. */
-const children = new Set<Child>()
+const children = new Set<ChildProcess>()
 const killAll = () => {
   for (const child of children) child.kill('SIGKILL')
 }
@@ -49,7 +45,7 @@ export class QueryProcess {
   /** Resolves once it has started for the first time; rejects with its output if it can't start. */
   readonly ready: Promise<void>
   #settleReady: { resolve(): void; reject(error: Error): void } | null = null
-  #child: Child | null = null
+  #child: ChildProcess | null = null
   #running: Running | null = null
   #retry: NodeJS.Timeout | undefined
   #isUp = false
@@ -93,7 +89,8 @@ export class QueryProcess {
     try {
       return await new Promise<QueryOutcome>((resolve, reject) => {
         this.#running = { resolve, reject }
-        this.#child?.stdin.write(frame(MESSAGE.question, Buffer.from(JSON.stringify(message))))
+        // If this fails, the process has ended: 'close' follows.
+        this.#child?.send(message, () => {})
       })
     } catch (error) {
       throw isOverdue ? timedOut(message.timeoutMs) : error
@@ -114,12 +111,14 @@ export class QueryProcess {
 
   #start(): void {
     const { database, schema, journal } = this.#data
-    // Node's options of this process aren't passed on: only one process can have, for example, the
-    // port of a debugger.
-    const args = [`--max-old-space-size=${MAX_HEAP_MB}`, this.#worker, database, schema, journal]
-    let child: Child
+    let child: ChildProcess
     try {
-      child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+      child = fork(this.#worker, [database, schema, journal], {
+        // Instead of the options of this process: only one can have, for example, a debugger's port.
+        execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      })
     } catch (error) {
       this.#end(null, String(error))
       return
@@ -131,30 +130,27 @@ export class QueryProcess {
     if (children.size === 0) process.on('exit', killAll)
     children.add(child)
     let said = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-KEPT_ERROR_CHARACTERS)
     })
-    const reader = new FrameReader((kind, body) => this.#hear(kind, body))
-    child.stdout.on('data', (chunk: Buffer) => reader.read(chunk))
-    // The process has ended: 'close' follows.
-    child.stdin.on('error', () => {})
+    child.on('message', (message: MessageFromProcess) => this.#hear(message))
     child.on('close', (code, signal) => this.#end(child, `${signal ?? `exit ${code}`} ${said}`.trim()))
   }
 
-  #hear(kind: number, body: Buffer): void {
-    if (kind === MESSAGE.ready) {
+  #hear(message: MessageFromProcess): void {
+    if (message.is === 'ready') {
       this.#isUp = true
       this.#settleReady?.resolve()
     } else {
       const running = this.#running
       this.#running = null
-      running?.resolve(kind === MESSAGE.answer ? { is: 'answer', json: body } : JSON.parse(body.toString()))
+      running?.resolve(message)
     }
     this.#onFree(this)
   }
 
   /** Handles the end of a process, or that it couldn't start, and starts another one. */
-  #end(child: Child | null, reason: string): void {
+  #end(child: ChildProcess | null, reason: string): void {
     if (child !== null && children.delete(child) && children.size === 0) process.off('exit', killAll)
     if (this.#child !== child) return
     if (child?.pid !== undefined) discardCopiesOf(child.pid)

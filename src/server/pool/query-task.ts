@@ -55,3 +55,6 @@ export type QueryRefusal =
   | { is: 'failed'; stack: string }
 
 export type QueryOutcome = { is: 'answer'; json: Buffer } | QueryRefusal
+
+/** A message from a process that answers questions: it is ready, or has answered one. */
+export type MessageFromProcess = { is: 'ready' } | QueryOutcome

@@ -23,13 +23,14 @@ import { asStoreError } from '../../store/open-store.js'
 import { measureHealth } from '../health/measure-health.js'
 import { collectMetrics } from '../metrics/collect-metrics.js'
 import { renderMetrics } from '../metrics/render-metrics.js'
-import { FrameReader, frame, MESSAGE } from './query-frames.js'
-import type { QueryMessage, QueryName, QueryOutcome } from './query-task.js'
-import { readConnection } from './read-connection.js'
+import type { MessageFromProcess, QueryMessage, QueryName, QueryOutcome } from './query-task.js'
+import { ReadConnection } from './read-connection.js'
 
 /** The program of a {@link QueryProcess}: it has a connection of its own, which only reads. */
 const [database, schema, journal] = process.argv.slice(2) as [string, string, string]
-const connection = readConnection(database, schema)
+const connection = new ReadConnection(database, schema)
+
+const send = (message: MessageFromProcess) => process.send?.(message)
 
 /** A longer answer would take too much memory in the serving process, while clients read it. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -50,19 +51,16 @@ const QUERIES: Record<QueryName, (database: QueryDatabase, message: QueryMessage
   metrics: async (opened) => renderMetrics(await collectMetrics(opened, { database, schema, journal })),
 }
 
-async function answer(message: QueryMessage): Promise<QueryOutcome> {
+async function answer(question: QueryMessage): Promise<QueryOutcome> {
   try {
-    const found = await ask(message)
-    const { warnings } = message.task
+    const found = await ask(question)
+    const { warnings } = question.task
     const body = warnings === undefined ? found : { warnings, ...(found as object) }
     const json = Buffer.from(JSON.stringify(body))
     if (json.length <= MAX_ANSWER_BYTES) return { is: 'answer', json }
     const size = `the answer has ${json.length} bytes, expected at most ${MAX_ANSWER_BYTES}`
-    return {
-      is: 'refused',
-      isUnknownName: false,
-      message: `${size}: ask with limit=, per_page= or a filter`,
-    }
+    const message = `${size}: ask with limit=, per_page= or a filter`
+    return { is: 'refused', isUnknownName: false, message }
   } catch (error) {
     const failure = asStoreError(error, database)
     if (failure instanceof ArchivedLineError) return { is: 'heavy' }
@@ -71,17 +69,13 @@ async function answer(message: QueryMessage): Promise<QueryOutcome> {
       const isUnknownName = failure.code.endsWith('_NOT_FOUND')
       return { is: 'refused', isUnknownName, message: failure.message }
     }
-    if (failure instanceof PostgresError) {
-      // The connection connects again by itself.
-      return { is: 'unavailable', message: failure.message, code: failure.code }
-    }
     if (failure instanceof DatabaseError) {
       connection.close()
       // If somebody has changed the tables, trying again later won't help.
-      const isTransient = failure.code !== 'SCHEMA_CHANGED'
-      return isTransient
-        ? { is: 'unavailable', message: failure.message, code: failure.code }
-        : { is: 'failed', stack: failure.message }
+      if (failure.code === 'SCHEMA_CHANGED') return { is: 'failed', stack: failure.message }
+    }
+    if (failure instanceof DatabaseError || failure instanceof PostgresError) {
+      return { is: 'unavailable', message: failure.message, code: failure.code }
     }
     return { is: 'failed', stack: failure instanceof Error ? (failure.stack ?? '') : String(failure) }
   }
@@ -100,19 +94,8 @@ async function ask(message: QueryMessage): Promise<unknown> {
   return await ask(database, { ...message, task: { ...task, options } })
 }
 
-function send(kind: number, body: Buffer): void {
-  process.stdout.write(frame(kind, body))
-}
-
-const reader = new FrameReader((_kind, question) => {
-  void answer(JSON.parse(question.toString())).then((outcome) => {
-    if (outcome.is === 'answer') send(MESSAGE.answer, outcome.json)
-    else send(MESSAGE.refusal, Buffer.from(JSON.stringify(outcome)))
-  })
-})
-
 // Terminals and supervisors signal every process of a group. This one keeps running until its
-// parent closes its input.
+// parent disconnects.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 try {
   // If memory runs out, the kernel should kill a question rather than the projector.
@@ -126,6 +109,6 @@ try {
 } catch {
   // Clients get the error when they ask.
 }
-process.stdin.on('data', (chunk: Buffer) => reader.read(chunk))
-process.stdin.on('end', () => process.exit())
-send(MESSAGE.ready, Buffer.alloc(0))
+process.on('message', (question: QueryMessage) => void answer(question).then(send))
+process.on('disconnect', () => process.exit())
+send({ is: 'ready' })

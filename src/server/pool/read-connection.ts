@@ -12,66 +12,42 @@ import { isOutdatedCopy } from '../../store/sqlite/connection/read-only-mount-co
 /** How many statements are kept, since each combination of filters has SQL of its own. */
 const KEPT_STATEMENTS = 200
 
-/** A read-only connection, which is opened when it is first used. */
-export interface ReadConnection {
-  /** @throws DatabaseError or PostgresError as `openDatabaseReadOnly` does. */
-  get(): QueryDatabase
-  /** Closes it; the next use opens it again. */
-  close(): void
-}
-
-export function readConnection(database: string, schema: string): ReadConnection {
-  return isPostgresAddress(database) ? new ServerConnection(database, schema) : new FileConnection(database)
-}
-
-/** A connection to PostgreSQL, which connects again by itself. */
-class ServerConnection implements ReadConnection {
-  readonly #address: string
+/**
+ * A read-only connection, which is opened when it is first used. If the file is replaced, the new
+ * one is opened; a connection to PostgreSQL connects again by itself.
+ */
+export class ReadConnection {
+  readonly #database: string
   readonly #schema: string
-  #open: PostgresQueryConnection | null = null
+  #open: { database: Database | PostgresQueryConnection; file: FileIdentity | null } | null = null
 
-  constructor(address: string, schema: string) {
-    this.#address = address
+  constructor(database: string, schema: string) {
+    this.#database = database
     this.#schema = schema
   }
 
-  get(): PostgresQueryConnection {
-    this.#open ??= openDatabaseReadOnly(this.#address as 'postgres://', { schema: this.#schema })
-    return this.#open
-  }
-
-  close(): void {
-    this.#open?.close()
-    this.#open = null
-  }
-}
-
-/** A connection to the file at a path. If the file is replaced, the new one is opened. */
-class FileConnection implements ReadConnection {
-  readonly #databasePath: string
-  #open: { database: Database; file: FileIdentity | null } | null = null
-
-  constructor(databasePath: string) {
-    this.#databasePath = databasePath
-  }
-
-  get(): Database {
-    const file = fileIdentityAt(this.#databasePath)
-    const isCurrent =
-      this.#open !== null && isSameFile(this.#open.file, file) && !isOutdatedCopy(this.#databasePath)
-    if (this.#open !== null && isCurrent) return this.#open.database
+  /** @throws DatabaseError or PostgresError as `openDatabaseReadOnly` does. */
+  get(): QueryDatabase {
+    const isFile = !isPostgresAddress(this.#database)
+    const file = isFile ? fileIdentityAt(this.#database) : null
+    if (this.#open !== null && (!isFile || this.#isCurrent(file))) return this.#open.database
     this.close()
-    const database = openDatabaseReadOnly(this.#databasePath)
+    const database = openDatabaseReadOnly(this.#database, { schema: this.#schema })
     // The identity is from before the file was opened: if the file was replaced in between, the
     // next question opens it again.
     this.#open = { database, file }
-    keepStatements(database)
+    if (isFile) keepStatements(database)
     return database
   }
 
+  /** Closes it; the next use opens it again. */
   close(): void {
     this.#open?.database.close()
     this.#open = null
+  }
+
+  #isCurrent(file: FileIdentity | null): boolean {
+    return isSameFile(this.#open?.file ?? null, file) && !isOutdatedCopy(this.#database)
   }
 }
 

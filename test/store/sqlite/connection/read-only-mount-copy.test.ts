@@ -6,7 +6,7 @@ import { status } from '../../../../src/maintenance/index.js'
 import { projectOnce } from '../../../../src/projection/index.js'
 import { stats } from '../../../../src/queries/index.js'
 import { QueryPool } from '../../../../src/server/pool/query-pool.js'
-import { readConnection } from '../../../../src/server/pool/read-connection.js'
+import { ReadConnection } from '../../../../src/server/pool/read-connection.js'
 import { openDatabase, openDatabaseReadOnly } from '../../../../src/store/sqlite/connection/database.js'
 import { lines, writeSegment } from '../../../support/journal-files.js'
 import { requestLine } from '../../../support/lines.js'
@@ -21,7 +21,7 @@ describe.skipIf(!isRoot)('a database on a read-only mount (needs root, to mount 
     await withTwoMounts(workspace.directory, async (writable, readOnly) => {
       const database = join(writable, 'requests.db')
       await projectOnce({ journal, database })
-      const connection = readConnection(join(readOnly, 'requests.db'), 'none')
+      const connection = new ReadConnection(join(readOnly, 'requests.db'), 'none')
       expect(stats(connection.get()).counts.total).toBe(1)
       expect(await status({ journal, database: join(readOnly, 'requests.db') })).toMatchObject({
         lag_bytes: 0,
