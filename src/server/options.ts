@@ -126,6 +126,15 @@ const DEFAULTS: Omit<ResolvedOptions, 'database'> = {
 
 const NAMES = ['database', ...Object.keys(DEFAULTS)]
 
+/** What is expected of each option that is a text. */
+const TEXTS = {
+  database: 'a path or an address',
+  schema: 'a name',
+  journal: 'a path',
+  host: 'a name or an address',
+  program: 'the beginning of a command',
+}
+
 /** The least and the greatest value of each option that is a whole number. */
 const RANGES = {
   port: [0, 65_535],
@@ -146,19 +155,13 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
   const resolved = { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Given> & { database: string }) }
-  const { database, schema, journal, host, project, ingest, rollupLabels, program } = resolved
-  const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
-  expect(isText(database), 'database', database, 'a path or an address')
-  expect(isText(schema), 'schema', schema, 'a name')
-  expect(isText(journal), 'journal', journal, 'a path')
-  expect(isText(host), 'host', host, 'a name or an address')
-  expect(isText(program), 'program', program, 'the beginning of a command')
-  expect(
-    rollupLabels === undefined || project,
-    'rollupLabels',
-    rollupLabels,
-    'to be left out without `project`',
-  )
+  const { database, journal, project, ingest, rollupLabels } = resolved
+  for (const [name, expected] of Object.entries(TEXTS)) {
+    const found: unknown = resolved[name as keyof typeof TEXTS]
+    expect(typeof found === 'string' && found !== '', name, found, expected)
+  }
+  const hasProjector = rollupLabels === undefined || project
+  expect(hasProjector, 'rollupLabels', rollupLabels, 'to be left out without `project`')
   const ingestToken = textsOf(resolved.ingestToken)
   expect(ingestToken.length === 0 || ingest, 'ingestToken', '(hidden)', 'to be left out without `ingest`')
   for (const [name, [least, greatest]] of Object.entries(RANGES)) {

@@ -61,9 +61,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { token, ingestToken } = resolved
   const hasTokens = token !== null || ingestToken.length > 0
   const tokenCheck = hasTokens ? new TokenCheck({ all: token, ingest: ingestToken }) : null
-  if (!hasTokens && resolved.ingest) throw tokenRequiredToIngest()
-  if (token === null && !(await isLoopback(resolved.host))) throw tokenRequired(resolved.host)
-  const { database, schema, journal, rollupLabels, logger } = resolved
+  const { host, database, schema, journal, rollupLabels, logger } = resolved
+  if (!hasTokens && resolved.ingest) {
+    const text =
+      'a server that takes events needs a token, because otherwise any program could forge them: give --token-file, REQUEST_JOURNAL_TOKEN or --ingest-token-file'
+    throw new ServerError('TOKEN_REQUIRED', text)
+  }
+  if (token === null && !(await isLoopback(host))) {
+    const text = `${host} can be reached from other machines, and no token is set: give --token-file or REQUEST_JOURNAL_TOKEN, or listen on 127.0.0.1`
+    throw new ServerError('TOKEN_REQUIRED', text)
+  }
   checkIsDirectory(journal)
   if (resolved.project) await checkAddress(resolved)
   const projector = resolved.project
@@ -72,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let ingest: Ingest | null = null
   try {
     await checkDatabase(resolved)
-    ingest = resolved.ingest ? openIngest(resolved) : null
+    if (resolved.ingest) ingest = new Ingest(openJournal({ directory: journal, logger }), journal, logger)
     return await listen(resolved, tokenCheck, projector, ingest)
   } catch (error) {
     await ingest?.close()
@@ -167,12 +174,12 @@ async function checkAddress({ host, port }: ResolvedOptions): Promise<void> {
   await once(probe, 'close')
 }
 
-/**
- * @throws what `openJournal` throws, or the file system's error if the last lines can't be read.
- */
-function openIngest({ journal: directory, logger }: ResolvedOptions): Ingest {
-  const journal = openJournal({ directory, logger })
-  return new Ingest(journal, directory, logger)
+/** What a server waits for if the database can't be read for now. */
+const WAITS: Readonly<Record<string, string>> = {
+  SERVER_AWAY: 'the database server',
+  SCHEMA_MISSING: 'the schema: `request-journal migrate` makes it',
+  SCHEMA_BEHIND: 'the schema: `request-journal migrate` makes it',
+  DATABASE_BEHIND: 'the database to be migrated: `request-journal project` does it',
 }
 
 /** Fails if the database can't be read, unless it is one that may appear later. */
@@ -181,19 +188,14 @@ async function checkDatabase({ database, schema, logger }: ResolvedOptions): Pro
     if (isPostgresAddress(database)) await checkPostgres(postgresAddress(database), schema)
     else openDatabaseReadOnly(database).close()
   } catch (error) {
-    const code = error instanceof DatabaseError || error instanceof PostgresError ? error.code : null
-    if (code === 'SERVER_AWAY') {
-      logger.warn({ err: error }, 'Waiting for the database server')
-    } else if (code === 'SCHEMA_MISSING' || code === 'SCHEMA_BEHIND') {
-      logger.warn({ err: error }, 'Waiting for the schema: `request-journal migrate` makes it')
-    } else if (code === 'DATABASE_MISSING') {
+    if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') {
       logger.info({ path: database }, 'Waiting for a database: `request-journal project` makes it')
-    } else if (code === 'DATABASE_BEHIND') {
-      logger.warn(
-        { err: error },
-        'Waiting for the database to be migrated: `request-journal project` does it',
-      )
-    } else throw error
+      return
+    }
+    const waits =
+      error instanceof DatabaseError || error instanceof PostgresError ? WAITS[error.code] : undefined
+    if (waits === undefined) throw error
+    logger.warn({ err: error }, `Waiting for ${waits}`)
   }
 }
 
@@ -201,17 +203,6 @@ function addressText(found: AddressInfo | string): string {
   if (typeof found === 'string') return found
   const { address, port, family } = found
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
-}
-
-function tokenRequired(host: string): ServerError {
-  const text = `${host} can be reached from other machines, and no token is set: give --token-file or REQUEST_JOURNAL_TOKEN, or listen on 127.0.0.1`
-  return new ServerError('TOKEN_REQUIRED', text)
-}
-
-function tokenRequiredToIngest(): ServerError {
-  const text =
-    'a server that takes events needs a token, because otherwise any program could forge them: give --token-file, REQUEST_JOURNAL_TOKEN or --ingest-token-file'
-  return new ServerError('TOKEN_REQUIRED', text)
 }
 
 function addressUnavailable(host: string, port: number, error: unknown): unknown {

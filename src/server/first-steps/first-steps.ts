@@ -1,5 +1,11 @@
+import { JournalError } from '../../journal/errors.js'
+import { isMissing } from '../../journal/file-system.js'
+import { readIdentity } from '../../journal/journal-identity.js'
+import { listSegments, plainSize } from '../../journal/segments.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
-import { commandOf, pathFrom } from './shell.js'
+import type { HealthReport } from '../health/health-report.js'
+import { NO_DATABASE, NO_TABLES } from '../http/errors.js'
+import { pathFrom, quoted } from './shell.js'
 
 /** Which parts that a request passes on its way into the database were found. */
 export interface FoundParts {
@@ -13,7 +19,7 @@ export interface FoundParts {
 
 /** Where a server was started, and with which files. */
 export interface ServerStart {
-  /** How people call this program there: `npx request-journal`. */
+  /** How people call this program there, quoted where it needs to be: `npx request-journal`. */
   program: string
   /** The folder that relative paths start from. */
   folder: string
@@ -48,6 +54,35 @@ export interface FirstSteps {
   steps: Step[]
 }
 
+/**
+ * Finds out whether journal, database and projector exist.
+ *
+ * @param directory the directory of the journal.
+ * @param report the report of `/healthz`.
+ * @throws JournalError if the journal can't be read.
+ */
+export function findParts(directory: string, report: HealthReport): FoundParts {
+  const hasDatabase = !report.problems.some((problem) => problem === NO_DATABASE || problem === NO_TABLES)
+  return {
+    journal: findJournal(directory),
+    hasDatabase,
+    // The first thing that a projector does is to make the database.
+    isProjecting: hasDatabase ? (report.projector_running ?? null) : false,
+  }
+}
+
+function findJournal(directory: string): FoundParts['journal'] {
+  try {
+    readIdentity(directory)
+  } catch (error) {
+    const isMissingJournal = error instanceof JournalError && error.code === 'JOURNAL_MISSING'
+    if (isMissingJournal || isMissing(error)) return 'missing'
+    throw error
+  }
+  const hasLines = listSegments(directory).some((segment) => plainSize(directory, segment) !== 0)
+  return hasLines ? 'written' : 'empty'
+}
+
 const EVENT = JSON.stringify({
   model: 'gpt-4o',
   provider: 'openai',
@@ -68,7 +103,7 @@ export function firstSteps(found: FoundParts, started: ServerStart): FirstSteps 
   const journal = pathFrom(folder, started.journal)
   const database = isPostgres ? started.database : pathFrom(folder, started.database)
   const databaseOptions = ['--db', database, ...(isPostgres ? ['--schema', schema] : [])]
-  const command = (...args: string[]) => commandOf(program, args)
+  const command = (...args: string[]) => [program, ...args.map(quoted)].join(' ')
   const steps: Step[] = []
   if (isPostgres && !found.hasDatabase) {
     steps.push({ title: 'Make the tables:', command: command('migrate', ...databaseOptions) })

@@ -16,15 +16,6 @@ export function pathFrom(folder: string, path: string): string {
   return below.startsWith('-') ? `./${below}` : below
 }
 
-/**
- * Returns a command for a POSIX shell.
- *
- * @param program the beginning of the command, which is quoted already where it needs to be.
- */
-export function commandOf(program: string, args: readonly string[]): string {
-  return [program, ...args.map(quoted)].join(' ')
-}
-
 /** Quotes a word for a POSIX shell if it needs quotes. */
 export function quoted(word: string): string {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

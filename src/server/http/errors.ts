@@ -19,8 +19,8 @@ export class HttpError extends Error {
   }
 }
 
-export function badRequest(problem: string): HttpError {
-  return new HttpError(400, `Invalid request: ${problem}`)
+export function badRequest(problem: string, details: HttpError['details'] = {}): HttpError {
+  return new HttpError(400, `Invalid request: ${problem}`, {}, details)
 }
 
 export function notFound(problem: string): HttpError {
@@ -28,8 +28,12 @@ export function notFound(problem: string): HttpError {
 }
 
 /** @param retryAfterSeconds how long the client should wait. */
-export function unavailable(problem: string, retryAfterSeconds = 1): HttpError {
-  return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) })
+export function unavailable(
+  problem: string,
+  retryAfterSeconds = 1,
+  details: HttpError['details'] = {},
+): HttpError {
+  return new HttpError(503, `Unavailable: ${problem}`, { 'retry-after': String(retryAfterSeconds) }, details)
 }
 
 /** The problem while there is no database. The server notices without a restart when it is made. */

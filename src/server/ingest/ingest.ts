@@ -9,6 +9,7 @@ import { nearestName } from '../../events/nearest-name.js'
 import type { EncodedEvent, Journal } from '../../journal/append/journal.js'
 import { BoundedWarnings } from '../../journal/append/warnings.js'
 import { JournalWriteError } from '../../journal/errors.js'
+import { badRequest, HttpError, unavailable } from '../http/errors.js'
 import type { MayAppend } from '../http/token.js'
 import type { ServerLogger } from '../options.js'
 import { type KnownPost, KnownPosts, MARK } from './known-posts.js'
@@ -41,41 +42,6 @@ export interface EventFault {
 /** How many faulty events an answer lists. */
 const NAMED_FAULTS = 100
 
-/** Some events of a body can't be appended, so nothing was written. */
-export class InvalidPostError extends Error {
-  override readonly name = 'InvalidPostError'
-  readonly faults: readonly EventFault[]
-
-  constructor(faults: readonly EventFault[], events: number) {
-    const [first] = faults
-    const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} of them are listed` : ''
-    const which = events === 1 ? 'the event' : `${faults.length} of ${events} event(s)`
-    const where = events === 1 ? '' : `event ${first?.index}: `
-    super(`nothing was written, because ${which} can't be appended: ${where}${first?.message}${more}`)
-    this.faults = faults.slice(0, NAMED_FAULTS)
-  }
-}
-
-/** The idempotency-key belongs to a POST with another body. Nothing was written. */
-export class KeyReusedError extends Error {
-  override readonly name = 'KeyReusedError'
-}
-
-/** The journal refused a write, or it isn't known whether what was written is durable. */
-export class IngestFailure extends Error {
-  override readonly name = 'IngestFailure'
-  /** How many events of the body, counted from the first, are in the journal. */
-  readonly appended: number
-  /** Whether the same POST may succeed later. */
-  readonly isTransient: boolean
-
-  constructor(message: string, appended: number, cause: unknown) {
-    super(message, { cause })
-    this.appended = appended
-    this.isTransient = !isDoubtful(cause)
-  }
-}
-
 /** Takes events of other hosts and programs into a journal. */
 export class Ingest {
   readonly #journal: Journal
@@ -105,8 +71,7 @@ export class Ingest {
    * @param key the idempotency-key. If it is known, only the events that aren't in the journal yet
    *   are written.
    * @param mayAppend which events the client may append.
-   * @throws BodyError, InvalidPostError, KeyReusedError: nothing was written.
-   * @throws IngestFailure if the disk refuses.
+   * @throws HttpError 400, 413, 422: nothing was written; 500, 503 if the disk refuses.
    */
   async post(
     body: Buffer,
@@ -146,12 +111,13 @@ export class Ingest {
     if (known === undefined)
       return { body, of, ids: randomUUID().slice(0, -4), written: new Set(), failure: null }
     if (known.body === body && known.of === of) return known
-    throw new KeyReusedError(
-      `idempotency-key '${key}' belongs to another body: send a new key with new events, and the same events as the same bytes`,
+    throw new HttpError(
+      422,
+      `Unprocessable: idempotency-key '${key}' belongs to another body: send a new key with new events, and the same events as the same bytes`,
     )
   }
 
-  /** Encodes all events, before any of them is written. @throws InvalidPostError */
+  /** Encodes all events, before any of them is written. @throws HttpError 400 */
   #encode(
     events: readonly PostedEvent[],
     post: KnownPost,
@@ -173,11 +139,11 @@ export class Ingest {
         faults.push({ index, message: error.message.replace(INVALID_EVENT, '') })
       }
     }
-    if (faults.length > 0) throw new InvalidPostError(faults, events.length)
+    if (faults.length > 0) throw invalidPost(faults, events.length)
     return encoded
   }
 
-  /** Writes and syncs the events that aren't in the journal yet. @throws IngestFailure */
+  /** Writes and syncs the events that aren't in the journal yet. @throws HttpError 500, 503 */
   async #append(encoded: readonly EncodedEvent[], post: KnownPost): Promise<number> {
     try {
       const appended = this.#write(encoded, post)
@@ -185,13 +151,14 @@ export class Ingest {
       if (appended > 0) this.#noteTaken()
       return appended
     } catch (error) {
-      if (error instanceof IngestFailure) this.#noteRefused(error)
-      throw error
+      if (!(error instanceof JournalWriteError)) throw error
+      this.#noteRefused(error)
+      throw refusal(error, post.written?.size ?? post.of)
     }
   }
 
   /** Warns of the first POST in a row that the journal refuses, since only its client is told. */
-  #noteRefused(err: IngestFailure): void {
+  #noteRefused(err: JournalWriteError): void {
     this.#refused++
     if (this.#refused > 1) return
     const text =
@@ -213,11 +180,7 @@ export class Ingest {
     let appended = 0
     for (const [index, { line }] of encoded.entries()) {
       if (written.has(index)) continue
-      try {
-        this.#journal.write(line)
-      } catch (error) {
-        throw failureOf(error, written.size)
-      }
+      this.#journal.write(line)
       written.add(index)
       appended++
     }
@@ -233,7 +196,7 @@ export class Ingest {
       // No later sync can find out whether these lines are on the disk. If they are, writing them
       // again would double them.
       if (isDoubtful(error)) post.failure = error
-      throw failureOf(error, post.of)
+      throw error
     }
   }
 }
@@ -278,13 +241,26 @@ function warningsOf(encoded: readonly EncodedEvent[]): EventFault[] {
   return [...warnings.values()]
 }
 
+/** Refuses a body because some of its events can't be appended, so that nothing was written. */
+function invalidPost(faults: readonly EventFault[], events: number): HttpError {
+  const [first] = faults
+  const more = faults.length > NAMED_FAULTS ? `; the first ${NAMED_FAULTS} of them are listed` : ''
+  const which = events === 1 ? 'the event' : `${faults.length} of ${events} event(s)`
+  const where = events === 1 ? '' : `event ${first?.index}: `
+  const problem = `nothing was written, because ${which} can't be appended: ${where}${first?.message}${more}`
+  return badRequest(problem, { appended: 0, errors: faults.slice(0, NAMED_FAULTS) })
+}
+
+/** Whether it isn't known if what was written is durable. */
 function isDoubtful(error: unknown): boolean {
   return (
     !(error instanceof JournalWriteError) || error.code === 'SYNC_FAILED' || error.code === 'SEGMENT_LOST'
   )
 }
 
-function failureOf(error: unknown, appended: number): IngestFailure {
-  if (!(error instanceof JournalWriteError)) throw error
-  return new IngestFailure(error.message, appended, error)
+/** @param appended how many events of the body, counted from the first, are in the journal. */
+function refusal(error: JournalWriteError, appended: number): HttpError {
+  if (!isDoubtful(error)) return unavailable(error.message, 1, { appended })
+  const advice = "the events are written, but may not survive a power cut; don't send them again"
+  return new HttpError(500, `Internal error: ${error.message}; ${advice}`, {}, { appended })
 }

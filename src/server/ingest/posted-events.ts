@@ -3,6 +3,7 @@ import { describeValue, shownText } from '../../events/describe-value.js'
 import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { cutLongNames } from '../../events/long-names.js'
 import { maskSecrets } from '../../events/redact.js'
+import { badRequest, HttpError } from '../http/errors.js'
 
 /** The largest body that is read. An event takes a few hundred bytes, and at most 1 MiB. */
 export const MAX_BODY_BYTES = 4 * MAX_LINE_BYTES
@@ -16,22 +17,10 @@ export type BodyForm = 'json' | 'ndjson'
 /** One event of a body, which isn't checked yet; or why it can't be read. */
 export type PostedEvent = { members: unknown } | { problem: string }
 
-/** A body that doesn't hold events, or holds too many. Nothing was written. */
-export class BodyError extends Error {
-  override readonly name = 'BodyError'
-  /** Whether the body is too large rather than wrong. */
-  readonly isTooLarge: boolean
-
-  constructor(message: string, isTooLarge = false) {
-    super(message)
-    this.isTooLarge = isTooLarge
-  }
-}
-
 /**
  * Reads the events of a body, in order. Blank lines between events are skipped and not counted.
  *
- * @throws BodyError if the body as a whole can't be read, or holds more than MAX_EVENTS.
+ * @throws HttpError 400 if the body as a whole can't be read, 413 for more than MAX_EVENTS.
  */
 export function readEvents(body: Buffer, form: BodyForm): PostedEvent[] {
   return form === 'ndjson' ? readLines(body) : readJson(body)
@@ -53,21 +42,21 @@ function readLines(body: Buffer): PostedEvent[] {
 }
 
 function readJson(body: Buffer): PostedEvent[] {
-  if (!isUtf8(body)) throw new BodyError('the body is not valid UTF-8')
+  if (!isUtf8(body)) throw badRequest('the body is not valid UTF-8')
   let value: unknown
   try {
     value = JSON.parse(cutLongNames(body.toString()))
   } catch (error) {
-    throw new BodyError(`the body is not JSON: ${maskSecrets((error as SyntaxError).message).slice(0, 200)}`)
+    throw badRequest(`the body is not JSON: ${maskSecrets((error as SyntaxError).message).slice(0, 200)}`)
   }
   if (typeof value !== 'object' || value === null) {
-    throw new BodyError(`the body is ${describeValue(value)}, expected an event or an array of events`)
+    throw badRequest(`the body is ${describeValue(value)}, expected an event or an array of events`)
   }
   if (!Array.isArray(value)) {
     const [wrapped] = Object.entries(value).find(([, member]) => Array.isArray(member)) ?? []
     if (wrapped !== undefined && !('model' in value) && !('type' in value)) {
       const found = `an object with an array in '${shownText(wrapped)}'`
-      throw new BodyError(`the body is ${found}, expected the array itself: [{"model": …}, …]`)
+      throw badRequest(`the body is ${found}, expected the array itself: [{"model": …}, …]`)
     }
     return [{ members: value }]
   }
@@ -75,6 +64,7 @@ function readJson(body: Buffer): PostedEvent[] {
   return value.map((members: unknown) => ({ members }))
 }
 
-function tooMany(found: string): BodyError {
-  return new BodyError(`found ${found} events, expected at most ${MAX_EVENTS}: send several requests`, true)
+function tooMany(found: string): HttpError {
+  const problem = `found ${found} events, expected at most ${MAX_EVENTS}: send several requests`
+  return new HttpError(413, `Payload too large: ${problem}`)
 }

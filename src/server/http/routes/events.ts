@@ -1,8 +1,8 @@
-import { type Ingest, IngestFailure, InvalidPostError, KeyReusedError } from '../../ingest/ingest.js'
-import { BodyError, type BodyForm, MAX_BODY_BYTES } from '../../ingest/posted-events.js'
+import type { Ingest } from '../../ingest/ingest.js'
+import { type BodyForm, MAX_BODY_BYTES } from '../../ingest/posted-events.js'
 import { type App, EVENTS_PATH } from '../app.js'
 import { HeldBodies } from '../bounds.js'
-import { badRequest, HttpError, unavailable } from '../errors.js'
+import { badRequest, HttpError } from '../errors.js'
 import { Type } from '../typebox.js'
 import { NoQuery } from './parameters.js'
 import { ErrorAnswer, EventsAnswer, EventsErrorAnswer } from './responses.js'
@@ -77,11 +77,7 @@ export function addEventsRoute(app: App, ingest: Ingest): void {
       if (!Buffer.isBuffer(body)) throw badRequest('found no body, expected events')
       const [type = ''] = (headers['content-type'] ?? '').split(';')
       const form = FORMS[type.trim().toLowerCase()] ?? 'json'
-      try {
-        return await reply.send(await ingest.post(body, form, key, mayAppend))
-      } catch (error) {
-        throw asHttpError(error)
-      }
+      return await reply.send(await ingest.post(body, form, key, mayAppend))
     },
   )
 }
@@ -90,24 +86,4 @@ function keyOf(header: string | string[] | undefined): string | null {
   if (header === undefined) return null
   if (typeof header === 'string' && KEY.test(header)) return header
   throw badRequest('idempotency-key: expected 1 to 128 visible ASCII characters without spaces')
-}
-
-function asHttpError(error: unknown): unknown {
-  if (error instanceof BodyError) {
-    return error.isTooLarge
-      ? new HttpError(413, `Payload too large: ${error.message}`)
-      : badRequest(error.message)
-  }
-  if (error instanceof InvalidPostError) {
-    return new HttpError(400, `Invalid request: ${error.message}`, {}, { appended: 0, errors: error.faults })
-  }
-  if (error instanceof KeyReusedError) return new HttpError(422, `Unprocessable: ${error.message}`)
-  if (!(error instanceof IngestFailure)) return error
-  const { appended, message } = error
-  if (error.isTransient) {
-    const { status, headers, message: text } = unavailable(message)
-    return new HttpError(status, text, headers, { appended })
-  }
-  const advice = "the events are written, but may not survive a power cut; don't send them again"
-  return new HttpError(500, `Internal error: ${message}; ${advice}`, {}, { appended })
 }

@@ -1,5 +1,4 @@
-import { findParts } from '../../first-steps/find-parts.js'
-import { firstSteps, type ServerStart } from '../../first-steps/first-steps.js'
+import { findParts, firstSteps, type ServerStart } from '../../first-steps/first-steps.js'
 import type { HealthReport } from '../../health/health-report.js'
 import { EXPOSITION_CONTENT_TYPE } from '../../metrics/exposition.js'
 import type { QueryPool } from '../../pool/query-pool.js'

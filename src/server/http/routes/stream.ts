@@ -13,7 +13,6 @@ import { ErrorAnswer } from './responses.js'
  * @param isShared whether many journals share the database.
  */
 export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): void {
-  const idOf = isShared ? positionOf : requestIdOf
   app.get(
     '/v1/stream',
     {
@@ -33,8 +32,8 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
     async (request, reply) => {
       const { query, headers } = request
       // A browser that reconnects sends the header, and the URL with which it began.
-      const asked = isShared ? positionOf(query.last_event_id as string | undefined) : query.last_event_id
-      const lastEventId = idOf(headers['last-event-id']) ?? asked ?? null
+      const asked = idIn(query.last_event_id?.toString(), isShared)
+      const lastEventId = idIn(headers['last-event-id']?.toString(), isShared) ?? asked
       const begin = await hub.start(filterOf(query), lastEventId)
       reply.headers({
         'content-type': 'text/event-stream; charset=utf-8',
@@ -54,15 +53,10 @@ export function addStreamRoute(app: App, hub: StreamHub, isShared: boolean): voi
   )
 }
 
-function positionOf(header: string | string[] | undefined): TailPosition | null {
-  if (header === undefined || header === '') return null
-  if (typeof header === 'string' && isSharedPosition(header)) return header
-  throw badRequest(`Invalid Last-Event-ID '${String(header)}'. Expected the id of an event of this stream`)
-}
-
-function requestIdOf(header: string | string[] | undefined): TailPosition | null {
-  if (header === undefined || header === '') return null
-  const id = Number(header)
-  if (typeof header === 'string' && /^\d+$/.test(header) && Number.isSafeInteger(id)) return id
-  throw badRequest(`Invalid Last-Event-ID '${String(header)}'. Expected the id of a request`)
+function idIn(given: string | undefined, isShared: boolean): TailPosition | null {
+  if (given === undefined || given === '') return null
+  if (isShared ? isSharedPosition(given) : /^\d+$/.test(given) && Number.isSafeInteger(Number(given)))
+    return isShared ? given : Number(given)
+  const expected = isShared ? 'the id of an event of this stream' : 'the id of a request'
+  throw badRequest(`Invalid Last-Event-ID '${given}'. Expected ${expected}`)
 }
