@@ -1,17 +1,16 @@
 import type { ExchangeRateObserved, PricePart, PriceSet } from '../../events/event-types.js'
 import type { Place } from '../../events/place.js'
 import { decimalText } from '../../folds/costs/decimal.js'
-import { priceOf, type Rate } from '../../folds/costs/price.js'
+import { priceOf } from '../../folds/costs/price.js'
 import { type PriceBook, USUAL_TIERS } from '../../folds/costs/price-book.js'
 import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../folds/costs/row-cost.js'
 import { AFTER_ALL_TIMES } from '../../folds/costs/time-range.js'
 import { type PricedTokens, pricedTokens } from '../../folds/costs/usage-cost.js'
 import { all } from '../../store/condition.js'
-import type { QueryDatabase } from '../../store/query-database.js'
-import { dialectOf } from '../../store/query-database.js'
+import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { readBookOf, readPrices } from '../../store/sqlite/price-rows.js'
 import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/stored-row.js'
-import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 import { modelsOf, type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'
 
 /** How the costs of a request came about, in addition to their source. */
@@ -74,7 +73,7 @@ export function costOrigin(database: QueryDatabase, row: ExplainedRow): CostOrig
   const rate = isConverted ? book.rateAt(facts.timestamp) : null
   return {
     ...computation(database, row.id, facts, placeOrNull(row.price_segment_id, row.price_byte_offset)),
-    exchange_rate: rate === null ? null : placedEvent(rate),
+    exchange_rate: rate === null ? null : placedEvent({ event: rate.event, ...rate.place }),
     unpriced: unpricedOf(database, row, facts, book, isSame),
   }
 }
@@ -96,21 +95,14 @@ function computation(
   ])
   const { prices } = readPrices(database, sql, ...values)
   const [stored] = prices
-  const at = journalPlace(segmentId, byteOffset)
-  if (stored === undefined || at === null) return none
-  const { type: _, ...event } = stored.event
+  if (stored === undefined) return none
   const priced = pricedTokens(priceOf(stored), facts)
-  return { price: { ...event, ...at }, cost_parts: typeof priced === 'string' ? null : priced.map(costPart) }
+  return { price: placedEvent(stored), cost_parts: typeof priced === 'string' ? null : priced.map(costPart) }
 }
 
 function costPart({ part, tokens, perToken }: PricedTokens): CostPart {
   const cost = decimalText(BigInt(tokens) * perToken, 12)
   return { part, tokens, per_million: decimalText(perToken, 6), cost }
-}
-
-function placedEvent({ event: { type: _, ...event }, place }: Rate): RateOfRequest | null {
-  const at = journalPlace(place.segmentId, place.byteOffset)
-  return at === null ? null : { ...event, ...at }
 }
 
 function unpricedOf(

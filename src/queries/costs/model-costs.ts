@@ -1,7 +1,7 @@
 import { MAX_TOKENS } from '../../folds/sums/sum-limits.js'
+import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isInSums } from '../window/added-rows.js'
-import { all } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 
 /** Which of a request's two models costs are grouped by. */

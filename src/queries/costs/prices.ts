@@ -1,10 +1,9 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import type { PlacedPrice } from '../../folds/costs/price.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
 import { QueryError } from '../errors.js'
-import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 import { historiesOf, inForceAt } from './price-history.js'
 
 export interface PricesOptions {
@@ -61,16 +60,12 @@ export function prices(database: QueryDatabase, options: PricesOptions = {}): Pr
   const listed = options.all
     ? histories.flatMap((history) =>
         history.map((price, index) => ({
-          ...listedPrice(price),
+          ...placedEvent(price),
           until: history[index + 1]?.event.valid_from ?? null,
         })),
       )
-    : histories.flatMap((history) => inForceAt(history, at) ?? []).map(listedPrice)
+    : histories.flatMap((history) => inForceAt(history, at) ?? []).map(placedEvent)
   return { at, prices: listed.toSorted(compareKeys) }
-}
-
-function listedPrice({ event: { type: _, ...event }, segmentId, byteOffset }: PlacedPrice): PriceInForce {
-  return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
 }
 
 function compareKeys(a: PriceInForce, b: PriceInForce): number {

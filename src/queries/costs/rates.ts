@@ -2,7 +2,7 @@ import type { ExchangeRateObserved } from '../../events/event-types.js'
 import type { PlacedRate } from '../../folds/costs/price.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { readPrices } from '../../store/sqlite/price-rows.js'
-import { type JournalPlace, journalPlace } from '../rows/full-row.js'
+import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 
 /** An exchange rate, and the place of its event. */
 export interface ListedRate extends Omit<ExchangeRateObserved, 'type'>, JournalPlace {}
@@ -12,11 +12,7 @@ export interface ListedRate extends Omit<ExchangeRateObserved, 'type'>, JournalP
  * appended last comes first: it corrects the others.
  */
 export function rates(database: QueryDatabase): ListedRate[] {
-  return readPrices(database).rates.toSorted(compareRates).map(listedRate)
-}
-
-function listedRate({ event: { type: _, ...event }, segmentId, byteOffset }: PlacedRate): ListedRate {
-  return { ...event, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
+  return readPrices(database).rates.toSorted(compareRates).map(placedEvent)
 }
 
 function compareRates(a: PlacedRate, b: PlacedRate): number {

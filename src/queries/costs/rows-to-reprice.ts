@@ -1,6 +1,6 @@
 import type { TimeRange } from '../../folds/costs/time-range.js'
+import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { all } from '../window/condition.js'
 
 /** Counting stops here: a caller that asks once a second must not read millions of rows. */
 const MAX_COUNTED = 100_000

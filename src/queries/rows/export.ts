@@ -1,10 +1,10 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
+import { all, type Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { pageOf } from '../../store/sqlite/request-queries.js'
 import { detailsOf } from '../../store/sqlite/stored-row.js'
 import { oneOf } from '../errors.js'
-import { all, type Condition } from '../window/condition.js'
 import {
   checkedFilter,
   type RequestFilter,

@@ -1,3 +1,4 @@
+import type { Place } from '../../events/place.js'
 import { segmentOfId } from '../../journal/segments.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { RequestColumns } from '../../store/sqlite/stored-row.js'
@@ -33,6 +34,15 @@ export function journalPlace(segmentId: number | null, byteOffset: number | null
   if (segmentId === null || byteOffset === null) return null
   // Another program may have added the row, with any number in it.
   return { segment: segmentOfId(segmentId)?.name ?? String(segmentId), byte_offset: byteOffset }
+}
+
+/** Lists an event's members and its place. */
+export function placedEvent<Event extends { type: string }>({
+  event: { type: _, ...members },
+  segmentId,
+  byteOffset,
+}: { event: Event } & Place): Omit<Event, 'type'> & JournalPlace {
+  return { ...members, ...(journalPlace(segmentId, byteOffset) as JournalPlace) }
 }
 
 /** Reads a row's labels; null for none. */

@@ -1,10 +1,13 @@
+import { gunzipSync } from 'node:zlib'
 import { safeIdentifier } from '../../events/identifier.js'
 import { MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { recoverEvents } from '../../events/recovery.js'
 import { JournalError } from '../../journal/errors.js'
+import { readIdentity } from '../../journal/journal-identity.js'
 import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'
 import { SegmentReader } from '../../journal/read/segment-reader.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
+import type { QueryDatabase } from '../../store/query-database.js'
 import type { JournalPlace } from './full-row.js'
 
 /**
@@ -82,8 +85,42 @@ function upToNewline(bytes: Buffer): Buffer {
   return end === -1 ? bytes : bytes.subarray(0, end)
 }
 
-/** Returns the line with which the bytes at a place begin. */
-export function lineAt(bytes: Buffer, place: JournalPlace, correlationId: string): JournalLine {
+/** Whether a directory holds the journal that has this number in PostgreSQL. */
+export function isJournalHere(database: QueryDatabase, directory: string, journal: number): boolean {
+  try {
+    const find = database.prepare<[string], number>('SELECT number FROM journals WHERE journal_id = ?')
+    return find.pluck().get(readIdentity(directory).journal_id) === journal
+  } catch (error) {
+    // A host that only reads the journals of others needn't have one.
+    if (error instanceof JournalError) return false
+    throw error
+  }
+}
+
+/**
+ * Reads a line of any host's journal from the copy that PostgreSQL holds.
+ *
+ * @param segmentId the segment that the place names.
+ * @param correlationId a line with another correlation_id isn't returned.
+ */
+export function readStoredLine(
+  database: QueryDatabase,
+  { journal, segmentId }: { journal: number; segmentId: number },
+  place: JournalPlace,
+  correlationId: string,
+): JournalLine {
+  const { byte_offset: byteOffset } = place
+  const chunk = database
+    .prepare<number[], { byte_offset: number; length: number; bytes: Buffer }>(
+      `SELECT byte_offset, length, bytes FROM journal_chunks
+       WHERE journal = ? AND segment_id = ? AND byte_offset <= ? ORDER BY byte_offset DESC LIMIT 1`,
+    )
+    .get(journal, segmentId, byteOffset)
+  if (chunk === undefined || byteOffset >= chunk.byte_offset + chunk.length) {
+    return missing("PostgreSQL doesn't hold the bytes of this journal; its host does")
+  }
+  // Chunks hold whole lines.
+  const bytes = gunzipSync(chunk.bytes).subarray(byteOffset - chunk.byte_offset)
   return describe(upToNewline(bytes), place, correlationId)
 }
 

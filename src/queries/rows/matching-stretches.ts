@@ -1,8 +1,8 @@
+import type { TextRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupsOf } from '../sums/parts.js'
 import { rollupSums, Tally } from '../sums/tally.js'
-import { countRows, type TextRange } from '../window/condition.js'
-import { type RequestFilter, rowCondition, windowRange } from '../window/filter.js'
+import { countRows, type RequestFilter, rowCondition, windowRange } from '../window/filter.js'
 import { narrow, PERIOD_LENGTH, startingWith } from '../window/terms.js'
 import type { PageEnd, RequestOrder } from './page-end.js'
 

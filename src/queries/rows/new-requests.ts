@@ -1,6 +1,6 @@
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import type { Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, storedNames } from '../window/filter.js'
 import { greatestId } from './full-row.js'
 import { newSharedRequests } from './new-shared-requests.js'

@@ -1,5 +1,5 @@
+import type { Condition, TextRange } from '../../store/condition.js'
 import { QueryError } from '../errors.js'
-import type { Condition, TextRange } from '../window/condition.js'
 
 export type RequestSort = 'timestamp' | 'cost_sats' | 'cost_usd' | 'latency_ms'
 export type RequestOrder = 'asc' | 'desc'

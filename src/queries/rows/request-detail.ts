@@ -6,9 +6,8 @@ import { type CostOrigin, costOrigin } from '../costs/cost-origin.js'
 import { namedJournals } from '../journals.js'
 import { checkedFilter, rowCondition } from '../window/filter.js'
 import { type FullRow, fullColumns, type JournalPlace, journalPlace } from './full-row.js'
-import { type JournalLine, missing, readJournalLine } from './journal-line.js'
+import { isJournalHere, type JournalLine, missing, readJournalLine, readStoredLine } from './journal-line.js'
 import { type DetailedEntry, detailedEntry } from './request-entry.js'
-import { isJournalHere, readStoredLine } from './stored-line.js'
 
 /** The body of `GET /v1/requests/:id`: the whole row, and its lines. */
 export interface RequestDetail extends DetailedEntry, CostOrigin {

@@ -52,23 +52,13 @@ export function requestEntry(row: FullRow): RequestEntry {
 }
 
 /** Makes an entry that has its cost in dollars too. */
-export function pricedEntry(row: FullRow): RequestEntry {
-  return { ...requestEntry(row), cost: costsOf(row) }
+export function pricedEntry(row: FullRow): RequestEntry & { cost: { usd: number | null } } {
+  return { ...requestEntry(row), cost: { sats: row.cost_sats, usd: row.cost_usd } }
 }
 
 /** @param now milliseconds since 1970, on which it depends whether a stream is still open. */
 export function detailedEntry(row: FullRow, now: number): DetailedEntry {
-  return {
-    ...requestEntry(row),
-    cost: costsOf(row),
-    correlation_id: row.correlation_id,
-    attempt: row.attempt,
-    policy: row.policy,
-    labels: labelsOf(row),
-    state: requestState(row, now),
-  }
-}
-
-function costsOf({ cost_sats, cost_usd }: FullRow): { sats: number | null; usd: number | null } {
-  return { sats: cost_sats, usd: cost_usd }
+  const { correlation_id, attempt, policy } = row
+  const state = requestState(row, now)
+  return { ...pricedEntry(row), correlation_id, attempt, policy, labels: labelsOf(row), state }
 }

@@ -2,9 +2,14 @@ import type { QueryDatabase } from '../../store/query-database.js'
 import { oneOf } from '../errors.js'
 import { tallyWhole } from '../sums/tally-requests.js'
 import { countAddedRows } from '../window/added-rows.js'
-import { countRows } from '../window/condition.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'
-import { checkedFilter, isOfDimensions, type RequestFilter, rowCondition } from '../window/filter.js'
+import {
+  checkedFilter,
+  countRows,
+  isOfDimensions,
+  type RequestFilter,
+  rowCondition,
+} from '../window/filter.js'
 import { type EchoedWindow, echoWindow } from '../window/window.js'
 import type { FullRow } from './full-row.js'
 import { decodeCursor, encodeCursor, type PageEnd, type RequestOrder, type RequestSort } from './page-end.js'

@@ -1,6 +1,6 @@
+import { all, type Condition, type TextRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { countAddedRows } from '../window/added-rows.js'
-import { all, type Condition, type TextRange } from '../window/condition.js'
 import {
   dimensionConditions,
   isOfDimensions,

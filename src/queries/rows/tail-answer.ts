@@ -1,5 +1,5 @@
+import { all, type Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { all, type Condition } from '../window/condition.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'
 import { splitValueFilters } from '../window/value-filters.js'
 import { type FullRow, fullColumns } from './full-row.js'

@@ -1,9 +1,9 @@
 import { safeIdentifier } from '../../events/identifier.js'
+import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { tooManyGroups } from '../errors.js'
 import { namedJournals } from '../journals.js'
-import type { Condition } from '../window/condition.js'
 import { ignoringCase } from '../window/filter.js'
 
 /** How requests are put into groups. */
@@ -32,48 +32,31 @@ export const NO_NAME = '\0'
 /** The name of that group in answers, unless some requests really have it. */
 export const UNKNOWN_GROUP = 'unknown'
 
-/** All requests as one group. */
-export const WHOLE: Grouping = {
-  column: null,
-  group: { sql: 'NULL', values: [] },
-  ignoresCase: false,
-  isKept: true,
+function groupBy(column: string | null, sql: string, others: Partial<Grouping> = {}): Grouping {
+  return { column, group: { sql, values: [] }, ignoresCase: false, isKept: true, ...others }
 }
+
+/** All requests as one group. */
+export const WHOLE = groupBy(null, 'NULL')
 
 export function groupByName(database: QueryDatabase, column: 'model' | 'provider'): Grouping {
-  const group = { sql: dialectOf(database).ignoringCase(column), values: [] }
-  return { column, group, ignoresCase: true, isKept: true }
+  return groupBy(column, dialectOf(database).ignoringCase(column), { ignoresCase: true })
 }
 
-export const groupByPolicy: Grouping = {
-  column: 'policy',
-  group: { sql: 'policy', values: [] },
-  ignoresCase: false,
-  isKept: true,
-}
+export const groupByPolicy = groupBy('policy', 'policy')
 
 /** Groups by the tier that the provider billed. */
-export const groupByServiceTier: Grouping = {
-  column: 'service_tier',
-  group: { sql: 'service_tier', values: [] },
-  ignoresCase: false,
-  isKept: false,
-}
+export const groupByServiceTier = groupBy('service_tier', 'service_tier', { isKept: false })
 
+const STATUS = "coalesce(CAST(error_status AS TEXT), 'none')"
 /**
  * Groups by the status of the error, as text. Requests without one, successful or not, are `none`.
  */
-export const groupByErrorStatus: Grouping = {
-  column: 'error_status',
-  group: { sql: "coalesce(CAST(error_status AS TEXT), 'none')", values: [] },
-  ignoresCase: false,
-  isKept: false,
-}
+export const groupByErrorStatus = groupBy('error_status', STATUS, { isKept: false })
 
 /** Groups by the journal, whose number is the key. */
 export function groupByJournal(database: QueryDatabase): Grouping {
-  const group = { sql: `CAST(${dialectOf(database).journal} AS TEXT)`, values: [] }
-  return { column: 'journal', group, ignoresCase: false, isKept: true, isJournal: true }
+  return groupBy('journal', `CAST(${dialectOf(database).journal} AS TEXT)`, { isJournal: true })
 }
 
 export function groupByLabel(database: QueryDatabase, label: string): Grouping {
@@ -102,31 +85,24 @@ export function namesOfGroups(
 ): Map<string, string> {
   const { column, ignoresCase, isJournal } = grouping
   const names = new Map([...keys].map((key) => [key, key]))
-  if (names.has(NO_NAME)) {
-    const ofOthers = namesOfGroups(
-      database,
-      grouping,
-      [...names.keys()].filter((key) => key !== NO_NAME),
-    )
-    const taken = new Set(ofOthers.values())
-    let name = UNKNOWN_GROUP
-    while (taken.has(name)) name = `(${name})`
-    return ofOthers.set(NO_NAME, name)
-  }
+  const hasUnnamed = names.delete(NO_NAME)
   if (isJournal) {
     for (const { number, name } of namedJournals(database)) {
       if (names.has(String(number))) names.set(String(number), name)
     }
-    return names
+  } else if (column !== null && ignoresCase) {
+    const wanted = new Set(names.keys())
+    for (const spelling of wanted.size === 0 ? [] : spellings(database, column)) {
+      const key = ignoringCase(spelling)
+      if (wanted.delete(key)) names.set(key, spelling)
+      if (wanted.size === 0) break
+    }
   }
-  if (column === null || !ignoresCase) return names
-  const wanted = new Set(names.keys())
-  for (const spelling of spellings(database, column)) {
-    if (wanted.size === 0) break
-    const key = ignoringCase(spelling)
-    if (wanted.delete(key)) names.set(key, spelling)
-  }
-  return names
+  if (!hasUnnamed) return names
+  const taken = new Set(names.values())
+  let unnamed = UNKNOWN_GROUP
+  while (taken.has(unnamed)) unnamed = `(${unnamed})`
+  return names.set(NO_NAME, unnamed)
 }
 
 /**

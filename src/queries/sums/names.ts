@@ -1,10 +1,10 @@
 import { safeIdentifier } from '../../events/identifier.js'
+import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { groupHint, QueryError } from '../errors.js'
 import { namedJournals } from '../journals.js'
 import { isInSums } from '../window/added-rows.js'
-import { all } from '../window/condition.js'
 import { ignoringCase } from '../window/filter.js'
 
 const DEFAULT_LIMIT = 20

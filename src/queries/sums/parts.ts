@@ -1,11 +1,11 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
+import { all, type Condition, inRange, type TextRange } from '../../store/condition.js'
 import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { RollupGrain } from '../../store/rollup-writing.js'
 import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/total-names.js'
 import { groupName, isLongName } from '../../store/total-keys.js'
 import { isInSums } from '../window/added-rows.js'
-import { all, type Condition, inRange, type TextRange } from '../window/condition.js'
 import { withinDeadline } from '../window/deadline.js'
 import {
   dimensionConditions,
@@ -16,7 +16,7 @@ import {
   windowRange,
 } from '../window/filter.js'
 import type { LocalPeriods } from '../window/local-periods.js'
-import { Statements } from '../window/statements.js'
+import { preparingOnce } from '../window/statements.js'
 import { type Grain, type Period, type Term, windowTerms } from '../window/terms.js'
 import { type Grouping, NO_NAME, WHOLE } from './grouping.js'
 import { rollupSums, rowSums } from './tally.js'
@@ -110,10 +110,10 @@ function coarsestGrain(database: QueryDatabase, { filter, grouping, period }: Pa
 }
 
 function rowProbe(database: QueryDatabase): (range: TextRange) => boolean {
-  const statements = new Statements(database)
+  const prepare = preparingOnce(database)
   return (range) => {
     const { sql, values } = dialectOf(database).timestampIn('timestamp', range)
-    return statements.prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
+    return prepare(`SELECT 1 FROM requests WHERE ${sql} LIMIT 1`).get(...values) !== undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
+import type { SumName } from '../../folds/sums/rollup-cells.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { isTooManyGroups, oneOf, QueryError } from '../errors.js'
 import { type ShownCurrency, shownCurrency } from '../window/currency.js'
@@ -87,14 +88,14 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   unpriced_usd_by_name?: Record<string, number[]>
 }
 
-/** Parts of the tokens, as a series names them. */
-interface TokenParts {
-  cache_read_input_tokens: number
-  cache_creation_input_tokens: number
-  reasoning_output_tokens: number
-}
+/** Parts of the tokens. */
+const TOKEN_PARTS = [
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'reasoning_output_tokens',
+] as const
 
-type UnknownLists = Record<keyof (Unknowns & UsageCounts & TokenParts), number[]>
+type UnknownLists = Record<keyof (Unknowns & UsageCounts) | (typeof TOKEN_PARTS)[number], number[]>
 
 /** How many buckets an answer may have. */
 const MAX_BUCKETS = 10_000
@@ -136,17 +137,13 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       throw new QueryError('TOO_MANY_GROUPS', `${found}: ask with a smaller limit= or for longer buckets`)
     }
     const question = { filter, period, unknown, currencies: isInDollars || currency === 'usd', grouping }
-    const { whole, named, unknownGroup, otherGroups } = readSeries(
-      database,
-      question,
-      keys,
-      options.limit,
-      currency,
-    )
+    const { limit } = options
+    const { whole, named, unknownGroup, otherGroups } = readSeries(database, question, keys, limit, currency)
     const tallies = keys.map((key) => whole.get(key) ?? new Tally())
     // Latencies are grouped by time only: grouped by name too they would take many times the
     // memory.
     const spread = tallyRequests(database, { filter, period, latencies: 'only' })
+    const listOf = (name: SumName) => tallies.map((tally) => tally.sum(name))
     const listsByName = (read: (tally: Tally) => number) =>
       Object.fromEntries([...named].map(([name, tallies]) => [name, tallies.map(read)]))
     const percentiles = (share: number) =>
@@ -159,11 +156,14 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
       by,
       times,
       requests: tallies.map((tally) => tally.requests),
-      failures: tallies.map((tally) => tally.sum('failures')),
-      unpriced: tallies.map((tally) => tally.sum('unpriced')),
-      ...(unknown ? unknownLists(tallies) : isInDollars ? unpricedLists(tallies) : {}),
-      input_tokens: tallies.map((tally) => tally.sum('input_tokens')),
-      output_tokens: tallies.map((tally) => tally.sum('output_tokens')),
+      failures: listOf('failures'),
+      unpriced: listOf('unpriced'),
+      ...(isInDollars && !unknown
+        ? { unpriced_usd: listOf('unpriced_usd'), unpriced_usd_error: listOf('unpriced_usd_failures') }
+        : {}),
+      ...(unknown ? unknownLists(tallies) : {}),
+      input_tokens: listOf('input_tokens'),
+      output_tokens: listOf('output_tokens'),
       p50_latency_ms: percentiles(0.5),
       p95_latency_ms: percentiles(0.95),
       p99_latency_ms: percentiles(0.99),
@@ -183,39 +183,14 @@ export function series(database: QueryDatabase, options: SeriesOptions): Series 
 }
 
 function unknownLists(tallies: readonly Tally[]): UnknownLists {
-  const countsOf = (tally: Tally) => ({ ...tally.unknowns, ...tally.usage, ...tokenParts(tally) })
-  const names = Object.keys(countsOf(new Tally())) as (keyof UnknownLists)[]
+  const partsOf = (tally: Tally) => Object.fromEntries(TOKEN_PARTS.map((name) => [name, tally.sum(name)]))
+  const countsOf = (tally: Tally) => Object.entries({ ...tally.unknowns, ...tally.usage, ...partsOf(tally) })
   const counts = tallies.map(countsOf)
-  return Object.fromEntries(names.map((name) => [name, counts.map((of) => of[name])])) as UnknownLists
-}
-
-function tokenParts(tally: Tally): TokenParts {
-  return {
-    cache_read_input_tokens: tally.sum('cache_read_input_tokens'),
-    cache_creation_input_tokens: tally.sum('cache_creation_input_tokens'),
-    reasoning_output_tokens: tally.sum('reasoning_output_tokens'),
-  }
-}
-
-function unpricedLists(tallies: readonly Tally[]): Partial<UnknownLists> {
-  const usages = tallies.map((tally) => tally.usage)
-  return {
-    unpriced_usd: usages.map(({ unpriced_usd }) => unpriced_usd),
-    unpriced_usd_error: usages.map(({ unpriced_usd_error }) => unpriced_usd_error),
-  }
+  const names = countsOf(new Tally()).map(([name]) => name)
+  return Object.fromEntries(names.map((name, at) => [name, counts.map((of) => of[at]?.[1])])) as UnknownLists
 }
 
 type SeriesQuestion = Question & { grouping: Grouping }
-
-interface ReadSeries {
-  /** By period. */
-  whole: Map<string, Tally>
-  /** By the name of a group, one for each period. */
-  named: Map<string, Tally[]>
-  unknownGroup: string | undefined
-  /** How many groups the others are; undefined if there are none. */
-  otherGroups?: number | null
-}
 
 /**
  * Reads the sums of all periods, as a whole and by the names that are shown.
@@ -228,7 +203,7 @@ function readSeries(
   keys: readonly string[],
   limit: number | undefined,
   currency: Currency,
-): ReadSeries {
+) {
   const { tallies, whole, top } = readGroups(database, question, limit, currency)
   const names = namesOfGroups(database, question.grouping, top.groups.keys())
   const nameOf = (group: string) => names.get(group) ?? group
@@ -237,7 +212,7 @@ function readSeries(
   const listed = [...top.groups.keys()].filter((group) => top.others === null || nameOf(group) !== OTHER)
   const named = new Map(listed.map((group) => [nameOf(group), keys.map((key) => at(key, group))]))
   const unknownGroup = names.get(NO_NAME)
-  if (top.others === null) return { whole, named, unknownGroup }
+  if (top.others === null) return { whole, named, unknownGroup, otherGroups: undefined }
   const others = keys.map((key) => {
     const parts = listed.map((group) => at(key, group))
     return without(whole.get(key) ?? new Tally(), parts)
@@ -288,13 +263,6 @@ function totalsOf(tallies: Tallies): Map<string, Tally> {
   return totals
 }
 
-interface Buckets {
-  /** When each begins, canonical. */
-  times: string[]
-  /** The keys of its tallies. */
-  keys: string[]
-}
-
 /**
  * Returns the number, counted from 1970, of the first UTC bucket of a window, and how many it has.
  */
@@ -314,14 +282,12 @@ function refuseTooMany(since: string, until: string, bucket: SeriesBucket): void
   )
 }
 
-/** @param isUtc whether the keys of tallies are periods of UTC. */
-function bucketsOf(
-  zone: TimeZone,
-  since: string,
-  until: string,
-  bucket: SeriesBucket,
-  isUtc: boolean,
-): Buckets {
+/**
+ * Returns when each bucket begins, canonical, and the keys of their tallies.
+ *
+ * @param isUtc whether these keys are periods of UTC.
+ */
+function bucketsOf(zone: TimeZone, since: string, until: string, bucket: SeriesBucket, isUtc: boolean) {
   const { first, count } = utcBuckets(since, until, bucket)
   if (bucket === 'minute' || zone === TimeZone.UTC) {
     const times = Array.from({ length: count }, (_, index) => instant((first + index) * BUCKET_MS[bucket]))

@@ -10,7 +10,7 @@ import { groupKey, NO_NAME, namesOfGroups, UNKNOWN_GROUP } from './grouping.js'
 import { type Groups, groupsFor, type StatsGroupBy } from './stats-groups.js'
 import { Tally, type TokenPartSums, type Unknowns, type UsageCounts } from './tally.js'
 import { type Question, sumOf, tallyRequests, tallyWhole } from './tally-requests.js'
-import { firstOf, type Rank, topGroups } from './top-groups.js'
+import { firstOf, type Rank, type TopGroups, topGroups } from './top-groups.js'
 
 /** The message for an empty window. The contract of the arbstr gateway has these words. */
 const EMPTY = 'No requests found in the specified time range'
@@ -187,14 +187,12 @@ function startOfPeriod(beginning: string): string {
   return beginning.replace(/^\d{4}-\d{2}-\d{2}T\d{2}$/, '$&:00:00.000Z')
 }
 
-interface ReadGroups {
+interface ReadGroups extends Omit<TopGroups, 'groups'> {
   /**
    * The tallies by name: first the groups that are always shown, then the others in order, and
    * `unknown` last.
    */
   tallies: Map<string, Tally>
-  others: Tally | null
-  otherCount: number | null
   unknownGroup?: string | undefined
 }
 
@@ -202,13 +200,9 @@ function readGroups(
   database: QueryDatabase,
   question: Question,
   { section, grouping, period, always }: Groups,
-  {
-    limit,
-    onlyMatching,
-    rank,
-    zone,
-  }: Pick<StatsOptions, 'limit' | 'onlyMatching'> & { rank: Rank; zone: TimeZone },
+  asked: Pick<StatsOptions, 'limit' | 'onlyMatching'> & { rank: Rank; zone: TimeZone },
 ): ReadGroups {
+  const { limit, onlyMatching, rank, zone } = asked
   // With a limit there is no room for groups without requests.
   const first = limit === undefined && !onlyMatching ? (always?.() ?? []) : []
   if (grouping === undefined) {

@@ -1,11 +1,11 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
-import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
+import { all, inRange } from '../../store/condition.js'
+import { dialectOf, type QueryDatabase, type QueryStatement } from '../../store/query-database.js'
 import { tooManyGroups } from '../errors.js'
 import { isInSums } from '../window/added-rows.js'
-import { all, inRange } from '../window/condition.js'
 import { type RequestFilter, rowCondition } from '../window/filter.js'
 import { keyOf, type LocalPeriods } from '../window/local-periods.js'
-import { Statements } from '../window/statements.js'
+import { preparingOnce } from '../window/statements.js'
 import { PERIOD_LENGTH, type Period } from '../window/terms.js'
 import { type Grouping, groupKey, WHOLE } from './grouping.js'
 import { type Part, partsOf } from './parts.js'
@@ -96,12 +96,12 @@ class TallyReader {
   readonly #database: QueryDatabase
   readonly #grouping: Grouping
   readonly #period: Period | LocalPeriods | undefined
-  readonly #statements: Statements
+  readonly #prepare: (sql: string) => QueryStatement
   #count = 0
 
   constructor(database: QueryDatabase, grouping: Grouping, period: Question['period']) {
     this.#database = database
-    this.#statements = new Statements(database)
+    this.#prepare = preparingOnce(database)
     this.#grouping = grouping
     this.#period = period
   }
@@ -118,7 +118,7 @@ class TallyReader {
         }
       }
     }
-    const iterate = (sql: string) => this.#statements.prepare(sql).raw().safeIntegers()
+    const iterate = (sql: string) => this.#prepare(sql).raw().safeIntegers()
     if (!this.#isLarge(part)) {
       add(iterate(`${select} ${this.#groupBy(part)}`).iterate(...values))
       return
@@ -130,8 +130,9 @@ class TallyReader {
   readLatencies(part: Part): void {
     const { latenciesFrom, latencies, condition } = part
     const [time, group] = this.#columns(part)
-    const rows = this.#statements
-      .prepare(`SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`)
+    const rows = this.#prepare(
+      `SELECT ${time}, ${group.sql}, ${latencies} FROM ${latenciesFrom} WHERE ${condition.sql}`,
+    )
       .raw()
       .iterate(...group.values, ...condition.values) as IterableIterator<
       [string, string | null, number | Buffer]
@@ -198,7 +199,7 @@ class TallyReader {
     if (grain === null || this.#grouping === WHOLE || period !== null) return false
     if (!dialectOf(this.#database).sortsGroups) return false
     const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${condition.sql} LIMIT ?) AS first_ones`
-    const count = this.#statements.prepare(sql).pluck()
+    const count = this.#prepare(sql).pluck()
     return Number(count.get(...condition.values, MAX_SORTED)) >= MAX_SORTED
   }
 

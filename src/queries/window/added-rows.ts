@@ -1,6 +1,6 @@
+import { all, type Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { all, type Condition, countRows } from './condition.js'
-import { type RequestFilter, rowCondition } from './filter.js'
+import { countRows, type RequestFilter, rowCondition } from './filter.js'
 
 // Other programs may add rows after the journal has begun. Lists show them like any other row, but
 // no sum counts them: sums count rows from the journal, and rows older than it.

@@ -1,7 +1,7 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
+import { all, inRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { oneOf } from '../errors.js'
-import { all, inRange } from './condition.js'
 import { echoWindow, type Window } from './window.js'
 
 export type { Currency }

@@ -1,7 +1,7 @@
+import type { Condition } from '../../store/condition.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import type { Database } from '../../store/sqlite/connection/database.js'
 import { QueryError } from '../errors.js'
-import type { Condition } from './condition.js'
 
 /**
  * How many rows are read between two checks of the clock. Measured: a call of the function takes

@@ -1,10 +1,10 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { all, type Condition, type TextRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'
 import { QueryError } from '../errors.js'
-import { all, type Condition, type TextRange } from './condition.js'
 import { checkCurrency, shownCurrency } from './currency.js'
 import { prepareDeadlines, withinDeadline } from './deadline.js'
 import { stateCondition } from './request-state.js'
@@ -181,6 +181,12 @@ export function rowCondition(
   if (unfinished !== undefined) conditions.push(stateCondition(database, 'unfinished', unfinished, now))
   conditions.push(...valueConditions(database, filter))
   return all([...conditions, dialect.timestampIn(timestampColumn(database, filter), range)])
+}
+
+/** Counts the requests that meet a condition. */
+export function countRows(database: QueryDatabase, { sql, values }: Condition): number {
+  const count = database.prepare<unknown[], number>(`SELECT count(*) FROM requests WHERE ${sql}`)
+  return count.pluck().get(...values) as number
 }
 
 /** Returns the range of the timestamps that matching rows can have. */

@@ -1,5 +1,5 @@
+import { all, inRange, type TextRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { all, inRange, type TextRange } from './condition.js'
 import { type RequestFilter, windowRange } from './filter.js'
 import { PERIOD_LENGTH, type Period, startingWith } from './terms.js'
 import { type LocalPeriod, TimeZone } from './time-zone.js'

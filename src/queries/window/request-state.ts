@@ -1,6 +1,6 @@
 import { isUnended, unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import type { Condition } from './condition.js'
 
 /**
  * Whether a request has ended. A stream whose end isn't known is `open`, and after an hour

@@ -1,5 +1,5 @@
 import { DAY_LENGTH, HOUR_LENGTH } from '../../folds/sums/rollups.js'
-import type { TextRange } from './condition.js'
+import type { TextRange } from '../../store/condition.js'
 
 /**
  * What requests are counted from: sums are kept by day and by hour, and anything finer has to be

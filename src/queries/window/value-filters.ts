@@ -1,10 +1,10 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
+import type { Condition } from '../../store/condition.js'
 import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { SQLITE } from '../../store/sqlite/sqlite-dialect.js'
 import { QueryError } from '../errors.js'
-import type { Condition } from './condition.js'
 
 /** Filters that compare a column with a value that people type. */
 export interface ValueFilters {
