@@ -3,10 +3,7 @@ import { PostgresQueryConnection } from '../store/postgres/query/query-connectio
 import { type Database, openDatabaseReadOnly as openFile } from '../store/sqlite/connection/database.js'
 
 export interface OpenDatabaseOptions {
-  /**
-   * The schema of the tables in PostgreSQL.
-   * @default 'request_journal'
-   */
+  /** The schema of the tables in PostgreSQL. @default 'request_journal' */
   schema?: string | undefined
 }
 

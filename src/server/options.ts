@@ -11,10 +11,7 @@ export interface ServerOptions {
    * it exists, questions are answered with 503.
    */
   database: string
-  /**
-   * The schema of the tables in PostgreSQL.
-   * @default 'request_journal'
-   */
+  /** The schema of the tables in PostgreSQL. @default 'request_journal' */
   schema?: string | undefined
   /**
    * The directory of the journal that `project` projects, and whose lag is measured. It needn't
@@ -27,10 +24,7 @@ export interface ServerOptions {
    * @default '127.0.0.1'
    */
   host?: string | undefined
-  /**
-   * The port to listen on; 0 takes a free one.
-   * @default 8790
-   */
+  /** The port to listen on; 0 takes a free one. @default 8790 */
   port?: number | undefined
   /**
    * The token that every route but `/healthz` and `/livez` requires, as `Bearer` or as the password
@@ -44,10 +38,7 @@ export interface ServerOptions {
    * @default []
    */
   allowedHosts?: readonly string[] | undefined
-  /**
-   * Runs the projector too, in a thread of this process.
-   * @default false
-   */
+  /** Runs the projector too, in a thread of this process. @default false */
   project?: boolean | undefined
   /**
    * Takes events of other programs and hosts with `POST /v1/events`, and appends them to the
@@ -69,25 +60,13 @@ export interface ServerOptions {
   rollupLabels?: readonly string[] | undefined
   /** @default nothing is logged */
   logger?: ServerLogger | undefined
-  /**
-   * The greatest lag at which `/healthz` is still ok, in seconds.
-   * @default 60
-   */
+  /** The greatest lag at which `/healthz` is still ok, in seconds. @default 60 */
   maxLagSeconds?: number | undefined
-  /**
-   * How long a query may wait for its turn, and also how long it may then run.
-   * @default 10000
-   */
+  /** How long a query may wait for its turn, and also how long it may then run. @default 10000 */
   queryTimeoutMs?: number | undefined
-  /**
-   * How many streams may be open at once; one more is refused with 503.
-   * @default 64
-   */
+  /** How many streams may be open at once; one more is refused with 503. @default 64 */
   maxStreams?: number | undefined
-  /**
-   * How many processes answer queries, one query each at a time.
-   * @default 2
-   */
+  /** How many processes answer queries, one query each at a time. @default 2 */
   queryThreads?: number | undefined
   /**
    * How people call this program in a shell, in the folder of this process. The page shows commands
@@ -144,9 +123,7 @@ const RANGES = {
   queryThreads: [1, 16],
 } as const
 
-/**
- * Fills the defaults. @throws TypeError for an unknown option or a value out of range, naming it.
- */
+/** Fills the defaults. @throws TypeError that names an unknown option, or one out of range. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) {

@@ -22,14 +22,9 @@ export interface CostOrigin {
    * `price.per_request`. Null if the costs weren't computed with a price.
    */
   cost_parts: CostPart[] | null
-  /**
-   * The rate that converts from `cost_currency` to the other currency; null if nothing was
-   * converted.
-   */
+  /** The rate from `cost_currency` to the other currency; null if nothing was converted. */
   exchange_rate: RateOfRequest | null
-  /**
-   * Why a cost is unknown. Null if both are known, or if the unknown one is in an unused currency.
-   */
+  /** Why a cost is unknown; null if both are known, or the other currency isn't in use. */
   unpriced: Unpriced | null
 }
 
@@ -41,9 +36,7 @@ export interface RateOfRequest extends Omit<ExchangeRateObserved, 'type'>, Journ
 
 /** Tokens with the same price. Prices and costs are decimal texts, which are exact. */
 export interface CostPart {
-  /**
-   * Tokens of a part without a price of its own are counted under the whole, `input` or `output`.
-   */
+  /** `input` or `output` also for the tokens of parts without a price of their own. */
   part: PricePart
   tokens: number
   per_million: string
@@ -183,9 +176,7 @@ function noPrice(facts: CostFacts, book: PriceBook, reason: 'no_price' | 'price_
   return { reason, text, command: setCommand({ provider, model, service_tier: tier }, timestamp) }
 }
 
-/**
- * Returns the command that sets a price from the day of a timestamp on; null if it can't be pasted.
- */
+/** Returns the command that sets a price from a timestamp's day on; null if it can't be pasted. */
 function setCommand(
   price: Pick<PriceSet, 'provider' | 'model' | 'service_tier'> & Partial<PriceSet>,
   timestamp: string,
@@ -209,9 +200,7 @@ function setCommand(
   return names.every(canBePasted) ? command : null
 }
 
-/**
- * Whether it is safe to paste a name into a shell: one with control characters could run something.
- */
+/** Whether a name may be pasted into a shell: one with control characters could run something. */
 function canBePasted(name: string): boolean {
   return name !== '' && !name.startsWith('-') && !/\p{C}/u.test(name)
 }

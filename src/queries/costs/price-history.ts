@@ -23,10 +23,7 @@ function compareTimes(a: PlacedPrice, b: PlacedPrice): number {
   return isBefore(a, b) ? -1 : 1
 }
 
-/**
- * Returns the price of a history that is in force at an instant; null if there is none, or no
- * longer.
- */
+/** Returns the price of a history that is in force at an instant; null if none is. */
 export function inForceAt<T extends { event: PriceSet }>(history: readonly T[], instant: string): T | null {
   const last = history.findLast(({ event }) => event.valid_from <= instant)
   return last === undefined || isWithdrawn(last.event) ? null : last

@@ -20,9 +20,7 @@ export interface PricesOptions {
   provider?: string | undefined
 }
 
-/**
- * A price: the event that set it, and the place of that event. With `all` it needn't be in force.
- */
+/** The event that set a price, and its place. With `all` the price needn't be in force. */
 export interface PriceInForce extends Omit<PriceSet, 'type'>, JournalPlace {
   /**
    * Only with `all`: when the next price with the same key takes effect. That is its own

@@ -36,9 +36,7 @@ export function unpricedReason(facts: CostFacts, book: PriceBook): Exclude<Unpri
   return isComputed ? 'to_be_repriced' : 'inconsistent_tokens'
 }
 
-/**
- * Returns the model that the provider says answered, if it is another one, and the one asked for.
- */
+/** Returns the model that was asked for, after the one that answered if that is another one. */
 export function modelsOf({ model, response_model }: PricedRequest): string[] {
   return response_model == null || response_model === model ? [model] : [response_model, model]
 }

@@ -140,10 +140,7 @@ function compare(a: UnpricedModel, b: UnpricedModel): number {
   return tokens || b.requests - a.requests || (a.model < b.model ? -1 : Number(a.model > b.model))
 }
 
-/**
- * The values in order; equal ones by their keys, since each database gives rows in an order of its
- * own.
- */
+/** The values in order, equal ones by their keys: each database has its own order of rows. */
 function sorted<Value>(values: ReadonlyMap<string, Value>, compare: (a: Value, b: Value) => number): Value[] {
   return [...values]
     .toSorted(([keyA, a], [keyB, b]) => compare(a, b) || (keyA < keyB ? -1 : 1))

@@ -29,9 +29,7 @@ export interface ExportedRequest extends Omit<RequestLogged, 'type'> {
   id: number
   /** The source of the costs; left out if they are unknown. */
   cost_source?: CostSource
-  /**
-   * The currency of the source's figure; left out if the source has both, or there are no costs.
-   */
+  /** The currency of the source's figure; left out if it has both, or there are no costs. */
   cost_currency?: Currency
   stream_duration_ms: number | null
   /** The place of the request in the journal; null if it isn't from the journal. */

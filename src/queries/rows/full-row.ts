@@ -26,10 +26,7 @@ export interface JournalPlace {
   byte_offset: number
 }
 
-/**
- * Makes a place from the columns of a row; null if the row, or its completion, isn't from the
- * journal.
- */
+/** Makes a place from a row's columns; null if it, or its completion, isn't from the journal. */
 export function journalPlace(segmentId: number | null, byteOffset: number | null): JournalPlace | null {
   if (segmentId === null || byteOffset === null) return null
   // Another program may have added the row, with any number in it.

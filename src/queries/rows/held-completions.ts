@@ -4,9 +4,7 @@ import { type JournalPlace, journalPlace } from './full-row.js'
 
 const MAX_PLACES = 10
 
-/**
- * Lists the places of the completions that wait for a request with this correlation_id, up to ten.
- */
+/** Lists the places of up to ten completions that wait for a request with this correlation_id. */
 export function heldPlaces(database: QueryDatabase, correlationId: string): JournalPlace[] {
   const find = database.prepare<[string], { segment_id: number; byte_offset: number }>(
     `SELECT segment_id, byte_offset FROM held_completions WHERE correlation_id = ?

@@ -136,10 +136,7 @@ function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correla
   return { text: event.bytes.toString() }
 }
 
-/**
- * Decodes the event of a line. If that fails, it takes the one that recovery finds at its
- * beginning.
- */
+/** Decodes a line's event, or else the one that recovery finds at the line's beginning. */
 function eventAt(
   bytes: Buffer,
   byteOffset: number,

@@ -22,11 +22,7 @@ export function encodeCursor(sort: RequestSort, order: RequestOrder, { key, id }
   return Buffer.from(JSON.stringify([sort, order, key, id])).toString('base64url')
 }
 
-/**
- * Decodes where the previous page ended; null for {@link START_CURSOR}.
- *
- * @throws QueryError INVALID_CURSOR
- */
+/** Decodes where a page ended; null for {@link START_CURSOR}. @throws QueryError INVALID_CURSOR */
 export function decodeCursor(cursor: string, sort: RequestSort, order: RequestOrder): PageEnd | null {
   if (cursor === START_CURSOR) return null
   const parts = parse(cursor)

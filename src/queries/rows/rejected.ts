@@ -21,9 +21,7 @@ export interface RejectedList {
   rejected: RejectedEntry[]
 }
 
-/**
- * Lists rejected lines, the last ones of the journal first. Total and list are of the same moment.
- */
+/** Lists rejected lines, the journal's last first. Total and list are of the same moment. */
 export function listRejected(database: QueryDatabase, { limit }: { limit: number }): RejectedList {
   return database.transaction(() => {
     const count = database.prepare<[], number>('SELECT count(*) FROM rejected_lines').pluck()

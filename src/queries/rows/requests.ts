@@ -17,9 +17,7 @@ import { detailedEntry, pricedEntry, type RequestEntry, requestEntry } from './r
 import { type RowSlice, readSlice } from './row-slice.js'
 
 const SORTS: readonly RequestSort[] = ['timestamp', 'cost_sats', 'latency_ms']
-/**
- * The contract has no costs in dollars, so sorting by them takes a parameter that it doesn't have.
- */
+/** The contract has no costs in dollars: sorting by them takes a parameter beyond it. */
 const SORTS_OF_CURRENCY: readonly RequestSort[] = [...SORTS, 'cost_usd']
 const ORDERS: readonly RequestOrder[] = ['asc', 'desc']
 const MAX_PER_PAGE = 100
@@ -31,15 +29,9 @@ export interface ListRequestsOptions extends RequestFilter {
   perPage?: number | undefined
   /** `cost_usd` is allowed only together with a `currency`. @default 'timestamp' */
   sort?: RequestSort | undefined
-  /**
-   * Ties are broken by id in the same direction; an unknown cost is the smallest.
-   * @default 'desc'
-   */
+  /** Ties are broken by id, in the same order; unknown costs are the smallest. @default 'desc' */
   order?: RequestOrder | undefined
-  /**
-   * {@link START_CURSOR}, or the last page's `next_cursor`, for pages by key.
-   * @default pages by number
-   */
+  /** {@link START_CURSOR} or the last page's `next_cursor`. @default pages by number */
   cursor?: string | undefined
   /**
    * Adds the cost in dollars, correlation_id, attempt, policy, labels and state to each entry, and

@@ -25,9 +25,7 @@ export interface RowSlice {
   after: PageEnd | null
 }
 
-/**
- * Up to this offset, stepping over rows is quicker than finding the beginning with the roll-ups.
- */
+/** Up to this offset, stepping over rows is quicker than looking in the roll-ups. */
 const NEAR_OFFSET = 1000
 
 /**
@@ -86,9 +84,7 @@ function readRange(
   return rows
 }
 
-/**
- * Sorts by a column without an index: every matching row is read, but only ids are sorted.
- */
+/** Sorts by a column without an index: every matching row is read, but only ids are sorted. */
 function readSorted(database: QueryDatabase, filter: RequestFilter, slice: RowSlice): FullRow[] {
   const { sort, order, after, limit, offset } = slice
   const { least, rowKey } = dialectOf(database)

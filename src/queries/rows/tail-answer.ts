@@ -18,10 +18,7 @@ export interface NewRequestsOptions {
   openFrom?: string | undefined
   /** How many entries an answer may have, from 1. @default 100 */
   limit?: number | undefined
-  /**
-   * After this many characters of JSON an answer ends; it has at least one entry.
-   * @default 262144
-   */
+  /** An answer ends after this many characters of JSON and one entry. @default 262144 */
   maxCharacters?: number | undefined
   /** Which requests are wanted. Its `since` and `until` apply too. @default every request */
   filter?: RequestFilter | undefined
@@ -140,9 +137,7 @@ function isWanted({ is_wanted }: TailRow): boolean {
   return is_wanted === 1
 }
 
-/**
- * Checks the filter of a tail that has begun before. Its names may be unknown by now.
- */
+/** Checks the filter of a tail that has begun before. Its names may be unknown by now. */
 export function tailFilter(database: QueryDatabase, filter: RequestFilter): RequestFilter {
   const { model, provider, journal } = filter
   const unnamed = { ...filter, model: undefined, provider: undefined, journal: undefined }

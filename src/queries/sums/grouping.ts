@@ -49,9 +49,7 @@ export const groupByPolicy = groupBy('policy', 'policy')
 export const groupByServiceTier = groupBy('service_tier', 'service_tier', { isKept: false })
 
 const STATUS = "coalesce(CAST(error_status AS TEXT), 'none')"
-/**
- * Groups by the status of the error, as text. Requests without one, successful or not, are `none`.
- */
+/** Groups by the error's status, as text. Requests without one, successful or not, are `none`. */
 export const groupByErrorStatus = groupBy('error_status', STATUS, { isKept: false })
 
 /** Groups by the journal, whose number is the key. */

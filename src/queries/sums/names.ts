@@ -174,9 +174,7 @@ function spellingsOf(prefix: string, exists: (start: string) => boolean): string
   return starts
 }
 
-/**
- * Reads the names of journals, including those without requests, and how many requests each has.
- */
+/** Reads the names of journals, even without requests, and how many requests each has. */
 function namesOfJournals(database: QueryDatabase, prefix: string): Map<string, number> {
   const dialect = dialectOf(database)
   const counts = database

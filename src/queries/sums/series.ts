@@ -25,10 +25,7 @@ export interface SeriesOptions extends RequestFilter {
    * @default the 8 with the largest costs or refunds in the currency, or 9 if there are 9
    */
   limit?: number | undefined
-  /**
-   * The zone of the days and hours, by its name in the IANA database.
-   * @default UTC
-   */
+  /** The zone of the days and hours, by its name in the IANA database. @default UTC */
   timezone?: string | undefined
   /** @default 'minute' for up to 3 hours, 'hour' for up to 10 days, else 'day' */
   bucket?: SeriesBucket | undefined
@@ -50,10 +47,7 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
   timezone?: string
   bucket: SeriesBucket
   by: SeriesBy
-  /**
-   * When each bucket of the window begins, canonical. The first and the last may be cut by the
-   * window.
-   */
+  /** When each bucket begins, canonical. The window may cut the first and the last. */
   times: string[]
   requests: number[]
   failures: number[]
@@ -71,9 +65,7 @@ export interface Series extends EchoedWindow, Partial<UnknownLists>, Partial<Sho
    * itself. Requests without a name are under `unknown_group`.
    */
   cost_sats: Record<string, number[]>
-  /**
-   * How many names `other` adds up, null if they are too many to count; only if there are others.
-   */
+  /** How many names `other` adds up; null: too many to count. Only if there are others. */
   other_groups?: number | null
   /** As in {@link Stats}; only if these requests are among the names. */
   unknown_group?: string
@@ -263,9 +255,7 @@ function totalsOf(tallies: Tallies): Map<string, Tally> {
   return totals
 }
 
-/**
- * Returns the number, counted from 1970, of the first UTC bucket of a window, and how many it has.
- */
+/** Returns the number since 1970 of a window's first UTC bucket, and how many it has. */
 function utcBuckets(since: string, until: string, bucket: SeriesBucket): { first: number; count: number } {
   const first = Math.floor(Date.parse(since) / BUCKET_MS[bucket])
   const last = Math.floor(Date.parse(until) / BUCKET_MS[bucket])

@@ -72,11 +72,7 @@ const GROUPS: Readonly<Record<string, (database: QueryDatabase) => Groups>> = {
   day: () => ({ section: 'days', period: 'day' }),
 }
 
-/**
- * Returns the groups that a value of group_by asks for.
- *
- * @throws QueryError INVALID_GROUP_BY
- */
+/** Returns the groups that a value of group_by asks for. @throws QueryError INVALID_GROUP_BY */
 export function groupsFor(database: QueryDatabase, groupBy: string): Groups {
   const groups = groupsNamed(database, groupBy)
   if (groups !== null) return groups
@@ -85,11 +81,7 @@ export function groupsFor(database: QueryDatabase, groupBy: string): Groups {
   throw new QueryError('INVALID_GROUP_BY', `Invalid group_by value. Supported: ${supported}${hint}`)
 }
 
-/**
- * Returns the grouping that a series' `by` asks for.
- *
- * @throws QueryError INVALID_BY
- */
+/** Returns the grouping that a series' `by` asks for. @throws QueryError INVALID_BY */
 export function groupingFor(database: QueryDatabase, by: string): Grouping {
   const grouping = groupsNamed(database, by)?.grouping
   if (grouping !== undefined) return grouping

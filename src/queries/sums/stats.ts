@@ -19,10 +19,7 @@ const RANKS = ['requests', 'cost'] as const
 export interface StatsOptions extends RequestFilter {
   /** @default no groups: all requests are counted together */
   groupBy?: StatsGroupBy | undefined
-  /**
-   * The zone of the days and hours, by its name in the IANA database.
-   * @default UTC
-   */
+  /** The zone of the days and hours, by its name in the IANA database. @default UTC */
   timezone?: string | undefined
   /**
    * How many groups are listed: those with the most requests, or cost (see `rank`). All others are

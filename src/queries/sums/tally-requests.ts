@@ -46,11 +46,7 @@ export const MAX_TALLIES = 100_000
  */
 const MAX_SORTED = 50_000
 
-/**
- * Counts requests. To be called in a transaction.
- *
- * @throws QueryError TOO_MANY_GROUPS, TIMED_OUT
- */
+/** Counts requests. To be called in a transaction. @throws QueryError TOO_MANY_GROUPS, TIMED_OUT */
 export function tallyRequests(database: QueryDatabase, question: Question): Tallies {
   const { filter, grouping = WHOLE, only, period, latencies } = question
   const reader = new TallyReader(database, grouping, period)

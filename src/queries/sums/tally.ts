@@ -173,9 +173,7 @@ export class Tally {
     return Number(this.#sums[name])
   }
 
-  /**
-   * Returns how many requests have this outcome, and stream or don't; undefined stands for both.
-   */
+  /** Returns how many requests have this outcome, and stream or don't; undefined: either. */
   requestsThat(success: boolean | undefined, streaming: boolean | undefined): number {
     const { requests, failures, streams, failed_streams } = this.#sums
     const all = { failed: failures, whole: requests }

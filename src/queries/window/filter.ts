@@ -47,10 +47,7 @@ export interface RequestFilter extends Window, ValueFilters {
    * @default now
    */
   now?: number | undefined
-  /**
-   * The time at which the question is given up, in milliseconds of performance.now().
-   * @default never
-   */
+  /** When the question is given up, in milliseconds of performance.now(). @default never */
   deadline?: number | undefined
 }
 

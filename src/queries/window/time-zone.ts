@@ -40,9 +40,7 @@ export class TimeZone {
 
   /** The name that was asked for. */
   readonly name: string
-  /**
-   * Null for UTC: making a format takes long, and every process that answers questions needs UTC.
-   */
+  /** Null for UTC: making a format takes long, and every process that answers needs UTC. */
   readonly #format: Intl.DateTimeFormat | null
 
   /** @throws QueryError INVALID_TIMEZONE */
@@ -134,9 +132,7 @@ export class TimeZone {
     return start < endMs ? [...pieces, { startMs: start, endMs, offsetMs }] : pieces
   }
 
-  /**
-   * Finds the first instant with the offset of `endMs`. The two instants have different offsets.
-   */
+  /** Finds the first instant with the offset of `endMs`, which isn't that of `startMs`. */
   #changeBetween(startMs: number, endMs: number): number {
     const offset = this.offsetAt(startMs)
     let [same, other] = [startMs, endMs]

@@ -158,9 +158,7 @@ export function valueCondition(name: keyof ValueFilters, text: string, dialect: 
   throw new QueryError('INVALID_FILTER', `Invalid '${parameter}' value '${text}'. Expected ${expected}`)
 }
 
-/**
- * Separates the filters on columns that the end of a stream may change from the rest of a filter.
- */
+/** Separates the filters on columns that a stream's end may change from the other filters. */
 export function splitValueFilters<Filter extends ValueFilters>(
   filter: Filter,
 ): { changing: ValueFilters; lasting: Filter } {

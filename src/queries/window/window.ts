@@ -86,11 +86,7 @@ function rangeOf(range: string, zone: TimeZone, now: number): { since: string; b
   return { since: instant(startMs), ...(endMs <= now ? { before: instant(endMs) } : {}) }
 }
 
-/**
- * Returns when a preset window begins.
- *
- * @throws QueryError INVALID_RANGE
- */
+/** Returns when a preset window begins. @throws QueryError INVALID_RANGE */
 export function rangeStart(range: string, now: number): string {
   const lengthMs = Object.hasOwn(RANGES, range) ? RANGES[range] : undefined
   if (lengthMs === undefined) {

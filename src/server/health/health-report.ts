@@ -79,9 +79,7 @@ async function makeReport({ pool, maxLagSeconds, projector }: HealthOptions): Pr
   return { status: 'failing', problems, ...away, ...measures, ...errorBody(unavailable(problems.join('; '))) }
 }
 
-/**
- * Whether the database's disk is full and something has to be written: otherwise it does no harm.
- */
+/** Whether the database's disk is full, and something has to be written: else it does no harm. */
 function isFull({
   disk_free_bytes: free = FULL_DISK_BYTES,
   lag_bytes: lag = null,

@@ -13,9 +13,7 @@ import { type FleetMeasures, measureFleet } from './fleet-health.js'
 
 type OfBoth = 'projector_running' | 'lag_seconds' | 'rejected_lines'
 
-/**
- * The figures that decide whether the service is healthy. They have no paths: anyone may read them.
- */
+/** The figures that decide about health. They have no paths, because anyone may read them. */
 export interface HealthMeasures extends Partial<Omit<FleetMeasures, OfBoth>> {
   /** Whether something holds the database: a projector, a replay or a prune. */
   projector_running: boolean | null

@@ -32,9 +32,7 @@ const KEEP_ALIVE_MS = 30_000
 const FOREIGN_FOLDER =
   /^(?:\/(?!v1\/|assets\/)[^/?]+)+(?=\/(?:(?:v1|assets)\/|(?:healthz|livez|metrics|openapi\.json)?(?:\?|$)))/
 
-/**
- * Routes that need no token: a program that watches the service needn't be able to read the log.
- */
+/** Routes without a token: a program that watches the service needn't be able to read the log. */
 const WITHOUT_TOKEN: ReadonlySet<string> = new Set(['/healthz', '/livez'])
 
 const SECURITY_HEADERS = {
@@ -76,9 +74,7 @@ export interface AppOptions {
   logger: ServerLogger
 }
 
-/**
- * Makes an HTTP server without routes. It refuses what no route accepts, and formats every error.
- */
+/** Makes an HTTP server without routes, which refuses what no route accepts, and formats errors. */
 export async function createApp({ checkHost, tokenCheck, takesEvents, maxRequestMs, logger }: AppOptions) {
   const ownUrl = (url = '') => url.replace(FOREIGN_FOLDER, '')
   const app = Fastify({
@@ -237,10 +233,7 @@ async function sendError(reply: FastifyReply, error: HttpError): Promise<Fastify
     .send(JSON.stringify(errorBody(error)))
 }
 
-/**
- * Answers a client that sends no HTTP, too long a head, or too slowly. There is no reply object
- * then.
- */
+/** Answers a client that sends no HTTP, too much or too slowly, when there is no reply object. */
 function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

@@ -115,11 +115,7 @@ export class HeldBodies {
     this.#maxBytes = maxBytes
   }
 
-  /**
-   * Reserves room for a body until its request is answered.
-   *
-   * @throws HttpError 503 if there is none.
-   */
+  /** Reserves room for a body until its request is answered. @throws HttpError 503 */
   hold(bytes: number, response: ServerResponse): void {
     if (this.#bytes + bytes > this.#maxBytes) {
       throw unavailable(`clients are sending ${this.#bytes} bytes already`)
@@ -136,9 +132,7 @@ export function maxConnections(descriptors: number): number {
   return Math.min(MAX_CONNECTIONS, Math.max(8, descriptors - OTHER_DESCRIPTORS))
 }
 
-/**
- * Returns how many files this process may have open. Node has already raised the limit if it may.
- */
+/** Returns how many files this process may have open; Node has raised the limit if it may. */
 function descriptorLimit(): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
@@ -149,10 +143,7 @@ function descriptorLimit(): number {
   }
 }
 
-/**
- * Calls back when the client disconnects before its answer has been sent; at once if it has
- * already.
- */
+/** Calls back when a client disconnects before its answer was sent; at once if it already has. */
 export type OnDisconnect = (callback: () => void) => void
 
 /** An AbortSignal would do too, but costs 5 µs, a twentieth of all that a small answer takes. */

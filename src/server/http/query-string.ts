@@ -94,11 +94,7 @@ function expected({ type, minimum, maximum }: ValueSchema): string {
   return 'Expected a text that is not empty'
 }
 
-/**
- * Parses a query string as browsers encode forms.
- *
- * @throws HttpError 400 if the encoding is broken.
- */
+/** Parses a query string as browsers encode forms. @throws HttpError 400 for broken encoding. */
 function parseQueryString(text: string): URLSearchParams {
   try {
     // URLSearchParams itself would keep broken encoding as text.

@@ -25,10 +25,7 @@ export interface IngestAnswer {
   journal_id: string
   /** The correlation_id of each event, in order; null for a price or an exchange rate. */
   correlation_ids: (string | null)[]
-  /**
-   * Events that were appended but are probably mistaken: the first hundred. Absent if there are
-   * none.
-   */
+  /** The first hundred events that were appended but are probably mistaken; absent if none. */
   warnings?: EventFault[]
 }
 

@@ -21,10 +21,7 @@ export const MARK = 'ingest'
 export interface PostMark {
   /** The idempotency-key. */
   key: string
-  /**
-   * CRC-32 of the body in hex, to distinguish a repeated POST from a different one with the same
-   * key.
-   */
+  /** CRC-32 of the body in hex: it tells a repeated POST from another one with the same key. */
   body: string
   /** The event's index in the body, from 0. */
   index: number

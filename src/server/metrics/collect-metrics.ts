@@ -109,9 +109,7 @@ function realPath(databasePath: string): string {
   }
 }
 
-/**
- * Uses `stat` only: opening and closing the file would drop the locks that this process has on it.
- */
+/** Uses `stat` only: opening and closing the file would drop this process's locks on it. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -89,9 +89,7 @@ export class QueryPool {
     )
   }
 
-  /**
-   * Resolves once every process has started; until then questions wait. Rejects if one can't start.
-   */
+  /** Resolves once every process has started; questions wait for it. Rejects if one can't. */
   async ready(): Promise<void> {
     await Promise.all(this.#processes.map(({ ready }) => ready))
   }
@@ -280,9 +278,7 @@ export class QueryPool {
   }
 }
 
-/**
- * A question turned out to be heavy, but was run as a light one: it is asked again as a heavy one.
- */
+/** A question that was run as a light one is heavy: it is asked again as a heavy one. */
 class HeavyQuestionError extends Error {}
 
 /**

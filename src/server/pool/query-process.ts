@@ -51,9 +51,7 @@ export class QueryProcess {
   #isUp = false
   #isClosed = false
 
-  /**
-   * @param onFree called whenever it can take a question: when it has started, and after each one.
-   */
+  /** @param onFree called when it can take a question: once it has started, and after each. */
   constructor(data: QueryProcessData, onFree: (freed: QueryProcess) => void) {
     this.#data = data
     this.#onFree = onFree

@@ -43,9 +43,7 @@ export interface QueryMessage {
   mayBeHeavy: boolean
 }
 
-/**
- * The outcome of a question without an answer. Errors that a client can act on are sent as data.
- */
+/** The outcome of a question without an answer. What a client can act on is sent as data. */
 export type QueryRefusal =
   | { is: 'refused'; isUnknownName: boolean; message: string }
   | { is: 'unavailable'; message: string; code: DatabaseErrorCode | PostgresErrorCode }

@@ -7,14 +7,9 @@ import { type MessageFromProjector, type ProjectorThreadData, receivedError } fr
 /** The built program; tests, which run the sources, use it too. */
 const WORKER_FILE = 'dist/server/projector/projector-worker.js'
 
-/**
- * A projector in a thread of its own, since one transaction of a catch-up may block it for a
- * second.
- */
+/** A projector in a thread of its own: one transaction of a catch-up may take a second. */
 export class ProjectorThread {
-  /**
-   * Resolves once the projector has been stopped; rejects with the reason if it stopped by itself.
-   */
+  /** Resolves once the projector was stopped; rejects with the reason if it stopped by itself. */
   readonly finished: Promise<void>
   readonly #worker: Worker
   readonly #logger: ProjectorLogger
@@ -63,9 +58,7 @@ export class ProjectorThread {
     return thread
   }
 
-  /**
-   * The code of the error that ended the projector; null while it runs. Its message may have paths.
-   */
+  /** The code of the error that ended it, whose message may have paths; null while it runs. */
   get failureCode(): string | null {
     return codeOf(this.#failure)
   }

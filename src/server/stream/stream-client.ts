@@ -7,26 +7,19 @@ const MAX_WAITING_BYTES = 64 * 1024
 /** After this many entries in a row without reaching the newest, a client skips to the newest. */
 const MAX_BEHIND = 10_000
 
-/**
- * How long the id of an event may be, since it has to fit into a header. That is about 1,000
- * journals.
- */
+/** How long an event's id may be, since it has to fit into a header: about 1,000 journals. */
 const MAX_ID_CHARACTERS = 8000
 
 /** What a client has received so far. */
 export interface StreamCursor {
   afterId: TailPosition
-  /**
-   * The streams whose ends the client waits for; null if it resumes, so that they aren't known yet.
-   */
+  /** The streams whose ends it waits for; null if it resumes, and they aren't known yet. */
   openIds: readonly number[] | null
   /** The first timestamp of these streams, as far as it is known. */
   openFrom?: string | undefined
 }
 
-/**
- * One open stream. While its socket is full, no question is asked for it, so that nothing piles up.
- */
+/** An open stream. While its socket is full, no question is asked for it: nothing piles up. */
 export class StreamClient {
   readonly filter: RequestFilter
   /** A key that equal filters share. */

@@ -13,13 +13,9 @@ const HEARTBEAT_MS = 15_000
 const MAX_FULL_MS = 60_000
 /** How many entries an answer may have. */
 const BATCH = 100
-/**
- * After this many characters an answer takes no further entry: a slow client's entries wait here.
- */
+/** After this many characters an answer takes no more entries: a slow client's wait here. */
 const BATCH_CHARACTERS = 256 * 1024
-/**
- * How many questions are asked together. Even if each entry has a MiB, the answers fit into one.
- */
+/** How many questions are asked at once. Even with entries of a MiB, the answers fit into one. */
 const QUESTIONS = 8
 
 /** All open streams. Clients with the same filter share one question to the database. */

@@ -34,9 +34,7 @@ export function addDashboardRoutes(app: App): void {
   }
 }
 
-/**
- * Loads the dashboard's files, by the path at which they are served: `/`, `/assets/<room>/<file>`.
- */
+/** Loads the dashboard's files, by the path that serves them: `/`, `/assets/<room>/<file>`. */
 export function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>()
   const add = (path: string, file: string) => {
@@ -87,9 +85,7 @@ export class Asset {
     this.#hash = createHash('sha256').update(content).digest('base64url').slice(0, 22)
   }
 
-  /**
-   * Returns the tag for an encoding: each is another sequence of bytes, and needs a tag of its own.
-   */
+  /** Returns the tag for an encoding: each has other bytes, and needs a tag of its own. */
   etag(encoding: Encoding): string {
     return `"${this.#hash}-${encoding}"`
   }
