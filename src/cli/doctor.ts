@@ -6,9 +6,7 @@ import { pageWidth, printAnswer } from './output/standard-output.js'
 import { displayWidth, visible } from './output/terminal.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 
-/**
- * If fewer columns than this are left next to the name of a check, its text goes below the name.
- */
+/** With fewer columns than this next to the name of a check, its text goes below the name. */
 const LEAST_ROOM = 30
 /** How many items of one check are shown, so that the report stays one page. */
 const SHOWN_ITEMS = 5
@@ -67,10 +65,7 @@ function hanging(mark: string): (line: string, i: number) => string {
   return (line, i) => (i === 0 ? mark : '  ') + line
 }
 
-/**
- * Breaks text into lines of at most a width. A longer word, such as a path, stays whole so that it
- * can be copied.
- */
+/** Breaks text into lines. A word that is longer, such as a path, stays whole: it can be copied. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of visible(text).split(' ')) {

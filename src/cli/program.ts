@@ -52,7 +52,7 @@ export async function createProgram(name = ''): Promise<ProgramCommand> {
       'Event-sourced request log for LLM gateways: callers append events to a journal of NDJSON files, ' +
         'a projector follows it into a database, SQLite or PostgreSQL, and people query that.',
     )
-    .version(isVersionAsked ? (await import('./run/version.js')).versionText() : VERSION)
+    .version(isVersionAsked ? await versionText() : VERSION)
     .exitOverride()
     .configureOutput({
       writeErr: (text) => standardError.write(text),
@@ -78,6 +78,13 @@ Begin with:
   const adders = await Promise.all(wanted.map((load) => load?.()))
   for (const add of adders) add?.(program)
   return program
+}
+
+/** `0.1.0 (SQLite 3.53.2)`: also shows whether the database's driver can be loaded. */
+async function versionText(): Promise<string> {
+  const { sqliteVersion } = await import('../store/sqlite/connection/driver.js')
+  const version = sqliteVersion()
+  return `${VERSION} (${version === null ? 'SQLite can’t be loaded: `request-journal doctor` says why' : `SQLite ${version}`})`
 }
 
 /** Help is read like a page: longer lines than this are hard to follow. */

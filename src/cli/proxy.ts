@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { isSecretHeader } from '../clients/proxy/headers.js'
-import type { ProxyOptions } from '../clients/proxy/index.js'
+import type { ProxiedUpstream, ProxyOptions } from '../clients/proxy/index.js'
 import { continueWithoutStdout, print } from './output/standard-output.js'
 import { type ApiAndProjector, startApiAndProjector } from './proxy/api-and-projector.js'
-import { baseUrlLines } from './proxy/base-urls.js'
 import type { CommonFlags, ProgramCommand } from './run/command.js'
 import { CommandFailure } from './run/failure.js'
 import { parseLabel } from './run/filter-options.js'
@@ -166,6 +165,22 @@ async function proxyUntil(
   }
   logger.info({}, 'Proxy stopped')
   process.exit()
+}
+
+/** Where some providers' SDKs take their base URL from; the others use OpenAI's variable. */
+const VARIABLES: Record<string, string> = {
+  anthropic: 'ANTHROPIC_BASE_URL',
+  google: 'GOOGLE_GEMINI_BASE_URL',
+}
+
+/** The variable that clients of each upstream set, for a shell: `OPENAI_BASE_URL=…`. */
+function baseUrlLines(upstreams: readonly ProxiedUpstream[]): string[] {
+  return upstreams.map(({ provider, url, target }) => {
+    const variable = VARIABLES[provider]
+    if (variable !== undefined) return `${variable}=${url}`
+    // Clients of OpenAI's API have the version in their base URL; a target may have it already.
+    return `OPENAI_BASE_URL=${url}${/\/v\d+$/.test(target) ? '' : '/v1'}`
+  })
 }
 
 async function proxyOptions(

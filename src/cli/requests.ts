@@ -13,9 +13,7 @@ import { type FilterFlags, filterOf } from './run/filter-options.js'
 const MAX_PAGE = 2 ** 32 - 1
 const MAX_PER_PAGE = 100
 
-/**
- * The options that --follow can't be combined with, since it shows requests as they are projected.
- */
+/** The options that --follow doesn't take, since it shows requests as they are projected. */
 const NOT_FOLLOWED = ['page', 'perPage', 'cursor', 'sort', 'order', 'until', 'before']
 
 /** `cost` means the cost in the currency that is shown. */

@@ -17,10 +17,7 @@ interface ServeFlags extends ServerOptions {
   logLevel: string
 }
 
-/**
- * Clients get 5 seconds for their answers, and the projector a little longer for its last
- * transaction.
- */
+/** Clients get 5 seconds for their answers, and the projector a little longer. */
 const STOP_MS = 8000
 
 export function addServe(program: ProgramCommand): void {
@@ -141,10 +138,7 @@ async function serveUntil(stop: AbortSignal, start: () => Promise<Server>, logge
   process.exit()
 }
 
-/**
- * Splits a text into tokens, one per line. An empty text stays as a token, which the server then
- * refuses.
- */
+/** Splits a text into tokens, one per line. An empty text is one, which the server refuses. */
 function tokensOf(text: string | undefined): string[] | undefined {
   const lines = text?.split(/\r?\n/)
   return lines?.filter((line) => line !== '' || lines.length === 1)

@@ -63,7 +63,7 @@ function notFound(text: string, held: readonly JournalPlace[]): CommandFailure {
 
 function formatDetail(detail: RequestDetail): string {
   const { tokens, timing, labels } = detail
-  const fields: [name: string, value: string][] = [
+  const fields: Field[] = [
     ['request', String(detail.id)],
     ['time', `${formatTime(detail.timestamp)} UTC (${detail.timestamp})`],
     ['correlation', detail.correlation_id],
@@ -79,10 +79,7 @@ function formatDetail(detail: RequestDetail): string {
     ...costFields(detail),
     ['latency', formatMs(timing.latency_ms)],
     ['stream', detail.streaming ? formatMs(timing.stream_duration_ms ?? null) : 'no'],
-    ...Object.entries(labels ?? {}).map(([name, value]): [string, string] => [
-      'label',
-      `${name} = ${value || '""'}`,
-    ]),
+    ...Object.entries(labels ?? {}).map(([name, value]): Field => ['label', `${name} = ${value || '""'}`]),
   ]
   const width = Math.max(...fields.map(([name]) => name.length))
   return [
@@ -155,14 +152,11 @@ function productFields(
 ): Field[] {
   const isCachedAtFull = (cached ?? 0) > 0 && prices?.cache_read_input === undefined
   const ofTokens = parts.map(({ part, tokens, per_million, cost }): Field => {
-    const note = part === 'input' && isCachedAtFull ? `, ${cachedNote(cached)}` : ''
+    const ofThem = `, ${formatCount(cached)} of them read from a cache, at the price of input`
+    const note = part === 'input' && isCachedAtFull ? ofThem : ''
     return [`  ${part}`, `${formatCount(tokens)} × ${per_million} a million = ${cost} ${currency}${note}`]
   })
   return [...ofTokens, ...field('  per request', per_request === null ? null : `${per_request} ${currency}`)]
-}
-
-function cachedNote(cached: number | null): string {
-  return `${formatCount(cached)} of them read from a cache, at the price of input`
 }
 
 /** `input 2, output 10 usd a million, since 2026-11-01 00:00:00 UTC, from byte 70 of …` */

@@ -124,10 +124,7 @@ function marksOf({ archived, distrusted }: SegmentStatus): string {
   return [...(archived ? ['archived'] : []), ...(distrusted ? ['DISTRUSTED'] : [])].join(', ')
 }
 
-/**
- * Lists the other journals of a PostgreSQL database. Only their hosts know what isn't committed
- * yet.
- */
+/** Lists the other journals of the database. Only their hosts know what isn't committed yet. */
 function otherJournals(database: DatabaseStatus | null, width: number): string[] {
   const { other_journals: journals = [], more_journals: more = 0 } = database ?? {}
   if (journals.length === 0) return []

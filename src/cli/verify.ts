@@ -134,10 +134,7 @@ function formatProblem({ kind, segment, byte_offset, detail, columns = [] }: Ver
   return visible(`${kind.padEnd(9)} ${place}${detail}${what}`)
 }
 
-/**
- * Gives each piece of advice once. A replay from a damaged journal would lose what only the
- * database still has.
- */
+/** Each piece of advice once. A replay from a damaged journal loses what only the database has. */
 function advice(problems: readonly VerifyProblem[]): string[] {
   const given = new Set(problems.map(({ kind }) => ADVICE[kind]))
   if (given.has(OF_JOURNAL)) {

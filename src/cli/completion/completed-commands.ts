@@ -26,10 +26,7 @@ export interface CompletedCommand {
   values: Values
 }
 
-/**
- * Describes a program for the shells: every command and option that its help shows, with the words
- * of the help.
- */
+/** Describes each command and option that the help shows, in the words of the help. */
 export function completedCommands(program: Command, before: readonly string[] = []): CompletedCommand[] {
   const help = program.createHelp()
   const below = help.visibleCommands(program)

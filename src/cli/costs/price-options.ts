@@ -4,10 +4,7 @@ import { instantOf } from '../../queries/window/window-words.js'
 import { parseTime, textThat } from '../run/options.js'
 import { type Pairs, parsePair, withPair } from '../run/pairs.js'
 
-/**
- * Parses a date, a month or another time, UTC without an offset, and returns the canonical instant
- * at which it begins.
- */
+/** Parses a time, UTC without an offset, and returns the canonical instant at which it begins. */
 export function parseStart(text: string): string {
   const instant = instantOf(parseTime(text), 'start', Date.now())
   return (instant === null ? null : canonicalTimestamp(instant)) ?? text

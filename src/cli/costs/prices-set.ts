@@ -167,11 +167,13 @@ function effectLines(price: PriceSet, { next, requests }: PriceEffect): string[]
   const { since, before, first } = requests?.unpriced ?? { since: 0, before: 0, first: null }
   const { changed, lost } = requests?.priced ?? { changed: 0, lost: null }
   const once = `once ${isWithdrawn(price) ? 'this' : 'the price'} is projected`
+  const getCost = since === 1 ? 'gets its cost' : 'get their cost'
+  const getNewCost = changed === 1 ? 'gets a new cost' : 'get a new cost'
   const stay = before === 1 ? 'stays' : 'stay'
   return [
     ...untilLine(price, next),
-    ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost(since)} ${once}`]),
-    ...(changed === 0 ? [] : [`${countText(changed, 'priced request')} ${getNewCost(changed)} ${once}`]),
+    ...(since === 0 ? [] : [`${countText(since, 'unpriced request')} ${getCost} ${once}`]),
+    ...(changed === 0 ? [] : [`${countText(changed, 'priced request')} ${getNewCost} ${once}`]),
     ...lostLine(price, lost, once),
     ...(first === null
       ? []
@@ -179,14 +181,6 @@ function effectLines(price: PriceSet, { next, requests }: PriceEffect): string[]
           `${countText(before, 'earlier request')} ${stay} unpriced: --valid-from ${first} reaches back to the first`,
         ]),
   ]
-}
-
-function getCost(count: number): string {
-  return count === 1 ? 'gets its cost' : 'get their cost'
-}
-
-function getNewCost(count: number): string {
-  return count === 1 ? 'gets a new cost' : 'get a new cost'
 }
 
 /** The next price of the same key ends this one, whichever was appended later. */

@@ -2,9 +2,7 @@ import { type Database, openDatabaseReadOnly } from '../../store/sqlite/connecti
 import { DatabaseError } from '../../store/sqlite/connection/errors.js'
 import { readPositions } from '../../store/sqlite/segment-queries.js'
 
-/**
- * Counts the lines that another process has projected, and how long each took to become visible.
- */
+/** Counts what another process has projected, and how long each line took to become visible. */
 export class ProjectionWatch {
   readonly #databasePath: string
   readonly #countAppended: () => number
@@ -13,8 +11,8 @@ export class ProjectionWatch {
   #polledAt = performance.now()
   readonly #latenciesMs: number[] = []
   #database: Database | null = null
-  #projected = 0
   #isFirstPoll = true
+  projected = 0
 
   /** @param countAppended says how many events have been appended. */
   constructor(databasePath: string, countAppended: () => number) {
@@ -27,10 +25,6 @@ export class ProjectionWatch {
     return this.#appendedAt.length
   }
 
-  get projected(): number {
-    return this.#projected
-  }
-
   poll(): void {
     const appended = this.#countAppended()
     while (this.#appendedAt.length < appended) this.#appendedAt.push(this.#polledAt)
@@ -38,13 +32,13 @@ export class ProjectionWatch {
     this.#database ??= this.#open()
     if (this.#database === null) return
     const projected = readPositions(this.#database).reduce((sum, { counts }) => sum + counts.lines, 0)
-    if (projected === this.#projected) return
+    if (projected === this.projected) return
     const now = performance.now()
     // For lines that the projector found when it started, this would be the time it took to start.
-    const newlyVisible = this.#isFirstPoll ? [] : this.#appendedAt.slice(this.#projected, projected)
+    const newlyVisible = this.#isFirstPoll ? [] : this.#appendedAt.slice(this.projected, projected)
     for (const appendedAt of newlyVisible) this.#latenciesMs.push(now - appendedAt)
     this.#isFirstPoll = false
-    this.#projected = projected
+    this.projected = projected
   }
 
   /** The latency below which this share of the events stayed; null if none was measured. */

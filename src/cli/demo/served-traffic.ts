@@ -31,10 +31,7 @@ const UNPRICED = demoModel(['gemini-3-preview', 'google', 'quality', 'frontier',
 /** An outage two days ago: a provider was overloaded for a while. */
 const OUTAGE = { provider: 'anthropic', beforeMs: 2 * DAY_MS, lengthMs: 3 * HOUR_MS, share: 0.6 }
 
-/**
- * Makes up a request like {@link demoRequest}, but as slow as a real one, and some of a model
- * without a price.
- */
+/** A {@link demoRequest} as slow as a real one; some are of a model without a price. */
 export function servedRequest(index: number): DemoRequest {
   const request = demoRequest(index)
   const model: DemoModel = seededRandom(SEED - index)() < UNPRICED.share ? UNPRICED : request.model

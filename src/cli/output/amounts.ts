@@ -11,10 +11,7 @@ export type Amount = string | number | null
 const BILLIONTHS_DECIMALS = 9
 const BILLION = 10n ** 9n
 
-/**
- * How many decimals an amount has from how many billionths on: satoshis need fewer, since one is
- * worth little.
- */
+/** How many decimals an amount has from how many billionths on: a satoshi is worth little. */
 const DECIMALS: Readonly<Record<Currency, readonly [least: bigint, decimals: number][]>> = {
   sats: [
     [BILLION, 2],

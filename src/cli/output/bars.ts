@@ -1,10 +1,7 @@
 const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/**
- * Draws a bar that is exact to an eighth of a character. A share of 0 gives no bar; any other one
- * is visible.
- */
+/** Draws a bar, exact to an eighth of a character. Any share but 0 is visible. */
 export function bar(share: number, width: number): string {
   const eighths = share <= 0 ? 0 : Math.max(1, Math.round(Math.min(1, share) * width * 8))
   return `${'█'.repeat(Math.floor(eighths / 8))}${EIGHTHS[eighths % 8] ?? ''}`

@@ -6,18 +6,12 @@ const LAST_WORDS_MS = 500
 
 const NEWLINE = Buffer.from('\n')
 
-/**
- * Takes bytes without ever waiting: returns how many it took, and throws EAGAIN when it takes none
- * now.
- */
+/** Returns at once how many bytes it took; throws EAGAIN if it takes none now. */
 export interface Sink {
   write(bytes: Buffer): number
 }
 
-/**
- * A text that waits to be written, and how many texts it counts as: the line about a loss counts as
- * all those that were lost.
- */
+/** A text that waits, and how many it counts as: the line about a loss counts as all of them. */
 interface Pending {
   bytes: Buffer
   count: number

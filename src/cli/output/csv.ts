@@ -20,10 +20,7 @@ export async function csvFormat(columns: readonly string[], bom = false): Promis
     })
 }
 
-/**
- * Escapes a leading line feed, which some spreadsheets skip; csv-stringify escapes the other
- * characters.
- */
+/** Escapes a leading line feed, which some spreadsheets skip, and csv-stringify leaves. */
 function afterLineFeed(text: string): string {
   return text.startsWith('\n') ? `'${text}` : text
 }

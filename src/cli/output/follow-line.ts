@@ -12,10 +12,7 @@ type Style = Parameters<typeof styleText>[0]
 /** A part of a line, with the style that a terminal shows it in. */
 export type StyledPart = [style: Style, text: string]
 
-/**
- * How many columns the page must have for each part to be shown: on a narrower page, the line would
- * wrap.
- */
+/** How many columns a page needs to show each part: on a narrower one, the line would wrap. */
 const ROOM = { provider: 94, tokens: 81, cost: 64, longNames: 47 }
 
 const MARKS = { ok: '✓', failed: '✗', open: '▸', ended: '■' }
@@ -83,9 +80,7 @@ function markOf({ success, state, streaming }: RequestEntry): string {
   return streaming ? MARKS.ended : MARKS.ok
 }
 
-/**
- * `stream 1,002 ms`: how long a stream ran after its first byte, up to which its latency counts.
- */
+/** `stream 1,002 ms`: how long a stream ran after its first byte, where its latency ends. */
 function streamNotes({ timing: { stream_duration_ms: duration } }: RequestEntry): string[] {
   return duration === undefined ? [] : [`stream ${formatMs(duration)}`]
 }

@@ -66,10 +66,7 @@ export class LiveLines {
     this.#firstChanged = this.#lines.length
   }
 
-  /**
-   * Gives up all lines, which stay as they are: the terminal has moved them, or something else was
-   * written.
-   */
+  /** Leaves all lines as they are: the terminal has moved them, or something else was written. */
   release(): void {
     this.#lines = this.#lines.slice(this.#written.length)
     this.#written = []

@@ -46,10 +46,7 @@ function reopened(): number | null {
   }
 }
 
-/**
- * Writes to a socket, which a supervisor may give: Node does so without blocking, and keeps what
- * isn't taken.
- */
+/** Writes to a socket, as supervisors give. Node doesn't block, and keeps what isn't taken. */
 function streamSink(stream: NodeJS.WriteStream): Sink {
   stream.on('error', () => {})
   return {

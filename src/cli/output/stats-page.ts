@@ -42,10 +42,7 @@ const SPARKLINE_WITHOUT_PAGE = 100
 /** With more periods than this there is no sparkline: nothing could be seen on it. */
 const MAX_PERIODS = 100_000
 
-/**
- * Formats stats for people: the totals, and the groups as a table, by time or with most requests
- * first.
- */
+/** Formats stats for people: the totals, and a table of the groups. */
 export function formatStats(stats: Stats, width: number, options: StatsPageOptions = {}): string {
   const { counts } = stats
   const currencies = currenciesOf(stats, options.currency)

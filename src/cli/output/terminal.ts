@@ -14,10 +14,7 @@ export function visible(text: string): string {
   return text.replace(UNSAFE, (character) => SHORT_ESCAPES[character] ?? unicodeEscapes(character))
 }
 
-/**
- * JSON on one line without control characters, with the same meaning: JSON itself escapes only the
- * first 32.
- */
+/** The same JSON without control characters, of which JSON itself escapes only the first 32. */
 export function terminalJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, unicodeEscapes)
 }

@@ -145,10 +145,7 @@ class AppendRun {
 /** The members of an exported request that no event has: its id, and its places. */
 const PLACE_MEMBERS = ['id', 'segment', 'byte_offset', 'completed_segment', 'completed_byte_offset'] as const
 
-/**
- * The members of a completion: those that it overwrites, and those that say which request it
- * belongs to.
- */
+/** The members of a completion: what it overwrites, and what says which request it belongs to. */
 const COMPLETION_MEMBERS = Object.keys(FIELDS.stream_completed)
 
 /**

@@ -124,10 +124,7 @@ export class ProgramCommand extends Command {
     return this.addOption(new Option('--json', 'answer with one line of JSON').default(undefined, when))
   }
 
-  /**
-   * Adds an option that may be repeated, or list names separated by commas, as its environment
-   * variable does.
-   */
+  /** It may be repeated, or list names separated by commas, as its environment variable does. */
   rollupLabelOption(): this {
     return this.settingOption(
       '--rollup-label <name>',

@@ -36,10 +36,7 @@ export function exitCodeOf(error: unknown): number {
   return name === 'QueryError' && String(code).startsWith('INVALID_') ? 2 : 1
 }
 
-/**
- * Describes an error that ends a command: in one paragraph, or with the stack if it is a bug of
- * this program.
- */
+/** Describes an error that ends a command, with the stack if it is a bug of this program. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${visible(String(error))}`
   const { syscall, errno } = error as NodeJS.ErrnoException

@@ -20,10 +20,7 @@ import { CommandFailure } from './failure.js'
 import { type DatabaseFlags, lagText } from './lag-note.js'
 import { stopOnSignal } from './process.js'
 
-/**
- * The time between two polls of the database. A poll that finds nothing costs two seeks in an
- * index.
- */
+/** The time between two polls. A poll that finds nothing costs two seeks in an index. */
 const POLL_EVERY_MS = 200
 /** The time between two attempts to reach a server that is away. */
 const RETRY_MS = 1000
@@ -35,10 +32,7 @@ const SEARCHED_BEFORE = 1000
 /** The size to assume if a terminal doesn't report its own. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 }
 
-/**
- * Prints requests as they are projected, and streams again when they end, until a signal stops the
- * process.
- */
+/** Prints requests as they are projected, and streams again when they end, until a signal. */
 export async function followRequests(
   place: Pick<DatabaseFlags, 'database' | 'schema'>,
   asked: RequestFilter,

@@ -26,10 +26,7 @@ export async function createLogger(level: string): Promise<Logger> {
   return pino({ level, formatters: { log: visibleFields } }, lines)
 }
 
-/**
- * Makes stderr report missing lines in the log's own format, so that programs that parse the log
- * can read it.
- */
+/** Makes stderr report missing lines in the format of the log, for programs that parse that. */
 function reportLossWith(makeLogger: typeof pino, prettify = (line: string) => line): void {
   standardError.describeLoss = (dropped) => {
     let line = ''

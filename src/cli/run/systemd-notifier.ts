@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Logger } from 'pino'
 
-/**
- * How many notices of being alive are sent in each period of the watchdog, so that one may be late.
- */
+/** How often a notice is sent in each period of the watchdog, so that one may be late. */
 const NOTICES_PER_PERIOD = 3
 
 /**
@@ -35,10 +33,7 @@ export class SystemdNotifier {
     this.#send('READY=1')
   }
 
-  /**
-   * Call it as often as you like while the service is alive: it sends a notice only when one is
-   * due.
-   */
+  /** Call it often while the service is alive: it sends a notice only when one is due. */
   alive(): void {
     const now = performance.now()
     if (this.aliveEveryMs === null || this.#isSending || now - this.#lastAliveAt < this.aliveEveryMs) return
