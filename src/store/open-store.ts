@@ -36,14 +36,13 @@ export interface OpenStoreOptions {
 export async function openStore(database: string, options: OpenStoreOptions): Promise<Store> {
   const { purpose, journalId, schema, busyTimeoutMs, chunks } = options
   if (isPostgresAddress(database)) {
-    const lockTimeoutMs = busyTimeoutMs
     const { PostgresStore } = await import('./postgres/postgres-store.js')
     return await PostgresStore.open({
       address: database,
       journalId,
       schema,
       purpose,
-      lockTimeoutMs,
+      lockTimeoutMs: busyTimeoutMs,
       chunks,
       version: VERSION,
     })

@@ -4,10 +4,14 @@ import type { Database } from './connection/database.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { quoted } from './foreign-references.js'
 
-interface Index {
+/** An index or a trigger that was dropped. */
+interface Dropped {
+  type: 'index' | 'trigger'
   name: string
   sql: string
 }
+
+const IS_INDEX = "type = 'index' AND tbl_name = 'requests'"
 
 /**
  * Changes the schema for a bulk transaction, which inserts so many requests that rebuilding an
@@ -16,8 +20,7 @@ interface Index {
  */
 export class BulkSchema {
   readonly #database: Database
-  #indexes: Index[] = []
-  readonly #triggers: string[] = []
+  #dropped: Dropped[] = []
   /** The completions that wait until their requests can be looked up. */
   readonly deferred: DeferredCompletions
 
@@ -33,12 +36,12 @@ export class BulkSchema {
    * to date, it took 0.3 µs a row if two in five were such streams; made at the end, 0.1.
    */
   dropIndexes(): void {
-    this.#drop("sql IS NOT NULL AND name NOT IN ('idx_requests_timestamp', 'idx_requests_unjournaled')")
+    this.#drop(`${IS_INDEX} AND name NOT IN ('idx_requests_timestamp', 'idx_requests_unjournaled')`)
   }
 
   /** Drops the index whose keys are random. Indexes that a user has added are kept up to date. */
   dropRandomIndex(): void {
-    this.#drop("name = 'idx_requests_correlation_id'")
+    this.#drop(`${IS_INDEX} AND name = 'idx_requests_correlation_id'`)
   }
 
   /**
@@ -47,13 +50,7 @@ export class BulkSchema {
    * do harm.
    */
   dropTriggers(): void {
-    const triggers = this.#database
-      .prepare<[], { name: string; sql: string }>(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
-      )
-      .all()
-    for (const { name } of triggers) this.#database.exec(`DROP TRIGGER ${quoted(name)}`)
-    this.#triggers.push(...triggers.map(({ sql }) => sql))
+    this.#drop("type = 'trigger'")
   }
 
   /**
@@ -62,9 +59,9 @@ export class BulkSchema {
    * `finish`.
    */
   createIndexes(): void {
-    const isLast = ({ name }: Index) => name === 'idx_requests_unended'
-    for (const { sql } of this.#indexes.filter((index) => !isLast(index))) this.#database.exec(sql)
-    this.#indexes = this.#indexes.filter(isLast)
+    const isLast = ({ type, name }: Dropped) => type === 'trigger' || name === 'idx_requests_unended'
+    for (const { sql } of this.#dropped.filter((one) => !isLast(one))) this.#database.exec(sql)
+    this.#dropped = this.#dropped.filter(isLast)
   }
 
   /**
@@ -87,19 +84,18 @@ export class BulkSchema {
 
   /** Drops the table of deferred completions, and makes the last index and the triggers again. */
   finish(): void {
-    for (const { sql } of this.#indexes.splice(0)) this.#database.exec(sql)
-    for (const sql of this.#triggers.splice(0)) this.#database.exec(sql)
+    for (const { sql } of this.#dropped.splice(0)) this.#database.exec(sql)
     this.deferred.drop()
   }
 
   #drop(condition: string): void {
-    const indexes = this.#database
-      .prepare<[], Index>(
-        `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'requests' AND ${condition}`,
+    const dropped = this.#database
+      .prepare<[], Dropped>(
+        `SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND ${condition}`,
       )
       .all()
-    for (const { name } of indexes) this.#database.exec(`DROP INDEX ${quoted(name)}`)
-    this.#indexes.push(...indexes)
+    for (const { type, name } of dropped) this.#database.exec(`DROP ${type} ${quoted(name)}`)
+    this.#dropped.push(...dropped)
   }
 }
 

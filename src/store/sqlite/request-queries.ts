@@ -1,4 +1,4 @@
-import type { CompletionKey, DeferredCompletion, KnownRequest } from '../../folds/changes.js'
+import type { CompletionKey, DeferredCompletion, Known, KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS, requestOf } from '../../folds/completions.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import type { Database } from './connection/database.js'
@@ -44,10 +44,7 @@ export class RequestQueries {
    * Finds what the fold must know about completions that were deferred, each with a correlation_id
    * of its own.
    */
-  forDeferred(completions: readonly DeferredCompletion[]): {
-    requests: Map<string, KnownRequest[]>
-    later: Map<string, StoredRequest>
-  } {
+  forDeferred(completions: readonly DeferredCompletion[]): Pick<Known, 'requests' | 'later'> {
     const requests = new Map<string, KnownRequest[]>()
     const later = new Map<string, StoredRequest>()
     for (const { completion, beforeId } of completions) {

@@ -45,7 +45,7 @@ export function acceptedMissing(database: QueryDatabase, table = 'missing_segmen
   return new Set(database.prepare<[], string>(`SELECT name FROM ${table}`).pluck().all())
 }
 
-/** `Store.replaceAcceptedMissing`. */
+/** Does what `Store.replaceAcceptedMissing` says. */
 export function replaceAcceptedMissing(database: Database, names: readonly string[]): void {
   const at = new Date().toISOString()
   const keep = database.prepare('INSERT OR IGNORE INTO missing_segments (name, accepted_at) VALUES (?, ?)')

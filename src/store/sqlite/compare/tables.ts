@@ -125,25 +125,20 @@ function keyQueries(
   const values = columns.filter((column) => !key.includes(column) && !ignored.includes(column))
   const list = (alias: string, names: readonly string[]) =>
     names.map((column) => `${alias}.${column}`).join(', ')
-  const isSameKey = key.map((column) =>
-    column === paired?.column ? `e.${column} = p.expected_id` : `e.${column} = f.${column}`,
-  )
   const differs = values.length === 0 ? '' : ` OR (${list('f', values)}) IS NOT (${list('e', values)})`
-  const [first] = key
-  const foundPairs =
-    paired === undefined ? '' : `LEFT JOIN temp.${paired.by} p ON p.found_id = f.${paired.column}`
-  const expectedPairs =
-    paired === undefined ? '' : `LEFT JOIN temp.${paired.by} p ON p.expected_id = e.${paired.column}`
+  const pairs = (alias: string, id: string) =>
+    paired === undefined ? '' : `LEFT JOIN temp.${paired.by} p ON p.${id} = ${alias}.${paired.column}`
+  const isSameKey = (alias: string, other: string, id: string) =>
+    key
+      .map((column) => `${alias}.${column} = ${column === paired?.column ? `p.${id}` : `${other}.${column}`}`)
+      .join(' AND ')
   const expectedKey = key.map((column) =>
     column === paired?.column ? `coalesce(p.found_id, -e.${column})` : `e.${column}`,
   )
-  const isSameFound = key.map((column) =>
-    column === paired?.column ? `f.${column} = p.found_id` : `f.${column} = e.${column}`,
-  )
   return [
-    `SELECT ${list('f', key)} FROM main.${name} f ${foundPairs}
-      LEFT JOIN expected.${name} e ON ${isSameKey.join(' AND ')} WHERE e.${first} IS NULL${differs}`,
-    `SELECT ${expectedKey.join(', ')} FROM expected.${name} e ${expectedPairs}
-      LEFT JOIN main.${name} f ON ${isSameFound.join(' AND ')} WHERE f.${first} IS NULL`,
+    `SELECT ${list('f', key)} FROM main.${name} f ${pairs('f', 'found_id')}
+      LEFT JOIN expected.${name} e ON ${isSameKey('e', 'f', 'expected_id')} WHERE e.${key[0]} IS NULL${differs}`,
+    `SELECT ${expectedKey.join(', ')} FROM expected.${name} e ${pairs('e', 'expected_id')}
+      LEFT JOIN main.${name} f ON ${isSameKey('f', 'e', 'found_id')} WHERE f.${key[0]} IS NULL`,
   ]
 }

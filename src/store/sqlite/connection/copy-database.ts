@@ -52,11 +52,9 @@ const LEAST_BYTES = 16 * 1024 * 1024
 export function checkSpace(folder: string, neededBytes: number, file: string): void {
   const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize >= neededBytes) return
-  throw new DatabaseError(
-    'DATABASE_UNWRITABLE',
-    file,
-    `found ${inMebibytes(bavail * bsize)} of free space in ${folder}, expected ${inMebibytes(neededBytes)} for a rebuilt database: free some space, or use another folder (SQLITE_TMPDIR for a temporary one)`,
-  )
+  const found = `found ${inMebibytes(bavail * bsize)} of free space in ${folder}, expected ${inMebibytes(neededBytes)} for a rebuilt database`
+  const advice = 'free some space, or use another folder (SQLITE_TMPDIR for a temporary one)'
+  throw new DatabaseError('DATABASE_UNWRITABLE', file, `${found}: ${advice}`)
 }
 
 function inMebibytes(bytes: number): string {

@@ -1,10 +1,12 @@
 import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
+import { nodeFileSystem } from '../../../journal/file-system.js'
+import { createDirectory } from '../../../journal/new-file.js'
 import { migrate, packagedMigrations, pendingMigrations, tryMigrations } from '../schema/migrations.js'
 import { connect } from './driver.js'
 import { asDatabaseError, DatabaseError, isBusy } from './errors.js'
-import { createPrivateDirectory, createPrivateFile } from './private-file.js'
+import { createPrivateFile } from './private-file.js'
 import { copyOf, isOnReadOnlyMount } from './read-only-mount-copy.js'
 import { keepTemporaryFilesBeside } from './temporary-folder.js'
 
@@ -135,14 +137,14 @@ function makeWritable(file: string): void {
 }
 
 /**
- * Makes a folder and those above it. It doesn't use mkdirSync's `recursive`, because on Node 20
+ * Makes a folder and those above it, which only their owner may enter. It doesn't use mkdirSync's `recursive`, because on Node 20
  * that never returns in a folder that can't contain others, such as /proc.
  */
 function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
   if (dirname(directory) !== directory) makeDirectory(dirname(directory))
   try {
-    createPrivateDirectory(directory)
+    createDirectory(nodeFileSystem, directory, 0o700)
   } catch (error) {
     // Another process that opens the same new database made it first.
     if (isMissing(directory)) throw error

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, linkSync, readlinkSync, unlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { nodeFileSystem } from '../../../journal/file-system.js'
-import { createDirectory, createFile } from '../../../journal/new-file.js'
+import { createFile } from '../../../journal/new-file.js'
 
 /** The most symbolic links that Linux follows in a path. */
 const MAX_LINKS = 40
@@ -34,11 +34,6 @@ export function createPrivateFile(path: string, like?: string, mode = 0o600): vo
   } finally {
     unlinkSync(temporary)
   }
-}
-
-/** Makes a folder that only its owner may enter. */
-export function createPrivateDirectory(path: string): void {
-  createDirectory(nodeFileSystem, path, 0o700)
 }
 
 /** Returns where a chain of symbolic links leads, whether the target exists or not. */
