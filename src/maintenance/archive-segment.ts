@@ -71,8 +71,8 @@ export async function beginArchive(
  * notice.
  *
  * @param known the manifest's last entry about this segment.
- * @returns what the archive holds, or why the plain file stays: it isn't what was sealed or archived,
- *   or writers don't stop adding lines, and the next run continues.
+ * @returns what the archive holds, or why the plain file stays: it isn't what was recorded, or
+ *   writers don't stop adding lines, and the next run continues.
  */
 export async function finishArchive(
   options: ArchiverOptions,

@@ -159,7 +159,7 @@ const NO_ROWS: PrunedRows = { rows: 0, rejected: 0, held: 0 }
 
 /** One run of prune: chooses which segments are removed and which stay, and removes their files. */
 class PruneRun {
-  /** What is removed. It begins with what an earlier prune, perhaps one that was killed, had chosen. */
+  /** What is removed: at first what an earlier prune, perhaps one that was killed, had chosen. */
   #extent: { through: number; imports: number[] }
   readonly #directory: string
   readonly #manifest: ManifestFile

@@ -3,8 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ExportedRequest, exportRequests } from '../../queries/rows/export.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import type { QueryDatabase } from '../../store/query-database.js'
+import { importOptional } from '../errors.js'
 import { instantOf } from './columns.js'
-import { loadParquet, ParquetFile, type ParquetModule } from './parquet-file.js'
+import { ParquetFile, type ParquetModule } from './parquet-file.js'
 import { openTarget, type PartitionTarget } from './partition-target.js'
 
 /** From this size on a day continues in another file, so that engines can share the work. */
@@ -46,7 +47,8 @@ export async function exportParquet(
   database: QueryDatabase,
   { to, signal, ...filter }: ParquetExportOptions,
 ): Promise<ParquetExportResult | null> {
-  const parquet = await loadParquet()
+  const load = () => import('hyparquet-writer')
+  const parquet = await importOptional('hyparquet-writer', 'the writer of Parquet files', load)
   const requests = exportRequests(database, { ...filter, order: 'timestamp' })
   // Read before anything is made, so that an unknown model leaves nothing.
   let next = requests.next()

@@ -2,7 +2,6 @@ import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs'
 import type { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import { VERSION } from '../../package/package-files.js'
 import type { ExportedRequest } from '../../queries/rows/export.js'
-import { importOptional } from '../errors.js'
 import { COLUMNS, SCHEMA } from './columns.js'
 
 /** How many requests a row group has at most; they are held in memory until it is written. */
@@ -11,12 +10,6 @@ const GROUP_ROWS = 20_000
 const GROUP_TEXT = 32 * 1024 * 1024
 
 export type ParquetModule = Pick<typeof import('hyparquet-writer'), 'ByteWriter' | 'ParquetWriter'>
-
-/** @throws InputError PACKAGE_MISSING */
-export async function loadParquet(): Promise<ParquetModule> {
-  const load = () => import('hyparquet-writer')
-  return await importOptional('hyparquet-writer', 'the writer of Parquet files', load)
-}
 
 /** A Parquet file that requests are added to, a row group at a time. */
 export class ParquetFile {

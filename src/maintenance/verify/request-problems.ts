@@ -20,7 +20,7 @@ export interface ComparedRow {
 /**
  * Reports the rows of `requests` that aren't what their lines say.
  *
- * @returns the first row whose id isn't the one that a replay gives it, but which is right otherwise.
+ * @returns the first row that is right except for its id, which a replay would give another value.
  */
 export function reportRequests(comparison: Comparison): ComparedRow | null {
   const { database, pendingCosts } = comparison.snapshot

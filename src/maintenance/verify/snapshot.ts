@@ -1,8 +1,9 @@
+import { resolve } from 'node:path'
 import type { Place } from '../../events/place.js'
 import { countRowsToReprice } from '../../queries/costs/rows-to-reprice.js'
 import { countAddedRows } from '../../queries/window/added-rows.js'
 import type { SegmentPosition } from '../../store/positions.js'
-import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import { DEFAULT_SCHEMA, isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import type { PrunedSegments } from '../../store/pruned-segments.js'
 import { type PendingCosts, pendingCosts } from '../../store/sqlite/compare/pending-costs.js'
@@ -16,6 +17,7 @@ import {
   prunedSegments,
   readPositions,
 } from '../../store/sqlite/segment-queries.js'
+import type { DatabaseLocation } from '../database-location.js'
 import { createExpected, seedExpected } from './expected-database.js'
 import { copyOfJournal } from './postgres-copy.js'
 import { convertToPostgresForm } from './postgres-form.js'
@@ -85,35 +87,26 @@ export class Snapshot {
   }
 
   /**
-   * Opens a snapshot of a file; null if it doesn't exist.
+   * Opens a snapshot of a file, or of one journal's rows in PostgreSQL. Those are copied, so that
+   * the server doesn't have to keep the snapshot while the journal is read.
    *
-   * @throws DatabaseError if there is one that can't be read, or no room; ProjectionError
-   *   PROJECTION_OUTDATED.
+   * @returns null if the file doesn't exist.
+   * @throws DatabaseError if there is one that can't be read, or no room; PostgresError;
+   *   ProjectionError PROJECTION_OUTDATED.
    */
-  static open(path: string): Snapshot | null {
-    let database: Database
+  static async open(location: DatabaseLocation, journalId: string): Promise<Snapshot | null> {
+    const { database: name, schema = DEFAULT_SCHEMA } = location
+    if (isPostgresAddress(name)) {
+      const { database, number } = await copyOfJournal(name, schema, journalId)
+      return Snapshot.#of(name, database, number * IDS_PER_JOURNAL)
+    }
+    const path = resolve(name)
     try {
-      database = openDatabaseReadOnly(path)
+      return Snapshot.#of(path, openDatabaseReadOnly(path))
     } catch (error) {
       if (error instanceof DatabaseError && error.code === 'DATABASE_MISSING') return null
-      throw error
-    }
-    try {
-      return Snapshot.#of(path, database)
-    } catch (error) {
       throw asDatabaseError(error, path)
     }
-  }
-
-  /**
-   * Opens a snapshot of one journal's rows in PostgreSQL. They are copied, so that the server
-   * doesn't have to keep the snapshot while the journal is read.
-   *
-   * @throws PostgresError; DatabaseError DATABASE_UNWRITABLE; ProjectionError PROJECTION_OUTDATED.
-   */
-  static async openShared(address: string, schema: string, journalId: string): Promise<Snapshot> {
-    const { database, number } = await copyOfJournal(address, schema, journalId)
-    return Snapshot.#of(address, database, number * IDS_PER_JOURNAL)
   }
 
   static #of(path: string, database: Database, lastIdBefore = 0): Snapshot {

@@ -2,7 +2,6 @@ import { resolve } from 'node:path'
 import { type JournalIdentity, readIdentity } from '../../journal/journal-identity.js'
 import { checkJournal } from '../../projection/segments/segment-check.js'
 import { asStoreError } from '../../store/open-store.js'
-import { DEFAULT_SCHEMA, isPostgresAddress } from '../../store/postgres/connection/address.js'
 import { Snapshot } from './snapshot.js'
 import { JournalPass, type VerifyProgress } from './verify-pass.js'
 import type { VerifyProblem } from './verify-problems.js'
@@ -112,7 +111,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const directory = resolve(options.journal)
   const identity = readIdentity(directory)
   // The positions are read first: the journal only grows, so it is never shorter than they say.
-  const snapshot = await openSnapshot(options, identity.journal_id)
+  const { database, schema } = options
+  const snapshot =
+    database === undefined ? null : await Snapshot.open({ database, schema }, identity.journal_id)
   try {
     if (snapshot !== null) checkJournal(snapshot.positions.values(), identity, snapshot.path)
     const pass = new JournalPass({ directory, identity, snapshot, onProgress: options.onProgress })
@@ -123,16 +124,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   } finally {
     snapshot?.close()
   }
-}
-
-async function openSnapshot(
-  { database, schema = DEFAULT_SCHEMA }: VerifyOptions,
-  journalId: string,
-): Promise<Snapshot | null> {
-  if (database === undefined) return null
-  return isPostgresAddress(database)
-    ? await Snapshot.openShared(database, schema, journalId)
-    : Snapshot.open(resolve(database))
 }
 
 function report(
