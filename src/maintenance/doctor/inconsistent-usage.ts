@@ -5,7 +5,6 @@ import { countText } from '../count-text.js'
 import type { JournalTables } from '../journal-tables.js'
 import { type Finding, note, ok } from './check.js'
 
-/** How many examples are listed. */
 const EXAMPLES = 5
 
 type UsageRow = { id: number; correlation_id: string } & { [Name in keyof Tokens]-?: number | null }

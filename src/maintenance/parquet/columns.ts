@@ -51,7 +51,6 @@ export const COLUMNS: readonly ParquetColumn[] = [
   integer('byte_offset'),
 ]
 
-/** The schema of the files. */
 export const SCHEMA: readonly SchemaElement[] = [
   { name: 'requests', num_children: COLUMNS.length },
   ...COLUMNS.flatMap(({ elements }) => elements),

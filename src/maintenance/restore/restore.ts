@@ -172,7 +172,6 @@ async function newestFiles(sources: readonly JournalSource[]): Promise<Map<strin
   return newest
 }
 
-/** The most problems that a message names. */
 const MAX_NAMED = 10
 
 function missing(

@@ -15,7 +15,6 @@ import { type ShippedFile, ShippedJournal } from './shipped-journal.js'
 /** How many bytes of a file one object has at most, before they are compressed. */
 const PART_BYTES = 32 * 1024 * 1024
 
-/** How many bytes are read at a time. */
 const CHUNK_BYTES = 1024 * 1024
 
 export interface ShipOptions {

@@ -8,7 +8,6 @@ import { storeVersions } from '../../store/sqlite/fold-versions.js'
 import { createTemporary } from './expected-database.js'
 import { sortedLabels } from './postgres-form.js'
 
-/** How many rows are read at a time. */
 const PAGE_ROWS = 2000
 
 /** Tables with rows of their own for each journal. Tables that others refer to come first. */
