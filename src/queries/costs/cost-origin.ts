@@ -114,7 +114,10 @@ function unpricedOf(
     return { currency, reason: 'to_be_repriced', text, command: null }
   }
   if (currency === 'both') return { currency, ...adviceFor(facts, book, { streaming, error_status }) }
-  return usedCurrencies(database).includes(currency) ? { currency, ...noRate(facts) } : null
+  if (!usedCurrencies(database).includes(currency)) return null
+  const text = 'No exchange rate was observed in the 24 hours before this request.'
+  const command = `request-journal rates set USD_PER_BTC --at ${facts.timestamp}`
+  return { currency, reason: 'no_rate', text, command }
 }
 
 type Advice = Omit<Unpriced, 'currency'>
@@ -145,11 +148,6 @@ function unknownTokens(isStream: boolean): string {
   const text = 'The number of its tokens is unknown, and prices are for tokens.'
   if (!isStream) return `${text} The program that logs it has to log input_tokens and output_tokens.`
   return `${text} A stream of chat completions reports it if the request has stream_options: { include_usage: true }, which loggedFetch adds with includeUsage: true, and the proxy with --include-usage.`
-}
-
-function noRate({ timestamp }: CostFacts): Advice {
-  const text = 'No exchange rate was observed in the 24 hours before this request.'
-  return { reason: 'no_rate', text, command: `request-journal rates set USD_PER_BTC --at ${timestamp}` }
 }
 
 function noPrice(facts: CostFacts, book: PriceBook, reason: 'no_price' | 'price_not_in_force'): Advice {

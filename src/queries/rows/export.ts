@@ -111,7 +111,7 @@ function* rowsByTimestamp(
 
 function exportedRequest(row: FullRow): ExportedRequest {
   const place = journalPlace(row.segment_id, row.byte_offset)
-  const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
+  const completed = journalPlace(row.completed_segment_id, row.completed_byte_offset)
   const labels = labelsOf(row)
   return {
     id: row.id,
@@ -135,12 +135,7 @@ function exportedRequest(row: FullRow): ExportedRequest {
     ...details(row),
     segment: place?.segment ?? null,
     byte_offset: place?.byte_offset ?? null,
-    ...(completedPlace === null
-      ? {}
-      : {
-          completed_segment: completedPlace.segment,
-          completed_byte_offset: completedPlace.byte_offset,
-        }),
+    ...(completed && { completed_segment: completed.segment, completed_byte_offset: completed.byte_offset }),
   }
 }
 

@@ -1,3 +1,4 @@
+import { grouped } from '../../folds/grouped.js'
 import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
 import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
@@ -126,14 +127,7 @@ function readNews(
          ORDER BY id LIMIT ${limit}) AS tail`,
     )
     .all(...values)
-  const queues = new Map<number, TailRow[]>()
-  for (const row of rows) {
-    const journal = Math.floor(row.id / IDS_PER_JOURNAL)
-    const queue = queues.get(journal)
-    if (queue === undefined) queues.set(journal, [row])
-    else queue.push(row)
-  }
-  return queues
+  return grouped(rows, ({ id }) => Math.floor(id / IDS_PER_JOURNAL))
 }
 
 function newsValues({ journal, afterId, throughId }: News): string {

@@ -1,3 +1,4 @@
+import { grouped } from '../../folds/grouped.js'
 import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
 import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
@@ -96,19 +97,9 @@ function readFirst(database: QueryDatabase, limit: number): CombinationRow[] {
 }
 
 function readLatencies(database: QueryDatabase, lastId: bigint): Map<bigint, LatencyRow[]> {
-  const rows = database
-    .prepare<[bigint], LatencyRow>(
-      'SELECT counter_id, le_ms, requests FROM latency_counters WHERE counter_id <= ?',
-    )
-    .safeIntegers()
-    .all(lastId)
-  const byCounter = new Map<bigint, LatencyRow[]>()
-  for (const row of rows) {
-    const ofCounter = byCounter.get(row.counter_id)
-    if (ofCounter === undefined) byCounter.set(row.counter_id, [row])
-    else ofCounter.push(row)
-  }
-  return byCounter
+  const sql = 'SELECT counter_id, le_ms, requests FROM latency_counters WHERE counter_id <= ?'
+  const rows = database.prepare<[bigint], LatencyRow>(sql).safeIntegers()
+  return grouped(rows.all(lastId), ({ counter_id }) => counter_id)
 }
 
 /** Returns the SQL of one of COLUMNS: PostgreSQL stores the two parts of a cost as one number. */

@@ -1,6 +1,5 @@
 import type { SumName } from '../../folds/sums/rollup-cells.js'
 import { all, type Condition, inRange, type TextRange } from '../../store/condition.js'
-import type { Dialect } from '../../store/dialect.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import type { RollupGrain } from '../../store/rollup-writing.js'
 import { NAME_OF_GROUP, readGroupNames } from '../../store/sqlite/rollups/total-names.js'
@@ -246,13 +245,8 @@ function isOneOfTotals(
   only: PartsQuestion['only'],
 ): Condition[] {
   if (only === undefined) return []
-  return [
-    isTotalOf(
-      database,
-      [...only].map((key) => (key === NO_NAME ? null : key)),
-      ignoresCase,
-    ),
-  ]
+  const names = [...only].map((key) => (key === NO_NAME ? null : key))
+  return [isTotalOf(database, names, ignoresCase)]
 }
 
 /**
@@ -273,19 +267,14 @@ function isTotalOf(
   const long = dialect.list(sought, true)
   const isLong = `group_name IN (SELECT key FROM rollup_names WHERE ${dialect.ignoringCase('name')} IN ${long.sql})`
   if (known.length === 0) return { sql: isLong, values: long.values }
-  const [first = null] = known
+  const keys = known.map(groupName)
+  const list = dialect.list(keys, ignoresCase)
+  const equals = ignoresCase ? dialect.equalsIgnoringCase('group_name') : 'group_name = ?'
+  const column = ignoresCase ? dialect.ignoringCase('group_name') : 'group_name'
   const isKnown =
-    known.length === 1
-      ? {
-          sql: ignoresCase ? dialect.equalsIgnoringCase('group_name') : 'group_name = ?',
-          values: [groupName(first)],
-        }
-      : isOneOfKeys(dialect, known.map(groupName), ignoresCase)
+    keys.length === 1
+      ? { sql: equals, values: keys }
+      : { sql: `${column} IN ${list.sql}`, values: list.values }
   if (sought.length === 0) return isKnown
   return { sql: `(${isKnown.sql} OR ${isLong})`, values: [...isKnown.values, ...long.values] }
-}
-
-function isOneOfKeys(dialect: Dialect, keys: string[], ignoresCase: boolean): Condition {
-  const { sql, values } = dialect.list(keys, ignoresCase)
-  return { sql: `${ignoresCase ? dialect.ignoringCase('group_name') : 'group_name'} IN ${sql}`, values }
 }

@@ -7,7 +7,7 @@ import { checkedFilter, type RequestFilter } from '../window/filter.js'
 import { periodsIn } from '../window/local-periods.js'
 import { PERIOD_LENGTH } from '../window/terms.js'
 import { TimeZone } from '../window/time-zone.js'
-import { type EchoedWindow, echoWindow } from '../window/window.js'
+import { type EchoedWindow, echoWindow, instant } from '../window/window.js'
 import { type Grouping, NO_NAME, namesOfGroups } from './grouping.js'
 import { groupingFor, type SeriesBy } from './stats-groups.js'
 import { Tally, type Unknowns, type UsageCounts } from './tally.js'
@@ -292,10 +292,6 @@ function bucketsOf(zone: TimeZone, since: string, until: string, bucket: SeriesB
   }
   const sorted = [...starts].sort(([a], [b]) => (a < b ? -1 : 1))
   return { times: sorted.map(([, time]) => time), keys: sorted.map(([key]) => key) }
-}
-
-function instant(ms: number): string {
-  return new Date(ms).toISOString()
 }
 
 function defaultBucket(since: string, until: string): SeriesBucket {

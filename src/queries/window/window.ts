@@ -150,7 +150,7 @@ function fineDigits(text: string): string {
   return /:60\./.test(text) ? '' : (FINE_DIGITS.exec(text)?.[1] ?? '')
 }
 
-function instant(ms: number): string {
+export function instant(ms: number): string {
   return new Date(ms).toISOString()
 }
 

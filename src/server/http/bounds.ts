@@ -13,6 +13,9 @@ const OTHER_DESCRIPTORS = 128
 /** How much of a refused body is read and dropped before the refusal is sent. */
 const MAX_DROPPED_BYTES = 64 * 1024 * 1024
 
+/** How many bytes of posted bodies may be in memory at once. */
+const MAX_BODIES_BYTES = 64 * 1024 * 1024
+
 /** The server stops waiting for a refused body if less than this much arrives in this time. */
 const DROPPED_AT_LEAST = { bytes: 16 * 1024, ms: 500 }
 
@@ -108,16 +111,11 @@ export class HeldAnswers {
 
 /** Limits the posted bodies in memory: many large ones could fill it. */
 export class HeldBodies {
-  readonly #maxBytes: number
   #bytes = 0
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
-  }
 
   /** Reserves room for a body until its request is answered. @throws HttpError 503 */
   hold(bytes: number, response: ServerResponse): void {
-    if (this.#bytes + bytes > this.#maxBytes) {
+    if (this.#bytes + bytes > MAX_BODIES_BYTES) {
       throw unavailable(`clients are sending ${this.#bytes} bytes already`)
     }
     this.#bytes += bytes

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
+import { grouped } from '../../folds/grouped.js'
 import type { NewRequests, NewRequestsOptions, RequestFilter, TailPosition } from '../../queries/index.js'
 import { unavailable } from '../http/errors.js'
 import type { QueryPool } from '../pool/query-pool.js'
@@ -157,14 +158,9 @@ export class StreamHub {
  * it has caught up.
  */
 function groupClients(clients: readonly StreamClient[]): StreamClient[][] {
-  const groups = new Map<string, StreamClient[]>()
-  for (const client of clients) {
-    const { afterId, openIds } = client.cursor
-    const key = `${afterId} ${openIds === null ? 'resumes' : 'continues'} ${client.filterKey}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [client])
-    else group.push(client)
-  }
+  const groups = grouped(clients, ({ cursor: { afterId, openIds }, filterKey }) => {
+    return `${afterId} ${openIds === null ? 'resumes' : 'continues'} ${filterKey}`
+  })
   return [...groups.values()]
 }
 

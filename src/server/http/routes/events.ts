@@ -18,9 +18,6 @@ const FORMS: Readonly<Record<string, BodyForm>> = {
   'application/jsonl': 'ndjson',
 }
 
-/** How many bytes of bodies may be in memory at once. */
-const MAX_HELD_BYTES = 64 * 1024 * 1024
-
 /** An idempotency-key: 1 to 128 visible ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,128}$/
 
@@ -31,7 +28,7 @@ export function addEventsRoute(app: App, ingest: Ingest): void {
   app.addContentTypeParser(Object.keys(FORMS), { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body)
   })
-  const held = new HeldBodies(MAX_HELD_BYTES)
+  const held = new HeldBodies()
   const schema = {
     summary:
       'Appends events to the journal of this host, all of them or none, and answers once they are durable',
