@@ -12,7 +12,12 @@ export interface Place {
 
 /** Whether a place comes before another one in the order of the journal. */
 export function isBefore(a: Place, b: Place): boolean {
-  return a.segmentId === b.segmentId ? a.byteOffset < b.byteOffset : a.segmentId < b.segmentId
+  return comparePlaces(a, b) < 0
+}
+
+/** Puts places in the order of the journal, for a sort. */
+export function comparePlaces(a: Place, b: Place): number {
+  return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
 }
 
 /** An event and its place. */

@@ -1,9 +1,8 @@
 // What the fold of a batch is given (`Known`, found by `Keys`), and what it returns (`Changes`).
 import type { Place, PlacedCompletion, RejectedLine } from '../events/place.js'
-import type { PlacedPrice, PlacedRate } from './costs/price.js'
+import type { PlacedPrice, PlacedRate, TimeRange } from './costs/price.js'
 import type { PriceBook } from './costs/price-book.js'
 import type { RepricedRequest } from './costs/repricing.js'
-import type { TimeRange } from './costs/time-range.js'
 import type { NewRequest, StoredRequest } from './stored-request.js'
 
 /** The keys by which a store finds what the fold of a batch must know. */

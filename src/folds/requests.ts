@@ -1,5 +1,5 @@
 import type { RequestLogged, StreamCompleted } from '../events/event-types.js'
-import type { BatchItem, PlacedCompletion, PlacedEvent } from '../events/place.js'
+import { type BatchItem, comparePlaces, type PlacedCompletion, type PlacedEvent } from '../events/place.js'
 import {
   type Changes,
   type CompletionKey,
@@ -169,7 +169,9 @@ class RequestsFold {
     const { attempt } = inserted
     const held = this.#heldFor(correlationId)
     // Completions in late lines may have been held in another order.
-    const waiting = [...new Set([null, attempt])].flatMap((named) => held.get(named) ?? []).sort(byPlace)
+    const waiting = [...new Set([null, attempt])]
+      .flatMap((named) => held.get(named) ?? [])
+      .sort((a, b) => comparePlaces(a.place, b.place))
     held.delete(null)
     held.delete(attempt)
     let request = inserted
@@ -270,10 +272,6 @@ function storedRequest({ id, event, cost, segmentId, byteOffset }: NewRequest): 
 }
 
 const NO_LABELS = Object.freeze({})
-
-function byPlace({ place: a }: PlacedCompletion, { place: b }: PlacedCompletion): number {
-  return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
-}
 
 function freeId(id: number, taken: ReadonlySet<number>): number {
   let free = id

@@ -35,11 +35,6 @@ export interface CountedRequest extends RequestOutcome {
   labels?: Readonly<Record<string, string>>
 }
 
-/** Whether a request is known not to be the first attempt. */
-export function isRetry({ attempt }: Pick<CountedRequest, 'attempt'>): boolean {
-  return attempt !== undefined && attempt !== null && attempt > 0
-}
-
 /** The values of a row that the fold of a completion depends on. */
 export interface StoredRequest extends CountedRequest, CostFacts, RowCost {
   /** Rows get ascending ids, so the newest row of a correlation_id has the highest. */

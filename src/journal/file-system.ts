@@ -220,6 +220,13 @@ export async function syncDirectoryAsync(fs: FileSystem, directory: string): Pro
   }
 }
 
+/** Makes the bytes of an open file survive a power cut. */
+export function syncData(fs: Pick<FileSystem, 'fdatasync'>, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
 function openDirectory(fs: FileSystem, directory: string): number {
   try {
     return fs.openSync(directory, 'r')

@@ -149,8 +149,9 @@ function creationAdvice(error: unknown): string {
  * one of them.
  */
 function createDirectories(directory: string, mode: number, fs: FileSystem): void {
+  const isAbsent = (path: string) => fs.statSync(path, { throwIfNoEntry: false }) === undefined
   const absent: string[] = []
-  for (let path = directory; isAbsent(path, fs); path = dirname(path)) absent.unshift(path)
+  for (let path = directory; isAbsent(path); path = dirname(path)) absent.unshift(path)
   for (const path of absent) {
     try {
       createDirectory(fs, path, mode)
@@ -160,16 +161,6 @@ function createDirectories(directory: string, mode: number, fs: FileSystem): voi
       throw error
     }
     syncDirectory(fs, dirname(path))
-  }
-}
-
-function isAbsent(path: string, fs: FileSystem): boolean {
-  try {
-    fs.statSync(path)
-    return false
-  } catch (error) {
-    if (isMissing(error)) return true
-    throw error
   }
 }
 

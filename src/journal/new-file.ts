@@ -79,20 +79,12 @@ function giveToOwner(
   chown: (uid: number, gid: number) => void,
 ): void {
   if (process.geteuid?.() !== 0) return
-  const { uid, gid } = statIfThere(fs, like) ?? fs.statSync(directory)
+  const { uid, gid } = fs.statSync(like, { throwIfNoEntry: false }) ?? fs.statSync(directory)
   if (uid === 0) return
   try {
     chown(uid, gid)
   } catch {
     // Root in a container may not be allowed to do this. It can use the file all the same, and
     // doctor names the file's owner.
-  }
-}
-
-function statIfThere(fs: FileSystem, path: string): { uid: number; gid: number } | null {
-  try {
-    return fs.statSync(path)
-  } catch {
-    return null
   }
 }

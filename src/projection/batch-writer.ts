@@ -2,9 +2,12 @@ import { crc32 } from 'node:zlib'
 import type { Changes } from '../folds/changes.js'
 import { fold, foldDeferred, keysOf } from '../folds/requests.js'
 import type { Sums } from '../folds/sums/sums.js'
-import { isNameNotDurable } from '../journal/file-system.js'
+import { fileIdentity } from '../journal/file-identity.js'
+import { isNameNotDurable, reasonOf } from '../journal/file-system.js'
 import type { Batch } from '../journal/read/batch.js'
+import { segmentBytes } from '../journal/read/open-segment.js'
 import type { SegmentDecoder } from '../journal/read/segment-decoder.js'
+import type { SegmentSource } from '../journal/read/segment-source.js'
 import { ProjectionError } from '../store/errors.js'
 import type { StoreTransaction } from '../store/port.js'
 import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from '../store/positions.js'
@@ -52,10 +55,11 @@ export class BatchWriter {
     before: SegmentPosition,
     { isLate = false, shouldStop = () => false, onBatch }: SegmentOptions = {},
   ): Promise<boolean> {
-    if (decoder.position !== before.projectedBytes) {
+    const { source } = decoder
+    if (source.position !== before.projectedBytes) {
       // Lines before the position would get their rows twice.
-      const found = `reading goes on at byte ${decoder.position}`
-      throw new Error(`${decoder.path}: ${found}, but ${before.projectedBytes} bytes were projected`)
+      const found = `reading goes on at byte ${source.position}`
+      throw new Error(`${source.path}: ${found}, but ${before.projectedBytes} bytes were projected`)
     }
     const bytesBefore = this.#bytes
     let counts = emptyCounts()
@@ -88,17 +92,17 @@ export class BatchWriter {
       counts = addCounts(counts, batch.counts)
       firstRejected ??= batch.firstRejected
       firstDroppedCost ??= batch.firstDroppedCost
-      this.#bytes = bytesBefore + decoder.position - before.projectedBytes
+      this.#bytes = bytesBefore + source.position - before.projectedBytes
       onBatch?.(batch)
     }
     const bytes = this.#bytes - bytesBefore
     if (last === null || bytes === 0) return isAtEnd
-    await syncSegment(decoder)
+    await syncSegment(source)
     if (isLate) counts.late = counts.lines
     const { byteOffset, crc32, lastLine } = last.position
     const position: SegmentPosition = {
       ...before,
-      file: decoder.file,
+      file: fileIdentity(source.stats),
       projectedBytes: byteOffset,
       projectedCrc32: crc32,
       caughtUpAt: isAtEnd ? new Date().toISOString() : before.caughtUpAt,
@@ -107,10 +111,10 @@ export class BatchWriter {
     }
     // If only blank lines were read, no transaction has begun yet.
     const transaction = await begin()
-    if (transaction.addBytes !== undefined) await keepBytes(transaction, decoder, before, position)
+    if (transaction.addBytes !== undefined) await keepBytes(transaction, source, before, position)
     if (!(await transaction.advance(before.projectedBytes, position))) {
       const found = `its position is not ${before.projectedBytes} any more: another program writes to this database`
-      throw new ProjectionError('POSITION_MOVED', decoder.path, `${found}; stop it, then start again`)
+      throw new ProjectionError('POSITION_MOVED', source.path, `${found}; stop it, then start again`)
     }
     this.#segments.push({ position, counts, firstRejected, firstDroppedCost, bytes })
     return isAtEnd
@@ -193,20 +197,20 @@ export interface SegmentProgress {
  */
 async function keepBytes(
   transaction: StoreTransaction,
-  decoder: SegmentDecoder,
+  source: SegmentSource,
   before: SegmentPosition,
   after: SegmentPosition,
 ): Promise<void> {
   let offset = before.projectedBytes
   let checksum = before.projectedCrc32
-  for await (const bytes of decoder.bytesBetween(offset, after.projectedBytes)) {
+  for await (const bytes of segmentBytes(source, offset, after.projectedBytes)) {
     await transaction.addBytes?.(after.id, offset, bytes)
     offset += bytes.length
     checksum = crc32(bytes, checksum)
   }
   if (offset === after.projectedBytes && checksum === after.projectedCrc32) return
   const found = `its bytes from ${before.projectedBytes} to ${after.projectedBytes} changed while they were read`
-  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: check the disk, then start again`)
+  throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: check the disk, then start again`)
 }
 
 /**
@@ -217,18 +221,13 @@ async function keepBytes(
  * @throws ProjectionError SEGMENT_SYNC_FAILED; trying again wouldn't help, since the kernel reports
  *   a lost page only once.
  */
-async function syncSegment(decoder: SegmentDecoder): Promise<void> {
+async function syncSegment(source: SegmentSource): Promise<void> {
   try {
-    await decoder.sync()
+    await source.sync()
   } catch (error) {
     if (isNameNotDurable(error)) throw error
-    const text = `syncing it failed (${error instanceof Error ? error.message : String(error)})`
-    const advice = 'check the disk, then start again'
-    throw new ProjectionError(
-      'SEGMENT_SYNC_FAILED',
-      decoder.path,
-      `${text}; nothing was projected from it: ${advice}`,
-      { cause: error },
-    )
+    const found = `syncing it failed (${reasonOf(error)}); nothing was projected from it`
+    const text = `${found}: check the disk, then start again`
+    throw new ProjectionError('SEGMENT_SYNC_FAILED', source.path, text, { cause: error })
   }
 }

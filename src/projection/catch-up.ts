@@ -233,7 +233,7 @@ export class CatchUp {
         // However fast lines come, what has been read must become visible eventually.
         ...(source.isArchive ? {} : { endOffset: size }),
       })
-      const before = this.#projected.positionOf(segment, decoder.file)
+      const before = this.#projected.positionOf(segment, fileIdentity(stats))
       const isLate = this.#projected.isLate(segment)
       isAtEnd = await open.writer.writeSegment(decoder, before, { isLate, shouldStop: run.shouldStop })
       if (isAtEnd && source.isArchive) open.readArchives.push({ segment, bytes: source.position })

@@ -82,16 +82,16 @@ export function checkSame(
   archived: EntryOf<'archived'> | undefined,
   position: SegmentPosition | undefined,
 ): void {
-  const { sha256, prefixCrc32 } = decoder
-  if (decoder.isArchive) {
+  const { source, sha256, prefixCrc32 } = decoder
+  if (source.isArchive) {
     if (archived === undefined || sha256 === archived.sha256) return
     const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
     const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
-    throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: ${advice}`)
+    throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: ${advice}`)
   }
   if (position === undefined || prefixCrc32 === position.projectedCrc32) return
   const found = `the first ${position.projectedBytes} bytes are not those that were projected`
   const advice =
     'run `request-journal verify` to see which, and bring the segment back from a backup, or rebuild from it as it is with --allow-missing'
-  throw new ProjectionError('SEGMENT_REPLACED', decoder.path, `${found}: ${advice}`)
+  throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: ${advice}`)
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Place } from '../events/place.js'
 import { Sums } from '../folds/sums/sums.js'
 import { type EntryOf, lastEntries, readManifest } from '../journal/chain/manifest.js'
+import { fileIdentity } from '../journal/file-identity.js'
 import { type JournalIdentity, readIdentity } from '../journal/journal-identity.js'
 import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
@@ -254,7 +255,8 @@ class Rebuild {
         hashesArchive: !allowMissing,
         ...(source.isArchive ? {} : { endOffset: Number(source.stats.size) }),
       })
-      await writer.writeSegment(decoder, emptyPosition(segment.id, name, identity.journal_id, decoder.file), {
+      const file = fileIdentity(source.stats)
+      await writer.writeSegment(decoder, emptyPosition(segment.id, name, identity.journal_id, file), {
         onBatch: ({ bytes, counts }) => {
           this.#progress.bytes += bytes
           this.#progress.events += counts.requests + counts.completions
@@ -270,7 +272,7 @@ class Rebuild {
 
   /** Notes a segment that no longer holds all the lines that the counters count. */
   #noteLost({ name, projectedBytes, projectedCrc32 }: SegmentPosition, decoder?: SegmentDecoder): void {
-    const isShorter = decoder === undefined || decoder.position < projectedBytes
+    const isShorter = decoder === undefined || decoder.source.position < projectedBytes
     if (!isShorter && decoder.prefixCrc32 === projectedCrc32) return
     this.#lost.push({ name, isReplaced: !isShorter })
   }

@@ -1,6 +1,6 @@
 // Derives the roll-ups of days and the totals from the roll-ups of hours, for either store.
 import { grouped } from '../folds/grouped.js'
-import { LatencyHistogram } from '../folds/sums/latency-histogram.js'
+import { LatencyHistogram } from '../folds/sums/latencies.js'
 import type { Rollup, RollupCells } from '../folds/sums/rollup-cells.js'
 import {
   DAY_LENGTH,

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { Sums } from '../../src/folds/sums/sums.js'
+import { fileIdentity } from '../../src/journal/file-identity.js'
 import { SegmentDecoder } from '../../src/journal/read/segment-decoder.js'
 import { SegmentReader } from '../../src/journal/read/segment-reader.js'
 import { parseSegmentName } from '../../src/journal/segments.js'
@@ -44,7 +45,8 @@ async function withStore(workspace: Workspace, use: (given: Given) => Promise<vo
         const reader = new SegmentReader(workspace.journal, segment, { position, positionCrc32, chunkBytes })
         readers.push(reader)
         const decoder = new SegmentDecoder(reader, { journalId: 'test-journal' })
-        return { decoder, before: before ?? emptyPosition(segment.id, name, 'test-journal', decoder.file) }
+        const file = fileIdentity(reader.stats)
+        return { decoder, before: before ?? emptyPosition(segment.id, name, 'test-journal', file) }
       },
     })
   } finally {

@@ -1,7 +1,8 @@
 import type { PriceSet } from '../../events/event-types.js'
-import { isBefore, type Place } from '../../events/place.js'
+import { comparePlaces, isBefore, type Place } from '../../events/place.js'
 import { grouped } from '../grouped.js'
 import {
+  AFTER_ALL_TIMES,
   identityOf,
   isWithdrawn,
   type PlacedPrice,
@@ -11,10 +12,9 @@ import {
   priceOf,
   type Rate,
   rateOf,
+  type TimeRange,
   tooOldFrom,
 } from './price.js'
-import { lastUpTo, reach, sameTime } from './sorted-history.js'
-import type { TimeRange } from './time-range.js'
 
 /** The values of a request on which the price in force depends. */
 export interface PricedRequest {
@@ -26,14 +26,14 @@ export interface PricedRequest {
   input_tokens: number | null
 }
 
-/** Prices that share a key. Each is in force until the next one. */
+/** Prices that share a key: provider, service tier and smallest number of input tokens. */
 interface Entry {
-  readonly provider: string | null
-  readonly serviceTier: string | null
-  readonly minInputTokens: number | null
-  /** By `valid_from`, then by place. */
-  readonly history: readonly Price[]
+  readonly key: Pick<PriceSet, 'provider' | 'service_tier' | 'min_input_tokens'>
+  readonly history: History<Price>
 }
+
+/** By the time from which each is in force until the next one, then by place. */
+type History<T extends Price | Rate> = readonly T[]
 
 /**
  * The service tiers of requests to which a price without a service tier applies. It also applies to
@@ -49,10 +49,9 @@ export class PriceBook {
   static readonly EMPTY = new PriceBook(new Map(), [])
 
   readonly #models: ReadonlyMap<string, readonly Entry[]>
-  /** By `observed_at`, then by place. */
-  readonly #rates: readonly Rate[]
+  readonly #rates: History<Rate>
 
-  private constructor(models: ReadonlyMap<string, readonly Entry[]>, rates: readonly Rate[]) {
+  private constructor(models: ReadonlyMap<string, readonly Entry[]>, rates: History<Rate>) {
     this.#models = models
     this.#rates = rates
   }
@@ -66,8 +65,7 @@ export class PriceBook {
   /** Whether the book has the same rate from the same place. */
   hasRate(rate: PlacedRate): boolean {
     const identity = identityOf(rate)
-    const { observed_at } = rate.event
-    const ofSameTime = sameTime(this.#rates, observed_at, observedAt)
+    const ofSameTime = sameTime(this.#rates, rate.event.observed_at)
     return ofSameTime.some((known) => identityOf(placed(known)) === identity)
   }
 
@@ -82,12 +80,12 @@ export class PriceBook {
     const models = new Map(this.#models)
     for (const [model, added] of grouped(prices, ({ event }) => event.model)) {
       let entries = models.get(model) ?? []
-      for (const [, ofKey] of grouped(added, ({ event }) => keyOf(event))) {
+      for (const [, ofKey] of grouped(added, ({ event }) => keyText(event))) {
         entries = withPrices(entries, ofKey.map(priceOf))
       }
       models.set(model, entries)
     }
-    return new PriceBook(models, sortedRates(this.#rates, rates.map(rateOf)))
+    return new PriceBook(models, sorted([...this.#rates, ...rates.map(rateOf)]))
   }
 
   /** Returns a book without these prices and rates. */
@@ -116,7 +114,7 @@ export class PriceBook {
 
   /** The newest rate that was observed up to a timestamp and at most 24 hours before it. */
   rateAt(timestamp: string): Rate | null {
-    const rate = lastUpTo(this.#rates, timestamp, observedAt)
+    const rate = lastUpTo(this.#rates, timestamp)
     return rate === undefined || timestamp >= rate.until ? null : rate
   }
 
@@ -124,27 +122,27 @@ export class PriceBook {
    * The timestamps of the requests whose cost may depend on a price; null if there can't be any.
    */
   reachOfPrice({ event, ...place }: PlacedPrice): TimeRange | null {
-    return reach(this.#history(event), validFrom, event.valid_from, place)
+    return reach(this.#history(event), event.valid_from, place)
   }
 
   /** The timestamps of the requests whose cost may depend on a rate; null if there can't be any. */
   reachOfRate({ event, ...place }: PlacedRate): TimeRange | null {
-    const range = reach(this.#rates, observedAt, event.observed_at, place)
+    const range = reach(this.#rates, event.observed_at, place)
     if (range === null) return null
     const end = tooOldFrom(event)
     return { from: range.from, until: range.until < end ? range.until : end }
   }
 
   /** The prices with the key of this one. */
-  #history(event: PriceSet): readonly Price[] {
-    return this.#models.get(event.model)?.find((entry) => hasKey(entry, event))?.history ?? []
+  #history(event: PriceSet): History<Price> {
+    return this.#models.get(event.model)?.find(({ key }) => isSameKey(key, event))?.history ?? []
   }
 
   #priceOf(model: string, request: PricedRequest): Price | null {
     let best: Price | null = null
     for (const entry of this.#models.get(model) ?? []) {
-      if (!isMet(entry, request)) continue
-      const price = lastUpTo(entry.history, request.timestamp, validFrom)
+      if (!isMet(entry.key, request)) continue
+      const price = lastUpTo(entry.history, request.timestamp)
       if (price === undefined || isWithdrawn(price.event)) continue
       if (best === null || isBetter(price, best)) best = price
     }
@@ -152,11 +150,11 @@ export class PriceBook {
   }
 }
 
-function isMet({ provider, serviceTier, minInputTokens }: Entry, request: PricedRequest): boolean {
+function isMet({ provider, service_tier, min_input_tokens }: Entry['key'], request: PricedRequest): boolean {
   if (provider !== null && provider !== request.provider) return false
-  if (minInputTokens !== null && (request.input_tokens ?? -1) < minInputTokens) return false
+  if (min_input_tokens !== null && (request.input_tokens ?? -1) < min_input_tokens) return false
   const tier = request.service_tier ?? null
-  return serviceTier === null ? tier === null || USUAL_TIERS.has(tier) : serviceTier === tier
+  return service_tier === null ? tier === null || USUAL_TIERS.has(tier) : service_tier === tier
 }
 
 function isBetter(price: Price, than: Price): boolean {
@@ -169,48 +167,59 @@ function isBetter(price: Price, than: Price): boolean {
 }
 
 /** Returns entries that include these prices, which share one key. */
-function withPrices(entries: readonly Entry[], prices: readonly Price[]): Entry[] {
-  const [first] = prices
-  if (first === undefined) return [...entries]
-  const at = entries.findIndex((entry) => hasKey(entry, first.event))
-  const { provider, service_tier, min_input_tokens } = first.event
-  const history = [...(entries[at]?.history ?? []), ...prices].sort(
-    (a, b) => compare(validFrom(a), validFrom(b)) || comparePlaces(a, b),
+function withPrices(entries: readonly Entry[], prices: readonly Price[]): readonly Entry[] {
+  const key = prices[0]?.event
+  if (key === undefined) return entries
+  const others = entries.filter((entry) => !isSameKey(entry.key, key))
+  const known = entries.find((entry) => isSameKey(entry.key, key))?.history ?? []
+  return [...others, { key, history: sorted([...known, ...prices]) }]
+}
+
+function sorted<T extends Price | Rate>(history: History<T>): History<T> {
+  return history.toSorted((a, b) =>
+    a.from === b.from ? comparePlaces(a.place, b.place) : a.from < b.from ? -1 : 1,
   )
-  const entry = { provider, serviceTier: service_tier, minInputTokens: min_input_tokens, history }
-  return at === -1 ? [...entries, entry] : entries.map((old, index) => (index === at ? entry : old))
 }
 
-function sortedRates(rates: readonly Rate[], added: readonly Rate[]): readonly Rate[] {
-  if (added.length === 0) return rates
-  return [...rates, ...added].sort((a, b) => compare(observedAt(a), observedAt(b)) || comparePlaces(a, b))
-}
-
-function hasKey(entry: Entry, { provider, service_tier, min_input_tokens }: PriceSet): boolean {
+function isSameKey(a: Entry['key'], b: Entry['key']): boolean {
   return (
-    entry.provider === provider &&
-    entry.serviceTier === service_tier &&
-    entry.minInputTokens === min_input_tokens
+    a.provider === b.provider &&
+    a.service_tier === b.service_tier &&
+    a.min_input_tokens === b.min_input_tokens
   )
 }
 
-/** The key of a price among those of its model. Its currency isn't part of it. */
-function keyOf({ provider, service_tier, min_input_tokens }: PriceSet): string {
+function keyText({ provider, service_tier, min_input_tokens }: Entry['key']): string {
   return JSON.stringify([provider, service_tier, min_input_tokens])
 }
 
-function validFrom({ event }: Price): string {
-  return event.valid_from
+/** How many items of a history begin before a timestamp or, if `isInclusive`, at it. */
+function countUpTo(history: History<Price | Rate>, timestamp: string, isInclusive: boolean): number {
+  let [from, to] = [0, history.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    const time = (history[middle] as Price | Rate).from
+    if (time < timestamp || (isInclusive && time === timestamp)) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
-function observedAt({ event }: Rate): string {
-  return event.observed_at
+/** The last item of a history that begins at or before a timestamp. */
+function lastUpTo<T extends Price | Rate>(history: History<T>, timestamp: string): T | undefined {
+  return history[countUpTo(history, timestamp, true) - 1]
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/** The items of a history that begin at exactly this time. */
+function sameTime<T extends Price | Rate>(history: History<T>, timestamp: string): History<T> {
+  return history.slice(countUpTo(history, timestamp, false), countUpTo(history, timestamp, true))
 }
 
-function comparePlaces({ place: a }: { place: Place }, { place: b }: { place: Place }): number {
-  return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
+/**
+ * The time from one item of a history to the next; null if another item of the same time, at
+ * a later place, replaces it.
+ */
+function reach(history: History<Price | Rate>, from: string, place: Place): TimeRange | null {
+  if (sameTime(history, from).some((item) => isBefore(place, item.place))) return null
+  return { from, until: history[countUpTo(history, from, true)]?.from ?? AFTER_ALL_TIMES }
 }

@@ -6,7 +6,6 @@ import {
 } from '../../events/event-types.js'
 import type { Place } from '../../events/place.js'
 import { scaledDecimal } from './decimal.js'
-import { AFTER_ALL_TIMES } from './time-range.js'
 
 /** A `price_set` and its place. */
 export interface PlacedPrice extends Place {
@@ -22,6 +21,8 @@ export interface PlacedRate extends Place {
 export interface Price {
   readonly event: PriceSet
   readonly place: Place
+  /** The timestamp from which it is in force: its `valid_from`. */
+  readonly from: string
   /** What a token of each part costs, in trillionths of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
   /** The parts that are priced separately from the rest of the input or the output. */
@@ -34,14 +35,31 @@ export interface Price {
 export interface Rate {
   readonly event: ExchangeRateObserved
   readonly place: Place
+  /** The timestamp at which it was observed. */
+  readonly from: string
   /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
   readonly usdPerBtc: bigint
   /** The timestamp from which it is too old. */
   readonly until: string
 }
 
+/** Timestamps from one, inclusive, to another, exclusive. */
+export interface TimeRange {
+  from: string
+  until: string
+}
+
+/** A text that sorts after every timestamp, even one that another program wrote. */
+export const AFTER_ALL_TIMES = '\u{10ffff}'
+
+/** The smallest range that covers both. */
+export function joinRanges(a: TimeRange | null, b: TimeRange | null): TimeRange | null {
+  if (a === null || b === null) return a ?? b
+  return { from: a.from < b.from ? a.from : b.from, until: a.until > b.until ? a.until : b.until }
+}
+
 /** How long a rate is used after it was observed. */
-export const MAX_RATE_AGE_MS = 24 * 3_600_000
+const MAX_RATE_AGE_MS = 24 * 3_600_000
 
 /** The price that an event sets. */
 export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
@@ -53,7 +71,7 @@ export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
   }
   const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
   const parts = { input: pricedParts(INPUT_PARTS, perToken), output: pricedParts(OUTPUT_PARTS, perToken) }
-  return { event, place: { segmentId, byteOffset }, perToken, parts, perRequest }
+  return { event, place: { segmentId, byteOffset }, from: event.valid_from, perToken, parts, perRequest }
 }
 
 const INPUT_PARTS = [
@@ -66,11 +84,13 @@ const INPUT_PARTS = [
 const OUTPUT_PARTS = ['reasoning_output', 'audio_output'] as const
 
 /** A part of the input tokens or of the output tokens. */
-export type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
+type TokenPart = (typeof INPUT_PARTS | typeof OUTPUT_PARTS)[number]
 
 /** A part that is priced separately, and what one of its tokens costs. */
 export interface PricedPart {
   readonly part: TokenPart
+  /** The column that counts its tokens. */
+  readonly column: `${TokenPart}_tokens`
   readonly perToken: bigint
 }
 
@@ -80,14 +100,15 @@ function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): Pr
     // Tokens cached for an hour are a part of all tokens written to the cache. Without a price of
     // their own they cost what those cost.
     if (part === 'cache_creation_1h_input') perToken ??= prices.cache_creation_input
-    return perToken === undefined ? [] : [{ part, perToken }]
+    return perToken === undefined ? [] : [{ part, column: `${part}_tokens`, perToken }]
   })
 }
 
 /** The exchange rate that an event gives. */
 export function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {
   const usdPerBtc = scaledDecimal(event.usd_per_btc, 8)
-  return { event, place: { segmentId, byteOffset }, usdPerBtc, until: tooOldFrom(event) }
+  const [from, until] = [event.observed_at, tooOldFrom(event)]
+  return { event, place: { segmentId, byteOffset }, from, until, usdPerBtc }
 }
 
 /** The timestamp from which a rate is too old. */

@@ -1,8 +1,9 @@
-import { isRetry, type StoredRequest } from '../stored-request.js'
+import type { StoredRequest } from '../stored-request.js'
+import { isRetry } from '../sums/counted-values.js'
 import type { PlacedPrice, PlacedRate } from './price.js'
+import { joinRanges, type TimeRange } from './price.js'
 import type { PriceBook } from './price-book.js'
 import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
-import { joinRanges, type TimeRange } from './time-range.js'
 
 /** A stored request whose cost a price or a rate has changed. */
 export interface RepricedRequest {

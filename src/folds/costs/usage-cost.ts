@@ -1,5 +1,5 @@
 import type { PricePart } from '../../events/event-types.js'
-import type { Price, TokenPart } from './price.js'
+import type { Price, PricedPart } from './price.js'
 
 /** The tokens of a request by which prices are multiplied, as events give them. */
 export interface Usage {
@@ -70,12 +70,12 @@ function addPriced(
   if (perToken === undefined && parts.length === 0) return null
   if (tokens === null) return 'unknown_tokens'
   let rest = tokens
-  for (const { part } of parts) rest -= tokensOf(part, usage)
+  for (const part of parts) rest -= tokensOf(part, usage)
   if (rest < 0) return 'inconsistent_tokens'
   if (rest > 0) priced.push({ part: whole, tokens: rest, perToken: perToken ?? 0n })
-  for (const { part, perToken } of parts) {
+  for (const part of parts) {
     const partTokens = tokensOf(part, usage)
-    if (partTokens !== 0) priced.push({ part, tokens: partTokens, perToken })
+    if (partTokens !== 0) priced.push({ part: part.part, tokens: partTokens, perToken: part.perToken })
   }
   return null
 }
@@ -84,24 +84,8 @@ function addPriced(
  * How many tokens of a part a request has. Each token is counted in one part only: tokens cached
  * for an hour aren't counted among those written to the cache.
  */
-function tokensOf(part: TokenPart, usage: Usage): number {
+function tokensOf({ column }: PricedPart, usage: Usage): number {
+  if (column !== 'cache_creation_input_tokens') return usage[column] ?? 0
   const oneHour = usage.cache_creation_1h_input_tokens ?? 0
-  switch (part) {
-    case 'cache_read_input':
-      return usage.cache_read_input_tokens ?? 0
-    case 'cache_creation_input':
-      return (usage.cache_creation_input_tokens ?? oneHour) - oneHour
-    case 'cache_creation_1h_input':
-      return oneHour
-    case 'audio_input':
-      return usage.audio_input_tokens ?? 0
-    case 'image_input':
-      return usage.image_input_tokens ?? 0
-    case 'reasoning_output':
-      return usage.reasoning_output_tokens ?? 0
-    case 'audio_output':
-      return usage.audio_output_tokens ?? 0
-    default:
-      return part satisfies never
-  }
+  return (usage.cache_creation_input_tokens ?? oneHour) - oneHour
 }

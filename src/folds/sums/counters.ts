@@ -1,8 +1,7 @@
 // Counters, for Prometheus: unlike the sums of a roll-up, they never fall. What is taken back is
 // counted separately, in `corrected`.
-import type { CountedRequest } from '../stored-request.js'
-import type { SplitCost, SplitCosts } from './split-cost.js'
-import { limitedLatency, limitedTokens } from './sum-limits.js'
+import type { CountedRequest, RequestOutcome } from '../stored-request.js'
+import { limitedLatency, limitedTokens, type SplitCost, type SplitCosts, TOKENS } from './counted-values.js'
 
 export const CORRECTABLE_NUMBERS = [
   'failures',
@@ -20,7 +19,7 @@ const IN_SATS = ['cost_sats', 'cost_nanosats'] as const
 const IN_USD = ['cost_usd', 'cost_nanousd'] as const
 
 /** The counters that a completion or a price can make smaller. */
-export const CORRECTABLE = [...CORRECTABLE_NUMBERS, ...IN_SATS, ...IN_USD]
+export const CORRECTABLE = [...CORRECTABLE_NUMBERS, ...IN_SATS, ...IN_USD] as const
 
 export type CorrectableCounts = Record<(typeof CORRECTABLE)[number], number>
 
@@ -59,11 +58,7 @@ export function emptyCounters(): CounterChanges {
 }
 
 /** Counts a request that was projected for the first time. */
-export function countRequest(
-  counters: CounterChanges,
-  request: CountedRequest,
-  { sats, usd }: SplitCosts,
-): void {
+export function countRequest(counters: CounterChanges, request: CountedRequest, costs: SplitCosts): void {
   const latencyMs = limitedLatency(request.latency_ms)
   counters.requests++
   // Not less than 0, as in the migration that filled the counters from rows, where another program
@@ -73,16 +68,16 @@ export function countRequest(
   while (latencyMs > (LATENCY_BOUNDS_MS[index] ?? Infinity)) index++
   counters.latencies[index] = (counters.latencies[index] ?? 0) + 1
   if (!request.success) counters.failures++
-  countTokens(counters, 'input_tokens', 0, request.input_tokens)
-  countTokens(counters, 'output_tokens', 0, request.output_tokens)
-  countTokens(counters, 'cache_read_input_tokens', 0, request.cache_read_input_tokens)
-  countTokens(counters, 'cache_creation_input_tokens', 0, request.cache_creation_input_tokens)
-  countTokens(counters, 'reasoning_output_tokens', 0, request.reasoning_output_tokens)
-  if (sats === null) counters.unpriced++
-  else countCost(counters, IN_SATS, sats.whole, sats.billionths)
-  if (usd === null) counters.unpriced_usd++
-  else countCost(counters, IN_USD, usd.whole, usd.billionths)
+  // Written out, since a loop over TOKENS, for every request, took 0.4 µs more.
+  countTokens(counters, 'input_tokens', request.input_tokens)
+  countTokens(counters, 'output_tokens', request.output_tokens)
+  countTokens(counters, 'cache_read_input_tokens', request.cache_read_input_tokens)
+  countTokens(counters, 'cache_creation_input_tokens', request.cache_creation_input_tokens)
+  countTokens(counters, 'reasoning_output_tokens', request.reasoning_output_tokens)
+  countCostChange(counters, NO_COSTS, costs)
 }
+
+const NO_COSTS = { sats: { whole: 0, billionths: 0 }, usd: { whole: 0, billionths: 0 } }
 
 /**
  * Counts a request whose outcome has changed: an increase goes to the counters, a decrease to
@@ -90,30 +85,13 @@ export function countRequest(
  */
 export function countOutcomeChange(
   counters: CounterChanges,
-  before: CountedRequest,
-  after: CountedRequest,
+  before: RequestOutcome,
+  after: RequestOutcome,
 ): void {
   countChange(counters, 'failures', Number(before.success) - Number(after.success))
-  countTokens(counters, 'input_tokens', before.input_tokens, after.input_tokens)
-  countTokens(counters, 'output_tokens', before.output_tokens, after.output_tokens)
-  countTokens(
-    counters,
-    'cache_read_input_tokens',
-    before.cache_read_input_tokens,
-    after.cache_read_input_tokens,
-  )
-  countTokens(
-    counters,
-    'cache_creation_input_tokens',
-    before.cache_creation_input_tokens,
-    after.cache_creation_input_tokens,
-  )
-  countTokens(
-    counters,
-    'reasoning_output_tokens',
-    before.reasoning_output_tokens,
-    after.reasoning_output_tokens,
-  )
+  for (const name of TOKENS) {
+    countChange(counters, name, limitedTokens(after[name] ?? 0) - limitedTokens(before[name] ?? 0))
+  }
 }
 
 /** Does the same for a request's costs. */
@@ -124,24 +102,31 @@ export function countCostChange(counters: CounterChanges, before: SplitCosts, af
   countCostDifference(counters, IN_USD, before.usd, after.usd)
 }
 
+/** Counts both parts of a cost together, because their signs may differ. */
 function countCostDifference(
   counters: CounterChanges,
-  names: typeof IN_SATS | typeof IN_USD,
+  [wholes, rests]: typeof IN_SATS | typeof IN_USD,
   before: SplitCost | null,
   after: SplitCost | null,
 ): void {
   const whole = (after?.whole ?? 0) - (before?.whole ?? 0)
-  countCost(counters, names, whole, (after?.billionths ?? 0) - (before?.billionths ?? 0))
+  const billionths = (after?.billionths ?? 0) - (before?.billionths ?? 0)
+  if (whole * 1e9 + billionths >= 0) {
+    counters[wholes] += whole
+    counters[rests] += billionths
+  } else {
+    counters.corrected[wholes] -= whole
+    counters.corrected[rests] -= billionths
+  }
 }
 
-/** Counts a change in one of a request's token counts. */
+/** Counts tokens, of which there may be fewer than none in a row that another program wrote. */
 function countTokens(
   counters: CounterChanges,
-  name: (typeof CORRECTABLE_NUMBERS)[number],
-  before: number | null | undefined,
-  after: number | null | undefined,
+  name: (typeof TOKENS)[number],
+  tokens: number | null | undefined,
 ): void {
-  countChange(counters, name, limitedTokens(after ?? 0) - limitedTokens(before ?? 0))
+  countChange(counters, name, limitedTokens(tokens ?? 0))
 }
 
 /** Counts a change: an increase in the counter, a decrease in `corrected`. */
@@ -154,35 +139,6 @@ function countChange(
   else counters.corrected[name] -= change
 }
 
-/** Counts both parts of a cost together, because their signs may differ. */
-function countCost(
-  counters: CounterChanges,
-  [wholes, rests]: typeof IN_SATS | typeof IN_USD,
-  whole: number,
-  billionths: number,
-): void {
-  if (whole * 1e9 + billionths >= 0) {
-    counters[wholes] += whole
-    counters[rests] += billionths
-  } else {
-    counters.corrected[wholes] -= whole
-    counters.corrected[rests] -= billionths
-  }
-}
-
 function emptyCounts(): CorrectableCounts {
-  return {
-    failures: 0,
-    unpriced: 0,
-    input_tokens: 0,
-    output_tokens: 0,
-    unpriced_usd: 0,
-    cache_read_input_tokens: 0,
-    cache_creation_input_tokens: 0,
-    reasoning_output_tokens: 0,
-    cost_sats: 0,
-    cost_nanosats: 0,
-    cost_usd: 0,
-    cost_nanousd: 0,
-  }
+  return Object.fromEntries(CORRECTABLE.map((name) => [name, 0])) as CorrectableCounts
 }

@@ -1,10 +1,13 @@
-import { type CountedRequest, isRetry } from '../stored-request.js'
-import { BUCKETS, encodeSorted, type Latencies } from './latency-bytes.js'
-import { bucketOf } from './latency-histogram.js'
-import type { SplitCosts } from './split-cost.js'
-import { limitedLatency, limitedTokens } from './sum-limits.js'
-import { isInconsistent } from './token-parts.js'
-import { isUnended } from './unended-streams.js'
+import type { CountedRequest } from '../stored-request.js'
+import {
+  isInconsistent,
+  isRetry,
+  isUnended,
+  limitedLatency,
+  limitedTokens,
+  type SplitCosts,
+} from './counted-values.js'
+import { BUCKETS, bucketOf, encodeSorted, type Latencies } from './latencies.js'
 
 /** The columns of a roll-up's sums. */
 export const SUMS = [
@@ -55,39 +58,8 @@ export interface Rollup {
 }
 
 const WIDTH = SUMS.length
-const [REQUESTS, FAILURES, STREAMS, FAILED_STREAMS, UNPRICED] = indexesOf(
-  'requests',
-  'failures',
-  'streams',
-  'failed_streams',
-  'unpriced',
-)
-const [INPUT_TOKENS, OUTPUT_TOKENS, COST_SATS, COST_NANOSATS, LATENCY_MS] = indexesOf(
-  'input_tokens',
-  'output_tokens',
-  'cost_sats',
-  'cost_nanosats',
-  'latency_ms',
-)
-const [UNPRICED_FAILURES, UNKNOWN_INPUT_TOKENS, UNKNOWN_OUTPUT_TOKENS, UNENDED_STREAMS] = indexesOf(
-  'unpriced_failures',
-  'unknown_input_tokens',
-  'unknown_output_tokens',
-  'unended_streams',
-)
-const [UNPRICED_USD, UNPRICED_USD_FAILURES, COST_USD, COST_NANOUSD] = indexesOf(
-  'unpriced_usd',
-  'unpriced_usd_failures',
-  'cost_usd',
-  'cost_nanousd',
-)
-const [CACHE_READ, CACHE_CREATION, REASONING, RETRIES, INCONSISTENT] = indexesOf(
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'reasoning_output_tokens',
-  'retries',
-  'inconsistent',
-)
+/** The index of each sum in a cell. */
+const AT = Object.fromEntries(SUMS.map((name, index) => [name, index])) as Record<SumName, number>
 
 /** How many cells and latencies the first arrays have room for. */
 const FIRST_CELLS = 16
@@ -130,33 +102,33 @@ export class RollupCells {
   add(cell: number, request: CountedRequest, costs: SplitCosts, sign: 1 | -1): void {
     const latencyMs = limitedLatency(request.latency_ms)
     const at = cell * WIDTH
-    this.#change(at + REQUESTS, sign)
-    if (request.streaming) this.#change(at + STREAMS, sign)
-    this.#change(at + LATENCY_MS, sign * latencyMs)
+    this.#change(at + AT.requests, sign)
+    if (request.streaming) this.#change(at + AT.streams, sign)
+    this.#change(at + AT.latency_ms, sign * latencyMs)
     this.#addLatency(cell * BUCKETS + bucketOf(latencyMs))
     if (isRetry(request)) this.addRetry(cell, sign)
     this.addOutcome(cell, request, costs, sign)
   }
 
   addRetry(cell: number, sign: 1 | -1): void {
-    this.#change(cell * WIDTH + RETRIES, sign)
+    this.#change(cell * WIDTH + AT.retries, sign)
   }
 
   /** Adds what a completion can change: the sums of outcomes and costs. */
   addOutcome(cell: number, request: CountedRequest, costs: SplitCosts, sign: 1 | -1): void {
     const { success, streaming } = request
     const at = cell * WIDTH
-    if (!success) this.#change(at + FAILURES, sign)
-    if (streaming && !success) this.#change(at + FAILED_STREAMS, sign)
-    if (request.input_tokens === null) this.#change(at + UNKNOWN_INPUT_TOKENS, sign)
-    else this.#addTokens(at + INPUT_TOKENS, request.input_tokens, sign)
-    if (request.output_tokens === null) this.#change(at + UNKNOWN_OUTPUT_TOKENS, sign)
-    else this.#addTokens(at + OUTPUT_TOKENS, request.output_tokens, sign)
-    this.#addTokens(at + CACHE_READ, request.cache_read_input_tokens, sign)
-    this.#addTokens(at + CACHE_CREATION, request.cache_creation_input_tokens, sign)
-    this.#addTokens(at + REASONING, request.reasoning_output_tokens, sign)
-    if (isInconsistent(request)) this.#change(at + INCONSISTENT, sign)
-    if (streaming && isUnended(request)) this.#change(at + UNENDED_STREAMS, sign)
+    if (!success) this.#change(at + AT.failures, sign)
+    if (streaming && !success) this.#change(at + AT.failed_streams, sign)
+    if (request.input_tokens === null) this.#change(at + AT.unknown_input_tokens, sign)
+    else this.#addTokens(at + AT.input_tokens, request.input_tokens, sign)
+    if (request.output_tokens === null) this.#change(at + AT.unknown_output_tokens, sign)
+    else this.#addTokens(at + AT.output_tokens, request.output_tokens, sign)
+    this.#addTokens(at + AT.cache_read_input_tokens, request.cache_read_input_tokens, sign)
+    this.#addTokens(at + AT.cache_creation_input_tokens, request.cache_creation_input_tokens, sign)
+    this.#addTokens(at + AT.reasoning_output_tokens, request.reasoning_output_tokens, sign)
+    if (isInconsistent(request)) this.#change(at + AT.inconsistent, sign)
+    if (streaming && isUnended(request)) this.#change(at + AT.unended_streams, sign)
     this.addCosts(cell, success, costs, sign)
   }
 
@@ -164,18 +136,18 @@ export class RollupCells {
   addCosts(cell: number, success: boolean, { sats, usd }: SplitCosts, sign: 1 | -1): void {
     const at = cell * WIDTH
     if (sats === null) {
-      this.#change(at + UNPRICED, sign)
-      if (!success) this.#change(at + UNPRICED_FAILURES, sign)
+      this.#change(at + AT.unpriced, sign)
+      if (!success) this.#change(at + AT.unpriced_failures, sign)
     } else {
-      this.#change(at + COST_SATS, sign * sats.whole)
-      this.#change(at + COST_NANOSATS, sign * sats.billionths)
+      this.#change(at + AT.cost_sats, sign * sats.whole)
+      this.#change(at + AT.cost_nanosats, sign * sats.billionths)
     }
     if (usd === null) {
-      this.#change(at + UNPRICED_USD, sign)
-      if (!success) this.#change(at + UNPRICED_USD_FAILURES, sign)
+      this.#change(at + AT.unpriced_usd, sign)
+      if (!success) this.#change(at + AT.unpriced_usd_failures, sign)
     } else {
-      this.#change(at + COST_USD, sign * usd.whole)
-      this.#change(at + COST_NANOUSD, sign * usd.billionths)
+      this.#change(at + AT.cost_usd, sign * usd.whole)
+      this.#change(at + AT.cost_nanousd, sign * usd.billionths)
     }
   }
 
@@ -219,8 +191,4 @@ export class RollupCells {
     }
     return starts
   }
-}
-
-function indexesOf<const Names extends SumName[]>(...names: Names): { [Index in keyof Names]: number } {
-  return names.map((name) => SUMS.indexOf(name)) as { [Index in keyof Names]: number }
 }

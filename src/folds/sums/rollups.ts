@@ -1,4 +1,5 @@
 import type { Costs, CountedRequest } from '../stored-request.js'
+import { limitedLatency, limitedTokens, type SplitCosts, splitCosts } from './counted-values.js'
 import {
   type CounterChanges,
   countCostChange,
@@ -7,8 +8,6 @@ import {
   emptyCounters,
 } from './counters.js'
 import { RollupCells } from './rollup-cells.js'
-import { type SplitCosts, splitCosts } from './split-cost.js'
-import { limitedLatency, limitedTokens } from './sum-limits.js'
 
 /** The values that roll-ups are kept by. */
 export interface Dimension {

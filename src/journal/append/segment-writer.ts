@@ -7,6 +7,7 @@ import {
   isMissing,
   isNameNotDurable,
   openRegularFile,
+  syncData,
   syncDirectoryAsync,
 } from '../file-system.js'
 import { openOrCreateFile } from '../new-file.js'
@@ -127,9 +128,7 @@ export class SegmentWriter {
     this.isDirty = false
     this.#isSyncing = true
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#fs.fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()))
-      })
+      await syncData(this.#fs, this.#fd)
       if (!this.#isNameDurable) {
         await syncDirectoryAsync(this.#fs, this.#directory)
         this.#isNameDurable = true

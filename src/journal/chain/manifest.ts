@@ -92,6 +92,8 @@ export interface ManifestProblem {
 export interface Manifest {
   /** The entries that count, in order. Reading again adds to this same array. */
   entries: readonly ManifestEntry[]
+  /** See {@link lastEntries}. */
+  last: LastEntries
   /** The hash of the last entry; 64 zeros if there is none. */
   head: string
   /** Empty unless somebody changed the file. */
@@ -109,25 +111,12 @@ export function readManifest(directory: string, fs: FileSystem = nodeFileSystem)
 
 type LastEntries = { [Kind in ManifestEntry['kind']]: Map<string, EntryOf<Kind>> }
 
-/** The last entries of each chain, and how many of its entries they were taken from. */
-const indexes = new WeakMap<Manifest['entries'], { length: number; last: LastEntries }>()
-
-/** The last entry of a kind for each segment, by name. Later calls read only newer entries. */
+/** The last entry of a kind for each segment, by name. */
 export function lastEntries<Kind extends ManifestEntry['kind']>(
-  { entries }: Manifest,
+  { last }: Manifest,
   kind: Kind,
 ): ReadonlyMap<string, EntryOf<Kind>> {
-  let index = indexes.get(entries)
-  if (index === undefined) {
-    index = { length: 0, last: { sealed: new Map(), archived: new Map(), pruned: new Map() } }
-    indexes.set(entries, index)
-  }
-  for (; index.length < entries.length; index.length++) {
-    const entry = entries[index.length] as ManifestEntry
-    const last: Map<string, ManifestEntry> = index.last[entry.kind]
-    last.set(entry.segment, entry)
-  }
-  return index.last[kind]
+  return last[kind]
 }
 
 /**
@@ -276,12 +265,13 @@ export class ManifestFile {
 /** Decides line by line which entries count, and which lines break the chain. */
 class ManifestChain {
   readonly #entries: ManifestEntry[] = []
+  readonly #last: LastEntries = { sealed: new Map(), archived: new Map(), pruned: new Map() }
   readonly #problems: ManifestProblem[] = []
   readonly #known = new Set([NO_ENTRY])
   #head = NO_ENTRY
 
   manifest(): Manifest {
-    return { entries: this.#entries, head: this.#head, problems: [...this.#problems] }
+    return { entries: this.#entries, last: this.#last, head: this.#head, problems: [...this.#problems] }
   }
 
   /** Adds a line that ended with a newline, given without it. */
@@ -317,6 +307,8 @@ class ManifestChain {
       this.#head = hash
       this.#known.add(hash)
       this.#entries.push(entry)
+      const last: Map<string, ManifestEntry> = this.#last[entry.kind]
+      last.set(entry.segment, entry)
     } else if (!this.#known.has(previous)) {
       const detail = `an entry follows ${previous.slice(0, 16)}…, which isn't there`
       this.#problems.push({ reason: 'unknown_previous', byteOffset, detail })

@@ -34,9 +34,6 @@ export class Sealer {
   #running: Promise<void> | null = null
   #isStopping = false
   #lookedAt = Number.NEGATIVE_INFINITY
-  #seenList: readonly Segment[] | null = null
-  /** The earliest moment at which another segment of that list may be sealed. */
-  #nextAt = Number.NEGATIVE_INFINITY
   #loggedFailure = ''
 
   /** @param checkWritable throws the file system's error if entries can't be added. */
@@ -54,17 +51,15 @@ export class Sealer {
   }
 
   /**
-   * Begins to seal in the background, at most once a minute and only if a segment may be due.
+   * Begins to seal in the background, at most once a minute.
    *
-   * @param list gives the journal's segments; the same array again means that they haven't changed.
+   * @param list gives the journal's segments.
    */
   startIfDue(list: () => readonly Segment[]): void {
     const now = this.#clock.now()
     if (this.#running !== null || (now - this.#lookedAt < LOOK_MS && now >= this.#lookedAt)) return
     this.#lookedAt = now
-    const segments = list()
-    if (segments === this.#seenList && now < this.#nextAt) return
-    this.#running = this.seal(segments).finally(() => {
+    this.#running = this.seal(list()).finally(() => {
       this.#running = null
     })
   }
@@ -85,8 +80,7 @@ export class Sealer {
     const now = this.#clock.now()
     try {
       const sealed = lastEntries(this.#manifest.read(), 'sealed')
-      const open = segments.filter(({ name }) => !sealed.has(name))
-      const due = open.filter((segment) => sealableAt(segment) <= now)
+      const due = segments.filter((segment) => !sealed.has(segment.name) && sealableAt(segment) <= now)
       if (due.length > 0) {
         // Checked first: if the chain is broken, this throws before gigabytes are read for nothing.
         this.#manifest.append(() => null, now)
@@ -96,9 +90,6 @@ export class Sealer {
         if (this.#isStopping) return
         await this.#sealSegment(segment, now)
       }
-      const later = open.map(sealableAt).filter((at) => at > now)
-      this.#nextAt = Math.min(...later)
-      this.#seenList = segments
       this.#loggedFailure = ''
     } catch (error) {
       this.#logFailure(error)

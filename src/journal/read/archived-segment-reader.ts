@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { crc32, createGunzip } from 'node:zlib'
 import { MAX_LINE_BYTES } from '../../events/line.js'
 import { JournalError } from '../errors.js'
+import { syncData } from '../file-system.js'
 import { archiveFile, type SegmentRef } from '../segments.js'
 import { LineScanner } from './line-scanner.js'
 import {
@@ -10,7 +11,6 @@ import {
   openForReading,
   type ReadFrom,
   type SegmentSource,
-  syncFile,
   unreadable,
 } from './segment-source.js'
 
@@ -32,7 +32,6 @@ export class ArchivedSegmentReader implements SegmentSource {
   readonly #scanner: LineScanner
   #skipBytes: number
   #skippedCrc32 = 0
-  #isAtEnd = false
   /** The last chunks, from which `bytesAt` takes the last line. */
   #kept: { offset: number; bytes: Buffer }[] = []
 
@@ -65,10 +64,6 @@ export class ArchivedSegmentReader implements SegmentSource {
     return this.#scanner.readOffset
   }
 
-  get isAtEnd(): boolean {
-    return this.#isAtEnd
-  }
-
   /** The state of the archive's file. */
   get stats(): fs.BigIntStats {
     return fs.fstatSync(this.#fd, { bigint: true })
@@ -91,8 +86,8 @@ export class ArchivedSegmentReader implements SegmentSource {
     return Buffer.concat(pieces)
   }
 
-  async sync(): Promise<void> {
-    await syncFile(this.#fd)
+  sync(): Promise<void> {
+    return syncData(fs, this.#fd)
   }
 
   close(): void {
@@ -107,7 +102,6 @@ export class ArchivedSegmentReader implements SegmentSource {
       const chunk = await this.#nextOfFile()
       if (this.#skipBytes === 0 || chunk === null) {
         if (chunk === null && this.#skipBytes > 0) throw this.#mismatch('it ends before')
-        this.#isAtEnd = chunk === null
         return chunk
       }
       const skipped = chunk.subarray(0, this.#skipBytes)

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { JournalError } from '../errors.js'
 import { isMissing } from '../file-system.js'
 import type { Segment } from '../segments.js'
@@ -27,4 +28,38 @@ export function openSegment(directory: string, segment: Segment, from: ReadFrom 
     }
   }
   throw missing
+}
+
+/** How many bytes of a plain segment are read at a time. */
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * Reads bytes of a segment once more, as they are in its plain file, or fewer if the file ends
+ * first. An archive is decompressed from its beginning to get them.
+ *
+ * @param end the offset after the last byte.
+ * @throws JournalError SEGMENT_UNREADABLE
+ */
+export async function* segmentBytes(
+  source: SegmentSource,
+  byteOffset: number,
+  end: number,
+): AsyncGenerator<Buffer> {
+  if (!source.isArchive) {
+    for (let offset = byteOffset; offset < end; offset += PIECE_BYTES) {
+      yield source.bytesAt(offset, Math.min(PIECE_BYTES, end - offset))
+    }
+    return
+  }
+  const archive = new ArchivedSegmentReader(dirname(source.path), source.segment)
+  try {
+    for (let offset = 0; offset < end; offset = archive.readOffset) {
+      const chunk = await archive.read()
+      if (chunk === null) return
+      const wanted = chunk.bytes.subarray(Math.max(0, byteOffset - offset), end - offset)
+      if (wanted.length > 0) yield wanted
+    }
+  } finally {
+    archive.close()
+  }
 }

@@ -5,11 +5,9 @@ import type { EventDefaults } from '../../events/normalize-event.js'
 import type { BatchItem } from '../../events/place.js'
 import { recoverEvents } from '../../events/recovery.js'
 import { SegmentDigester } from '../chain/segment-digest.js'
-import { type FileIdentity, fileIdentity } from '../file-identity.js'
 import { type SegmentRef, startOfDay } from '../segments.js'
 import type { Batch, LastLine, LineCounts } from './batch.js'
 import { isBlank, type Recovered, type ScannedLine } from './line-scanner.js'
-import { segmentBytes } from './segment-bytes.js'
 import type { SegmentSource } from './segment-source.js'
 
 const EXCERPT_BYTES = 200
@@ -38,7 +36,7 @@ export interface DecodeOptions {
 
 /** Reads a segment in batches, each with the events and the rejected lines of one chunk. */
 export class SegmentDecoder {
-  readonly #source: SegmentSource
+  readonly source: SegmentSource
   readonly #options: DecodeOptions
   readonly #endOffset: number
   #prefixBytesLeft: number
@@ -48,28 +46,11 @@ export class SegmentDecoder {
 
   constructor(source: SegmentSource, options: DecodeOptions) {
     const { prefixBytes = 0, hashesArchive = false, endOffset = Number.POSITIVE_INFINITY } = options
-    this.#source = source
+    this.source = source
     this.#options = options
     this.#endOffset = endOffset
     this.#prefixBytesLeft = prefixBytes
     this.#digester = source.isArchive && hashesArchive ? new SegmentDigester() : null
-  }
-
-  get path(): string {
-    return this.#source.path
-  }
-
-  get isArchive(): boolean {
-    return this.#source.isArchive
-  }
-
-  get file(): FileIdentity {
-    return fileIdentity(this.#source.stats)
-  }
-
-  /** The byte offset after the last line that was read. */
-  get position(): number {
-    return this.#source.position
   }
 
   /** CRC-32 of the first `prefixBytes` bytes, as far as they have been read. */
@@ -84,7 +65,7 @@ export class SegmentDecoder {
 
   /** Reads one batch; null at the end. Called again later, it goes on from there. */
   async read(): Promise<Batch | null> {
-    const source = this.#source
+    const source = this.source
     if (source.readOffset >= this.#endOffset) return null
     const chunk = await source.read()
     if (chunk === null) return null
@@ -103,20 +84,6 @@ export class SegmentDecoder {
       firstRejected,
       firstDroppedCost,
     }
-  }
-
-  /** Resolves once everything that was read survives a power cut. */
-  async sync(): Promise<void> {
-    await this.#source.sync()
-  }
-
-  /** Reads bytes of the segment once more, up to the offset `end`. */
-  bytesBetween(byteOffset: number, end: number): AsyncIterable<Buffer> {
-    return segmentBytes(this.#source, byteOffset, end)
-  }
-
-  close(): void {
-    this.#source.close()
   }
 
   #digest(bytes: Buffer): void {

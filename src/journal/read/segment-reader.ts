@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { nodeFileSystem, syncDirectoryAsync } from '../file-system.js'
+import { nodeFileSystem, syncData, syncDirectoryAsync } from '../file-system.js'
 import { plainFile, type Segment, type SegmentRef } from '../segments.js'
 import { LineScanner } from './line-scanner.js'
 import {
@@ -8,7 +8,6 @@ import {
   openForReading,
   type ReadFrom,
   type SegmentSource,
-  syncFile,
   unreadable,
 } from './segment-source.js'
 
@@ -53,10 +52,6 @@ export class SegmentReader implements SegmentSource {
     return this.#scanner.readOffset
   }
 
-  get isAtEnd(): boolean {
-    return Number(this.stats.size) === this.readOffset
-  }
-
   get stats(): fs.BigIntStats {
     return fs.fstatSync(this.#fd, { bigint: true })
   }
@@ -81,7 +76,7 @@ export class SegmentReader implements SegmentSource {
    * Makes the segment's name durable too, since its writer may not have synced the directory yet.
    */
   async sync(): Promise<void> {
-    await syncFile(this.#fd)
+    await syncData(nodeFileSystem, this.#fd)
     if (this.#isNameDurable) return
     await syncDirectoryAsync(nodeFileSystem, dirname(this.path))
     this.#isNameDurable = true

@@ -41,8 +41,6 @@ export interface SegmentSource {
   readonly positionCrc32: number
   /** The byte offset after the last byte that was read, which may be inside a line. */
   readonly readOffset: number
-  /** Whether nothing is left to read now. */
-  readonly isAtEnd: boolean
   /** The state of the open file. */
   readonly stats: fs.BigIntStats
   /**
@@ -83,10 +81,4 @@ export function unreadable(path: string, error: unknown): JournalError {
     ? 'it is a symbolic link, and a segment must be a regular file'
     : `${message}${ownerAdvice(error)}`
   return new JournalError('SEGMENT_UNREADABLE', path, `Can't read ${path}: ${found}`, { cause: error })
-}
-
-export function syncFile(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()))
-  })
 }

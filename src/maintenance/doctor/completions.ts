@@ -1,5 +1,5 @@
 import type { Place } from '../../events/place.js'
-import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/counted-values.js'
 import { segmentOfId, utcDay } from '../../journal/segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { dialectOf } from '../../store/query-database.js'

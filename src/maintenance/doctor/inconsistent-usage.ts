@@ -1,4 +1,4 @@
-import { PARTS_OF_TOKENS, type Tokens } from '../../folds/sums/token-parts.js'
+import { PARTS_OF_TOKENS, type Tokens } from '../../folds/sums/counted-values.js'
 import { dialectOf } from '../../store/query-database.js'
 import { INCONSISTENT_SQL } from '../../store/sqlite/sqlite-dialect.js'
 import { countText } from '../count-text.js'

@@ -1,6 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import { decimalText } from '../../folds/costs/decimal.js'
-import { billionthsOf } from '../../folds/sums/split-cost.js'
+import { billionthsOf } from '../../folds/sums/counted-values.js'
 
 export const COSTS = ['cost_usd', 'provider_cost_usd', 'cost_sats', 'provider_cost_sats'] as const
 

@@ -1,6 +1,6 @@
 import type { RequestLogged } from '../../events/event-types.js'
 import { KINDS } from '../../events/value-kinds.js'
-import { isInconsistent } from '../../folds/sums/token-parts.js'
+import { isInconsistent } from '../../folds/sums/counted-values.js'
 import { TimeZone } from '../../queries/window/time-zone.js'
 import { type ImportNote, ImportNotes } from './import-notes.js'
 import { ImportTimes } from './import-times.js'

@@ -1,7 +1,6 @@
 import type { ParquetWriter } from 'hyparquet-writer'
 import { canonicalTimestamp } from '../../events/timestamp.js'
-import { billionthsOf } from '../../folds/sums/split-cost.js'
-import { wholeNumber } from '../../folds/sums/sum-limits.js'
+import { billionthsOf, wholeNumber } from '../../folds/sums/counted-values.js'
 import type { ExportedRequest } from '../../queries/rows/export.js'
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number]

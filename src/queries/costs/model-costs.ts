@@ -1,4 +1,4 @@
-import { MAX_TOKENS } from '../../folds/sums/sum-limits.js'
+import { MAX_TOKENS } from '../../folds/sums/counted-values.js'
 import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { isInSums } from '../window/added-rows.js'

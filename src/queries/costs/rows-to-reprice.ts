@@ -1,4 +1,4 @@
-import type { TimeRange } from '../../folds/costs/time-range.js'
+import type { TimeRange } from '../../folds/costs/price.js'
 import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 

@@ -1,4 +1,4 @@
-import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/counted-values.js'
 import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { checkedFilter, type RequestFilter, storedNames } from '../window/filter.js'

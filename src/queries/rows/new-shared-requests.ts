@@ -1,5 +1,5 @@
 import { grouped } from '../../folds/grouped.js'
-import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/counted-values.js'
 import { IDS_PER_JOURNAL } from '../../store/postgres/row-ids.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { checkedFilter, type RequestFilter, storedNames } from '../window/filter.js'

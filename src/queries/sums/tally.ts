@@ -1,8 +1,8 @@
 import { numberOfBillionths } from '../../folds/costs/decimal.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
-import { LatencyHistogram } from '../../folds/sums/latency-histogram.js'
+import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/counted-values.js'
+import { LatencyHistogram } from '../../folds/sums/latencies.js'
 import { SUMS, type SumName } from '../../folds/sums/rollup-cells.js'
-import { MAX_LATENCY_MS, MAX_TOKENS } from '../../folds/sums/sum-limits.js'
 import type { Dialect } from '../../store/dialect.js'
 import { INCONSISTENT_SQL } from '../../store/sqlite/sqlite-dialect.js'
 

@@ -1,6 +1,6 @@
 import { safeIdentifier } from '../../events/identifier.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
-import { unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { unfinishedUntil } from '../../folds/sums/counted-values.js'
 import { all, type Condition, type TextRange } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'

@@ -1,4 +1,4 @@
-import { isUnended, unfinishedUntil } from '../../folds/sums/unended-streams.js'
+import { isUnended, unfinishedUntil } from '../../folds/sums/counted-values.js'
 import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 

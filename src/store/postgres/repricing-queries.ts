@@ -1,4 +1,4 @@
-import { AFTER_ALL_TIMES, joinRanges, type TimeRange } from '../../folds/costs/time-range.js'
+import { AFTER_ALL_TIMES, joinRanges, type TimeRange } from '../../folds/costs/price.js'
 import type { Connection } from './connection/connection.js'
 import { STORED_COLUMNS, type StoredRow } from './stored-row.js'
 

@@ -1,5 +1,5 @@
 import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
-import { mergeLatencies } from '../../folds/sums/latency-bytes.js'
+import { mergeLatencies } from '../../folds/sums/latencies.js'
 import { type Rollup, SUMS } from '../../folds/sums/rollup-cells.js'
 import type { Dimension, RollupChanges } from '../../folds/sums/rollups.js'
 import { type RollupKey, type RollupSink, type TotalKey, writeRollups } from '../rollup-writing.js'

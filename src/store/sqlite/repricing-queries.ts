@@ -1,4 +1,4 @@
-import { joinRanges, type TimeRange } from '../../folds/costs/time-range.js'
+import { joinRanges, type TimeRange } from '../../folds/costs/price.js'
 import type { Database } from './connection/database.js'
 import { pageOf } from './request-queries.js'
 import { STORED_COLUMNS, type StoredRow } from './stored-row.js'

@@ -1,5 +1,4 @@
-import { MAX_COST } from '../../folds/sums/sum-limits.js'
-import { PARTS_OF_TOKENS } from '../../folds/sums/token-parts.js'
+import { MAX_COST, PARTS_OF_TOKENS } from '../../folds/sums/counted-values.js'
 import { inRange } from '../condition.js'
 import type { Dialect } from '../dialect.js'
 import { STORED_COLUMNS } from './stored-row.js'

@@ -1,6 +1,6 @@
 import type { Place } from '../../events/place.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
-import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/sum-limits.js'
+import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/counted-values.js'
 import { PACKED_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { WriteBuffer } from '../../../src/journal/append/write-buffer.js'
+import { WriteBuffer } from '../../../src/journal/append/line-writer.js'
 
 const line = (text: string) => Buffer.from(text)
 

@@ -44,7 +44,7 @@ const add = (segment: string, file = new ManifestFile(directory)) => file.append
 const segments = () => readManifest(directory).entries.map((entry) => entry.segment)
 
 test('a manifest that doesn’t exist is empty', () => {
-  expect(readManifest(directory)).toEqual({ entries: [], head: NO_ENTRY, problems: [] })
+  expect(readManifest(directory)).toMatchObject({ entries: [], head: NO_ENTRY, problems: [] })
 })
 
 test('a manifest that is a directory is unreadable under a code of its own', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
+import { PERCENTILE_ERROR } from '../../../src/folds/sums/latencies.js'
 import { type SeriesBucket, series, stats } from '../../../src/queries/index.js'
 import { runs } from '../../support/runs.js'
 import { rows } from '../arbitrary-rows.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { PERCENTILE_ERROR } from '../../../src/folds/sums/latency-histogram.js'
+import { PERCENTILE_ERROR } from '../../../src/folds/sums/latencies.js'
 import { type StatsSection, stats } from '../../../src/queries/index.js'
 import type { GroupSection } from '../../../src/queries/sums/stats-groups.js'
 import { runs } from '../../support/runs.js'

@@ -1,5 +1,5 @@
 // Conversions between the values of PostgreSQL and those of this program.
-import { AFTER_ALL_TIMES } from '../../../folds/costs/time-range.js'
+import { AFTER_ALL_TIMES } from '../../../folds/costs/price.js'
 
 /**
  * Returns a timestamp of a session in UTC, such as `2026-11-22 10:00:00.12+00`, as the canonical

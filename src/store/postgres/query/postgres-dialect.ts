@@ -1,4 +1,4 @@
-import { MAX_COST } from '../../../folds/sums/sum-limits.js'
+import { MAX_COST } from '../../../folds/sums/counted-values.js'
 import { type Condition, inRange, type TextRange } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
 import { PACKED_COLUMNS } from '../../outcome-columns.js'

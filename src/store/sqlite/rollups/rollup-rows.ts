@@ -1,4 +1,4 @@
-import { type Latencies, mergeLatencies } from '../../../folds/sums/latency-bytes.js'
+import { type Latencies, mergeLatencies } from '../../../folds/sums/latencies.js'
 import { type Rollup, SUMS } from '../../../folds/sums/rollup-cells.js'
 import type { Database } from '../connection/database.js'
 import { RowQueue } from '../row-queue.js'
