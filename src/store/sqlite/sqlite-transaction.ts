@@ -78,14 +78,9 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async load(keys: Keys): Promise<Known> {
-    return {
-      ...this.#ids(),
-      isDeferring: this.#isDeferring,
-      requests: this.#isDeferring ? NONE : this.#candidates(keys),
-      later: NONE,
-      held: this.#isDeferring || !this.#mayBeHeld ? NONE : this.#heldFor(keys),
-      book: this.book,
-    }
+    if (this.#isDeferring) return this.#known({})
+    const held = this.#mayBeHeld ? this.#heldFor(keys) : NONE
+    return this.#known({ requests: this.#candidates(keys), held })
   }
 
   async apply(changes: Changes): Promise<void> {
@@ -114,9 +109,7 @@ export class SqliteTransaction implements StoreTransaction {
     bulk.createIndexes()
     this.#isDeferring = false
     for (const completions of bulk.deferred.pages()) {
-      const { requests, later } = statements.requests.forDeferred(completions)
-      const known = { ...this.#ids(), isDeferring: false, requests, later, held: NONE, book: this.book }
-      yield { known, completions }
+      yield { known: this.#known(statements.requests.forDeferred(completions)), completions }
     }
     bulk.finish()
   }
@@ -175,8 +168,18 @@ export class SqliteTransaction implements StoreTransaction {
     if (toReprice !== null) addToRepricing(database, toReprice, this.lastId)
   }
 
-  #ids(): Pick<Known, 'nextId' | 'takenIds'> {
-    return { nextId: this.#nextId, takenIds: this.options.takenIds }
+  /** What a fold must know, with what was looked up. */
+  #known(found: Partial<Pick<Known, 'requests' | 'later' | 'held'>>): Known {
+    return {
+      nextId: this.#nextId,
+      takenIds: this.options.takenIds,
+      isDeferring: this.#isDeferring,
+      requests: NONE,
+      later: NONE,
+      held: NONE,
+      book: this.book,
+      ...found,
+    }
   }
 
   #candidates({ completions }: Keys): Map<string, KnownRequest[]> {

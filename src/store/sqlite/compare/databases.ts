@@ -1,8 +1,16 @@
 import { type Database, openDatabaseReadOnly } from '../connection/database.js'
 import { asDatabaseError } from '../connection/errors.js'
 import { type PendingCosts, pendingCosts } from './pending-costs.js'
-import { type RequestDifference, requestDifferences } from './requests.js'
-import { type ComparedTable, differencesOf, isSameCell, pairIds, type Row, reportedCell } from './tables.js'
+import { requestDifferences } from './requests.js'
+import {
+  type ComparedTable,
+  differencesOf,
+  isSameCell,
+  pairIds,
+  type Row,
+  type RowDifference,
+  reportedCell,
+} from './tables.js'
 
 /** How a table differs from that of a rebuilt database. */
 export interface TableDifference {
@@ -96,71 +104,50 @@ function compareDatabases(database: Database): TableDifference[] {
 
 function requestDifference(database: Database, { ofRequests }: PendingCosts): TableDifference {
   const difference = emptyDifference('requests')
-  for (const found of requestDifferences(database, ofRequests)) {
-    const [before, after] = rowsOf(found).map((row) => row && without(row, ofRequests))
-    const row = before ?? after
-    const key = { segment_id: row?.['segment_id'], byte_offset: row?.['byte_offset'] }
-    add(difference, key, before ?? null, after ?? null)
+  for (const one of requestDifferences(database, ofRequests)) {
+    const found = one.kind === 'missing' ? null : one.found
+    // A replay would remove a row that has no line, and one whose place another row has already.
+    const expected = one.kind === 'surplus' || one.kind === 'doubled' ? null : one.expected
+    add(difference, { found, expected }, PLACE, ofRequests)
   }
   return difference
-}
-
-/**
- * Returns the row before and after a replay. A doubled row would be removed, and so would one that
- * has no line.
- */
-function rowsOf(difference: RequestDifference): [Row | null, Row | null] {
-  switch (difference.kind) {
-    case 'missing':
-      return [null, difference.expected]
-    case 'surplus':
-    case 'doubled':
-      return [difference.found, null]
-    case 'altered':
-    case 'moved':
-      return [difference.found, difference.expected]
-  }
-}
-
-function without(row: Row, columns: readonly string[]): Row {
-  return Object.fromEntries(Object.entries(row).filter(([column]) => !columns.includes(column)))
 }
 
 function tableDifference(database: Database, table: ComparedTable): TableDifference {
   const difference = emptyDifference(table.name)
-  const { ignored = [], paired } = table
-  for (const { expected, found } of differencesOf(database, table)) {
-    const row = found ?? expected
-    const key = Object.fromEntries(table.key.map((column) => [column, row?.[column]]))
-    // An id of a paired row means nothing in the other database.
-    const leftOut = paired === undefined ? ignored : [...ignored, paired.column]
-    const [before, after] = [found, expected].map((one) => one && without(one, leftOut))
-    add(difference, key, before ?? null, after ?? null)
-  }
+  const { key, ignored = [], paired } = table
+  // An id of a paired row means nothing in the other database.
+  const leftOut = paired === undefined ? ignored : [...ignored, paired.column]
+  for (const rows of differencesOf(database, table)) add(difference, rows, key, leftOut)
   return difference
 }
 
-function add(difference: TableDifference, key: Row, before: Row | null, after: Row | null): void {
-  let change: Pick<RowChange, 'before' | 'after'> = { before, after }
-  if (before === null) difference.added++
-  else if (after === null) difference.removed++
+function add(
+  difference: TableDifference,
+  { found, expected }: RowDifference,
+  key: readonly string[],
+  leftOut: readonly string[],
+): void {
+  const compared = Object.keys(expected ?? found ?? {}).filter((column) => !leftOut.includes(column))
+  let shown = compared
+  if (found === null) difference.added++
+  else if (expected === null) difference.removed++
   else {
     difference.changed++
-    const columns = Object.keys(after).filter((column) => !isSameCell(before[column], after[column]))
-    for (const column of columns) difference.columns[column] = (difference.columns[column] ?? 0) + 1
-    const pick = (row: Row) => Object.fromEntries(columns.map((column) => [column, row[column]]))
-    change = { before: pick(before), after: pick(after) }
+    shown = compared.filter((column) => !isSameCell(found[column], expected[column]))
+    for (const column of shown) difference.columns[column] = (difference.columns[column] ?? 0) + 1
   }
   if (difference.examples.length >= MAX_EXAMPLES) return
   difference.examples.push({
-    key: asReported(key),
-    before: change.before && asReported(change.before),
-    after: change.after && asReported(change.after),
+    key: reported(found ?? expected ?? {}, key),
+    before: found && reported(found, shown),
+    after: expected && reported(expected, shown),
   })
 }
 
-function asReported(row: Row): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([column, value]) => [column, reportedCell(value)]))
+/** Columns of a row, as a report can hold them. */
+function reported(row: Row, columns: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(columns.map((column) => [column, reportedCell(row[column])]))
 }
 
 function emptyDifference(table: string): TableDifference {
