@@ -101,8 +101,12 @@ export function addImport(program: ProgramCommand): void {
 }
 
 async function runImport(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
-  if (flags.list === true) return await runList(file, flags, command)
-  if (flags.undo !== undefined) return await runUndo(flags.undo, file, flags, command)
+  const { list, undo } = flags
+  if (file !== undefined && (list || undo !== undefined)) {
+    command.error(`error: '--${list ? 'list' : 'undo'}' takes no file, found ${visible(file)}`)
+  }
+  if (list) return await printImports(flags)
+  if (undo !== undefined) return await runUndo(undo, flags, command)
   if (file === undefined) command.error("error: missing required argument 'file'")
   if (flags.from === undefined) command.error("error: required option '--from <source>' not specified")
   const { importRequests } = await import('../maintenance/import/import.js')
@@ -128,19 +132,12 @@ async function runImport(file: string | undefined, flags: ImportFlags, command: 
   if (result.rejected > 0) process.exitCode = 1
 }
 
-async function runList(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
-  if (file !== undefined) command.error(`error: '--list' takes no file, found ${visible(file)}`)
+async function printImports(flags: ImportFlags): Promise<void> {
   const { listImports } = await import('../maintenance/import/list-imports.js')
   printAnswer({ imports: listImports(flags) }, flags, ({ imports }) => listText(imports))
 }
 
-async function runUndo(
-  undo: string,
-  file: string | undefined,
-  flags: ImportFlags,
-  command: Command,
-): Promise<void> {
-  if (file !== undefined) command.error(`error: '--undo' takes no file, found ${visible(file)}`)
+async function runUndo(undo: string, flags: ImportFlags, command: Command): Promise<void> {
   const { undoImport } = await import('../maintenance/import/undo-import.js')
   let result: UndoResult
   try {

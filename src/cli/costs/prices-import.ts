@@ -5,11 +5,8 @@ import type { PriceImport, PriceImportOptions, PriceSource } from '../../mainten
 import type { PriceChange } from '../../maintenance/prices/price-diff.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount } from '../output/format.js'
-import { note } from '../output/standard-error.js'
-import { printAnswer } from '../output/standard-output.js'
-import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
-import { appendedText, entryLines } from './plan-text.js'
+import { entryLines, finishPlan } from './import-plan.js'
 import { parseModelPair, parseProvider, parseStart } from './price-options.js'
 import { figuresText, keyText } from './price-text.js'
 
@@ -99,14 +96,7 @@ async function importPrices(words: string[], flags: ImportFlags, command: Comman
   const plan = await confirmedPlan(await withElapsedTime(() => planPriceImport(asked)), flags, (confirmed) =>
     planPriceImport({ ...asked, confirmed }),
   )
-  if (!plan.has_database) note(`${visible(flags.database)} doesn't exist: every price counts as new`)
-  const events = priceEvents(plan)
-  if (flags.yes && events.length > 0) {
-    const { appendEvents } = await import('./append-events.js')
-    await appendEvents(flags, events)
-  }
-  const appended = flags.yes ? events.length : 0
-  printAnswer({ ...plan, appended }, flags, () => formatPlan(plan, events.length, flags))
+  await finishPlan(plan, priceEvents(plan), 'price', flags, () => planLines(plan))
 }
 
 /** Asks about proposals if prices are to be written and somebody can answer. */
@@ -121,8 +111,8 @@ async function confirmedPlan(
   return confirmed.length === 0 ? plan : await planWith(confirmed)
 }
 
-function formatPlan(plan: PriceImport, count: number, flags: ImportFlags): string {
-  const sections = [
+function planLines(plan: PriceImport): string[] {
+  return [
     ...section('new', plan.new, (change) => ` ${figuresText(change.new)}`),
     ...section('changed', plan.changed, oldAgainstNew),
     ...entryLines(
@@ -148,9 +138,7 @@ function formatPlan(plan: PriceImport, count: number, flags: ImportFlags): strin
       ),
     ),
     `${plan.source}: ${counts(plan)}`,
-    appendedText(count, 'price', flags),
   ]
-  return sections.map(visible).join('\n')
 }
 
 function counts({ new: added, changed, gone, kept, unchanged, left_out }: PriceImport): string {

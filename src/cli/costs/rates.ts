@@ -1,16 +1,15 @@
 import type { RateInput } from '../../events/event-types.js'
-import type { RateChange, RateImport } from '../../maintenance/prices/import-rates.js'
+import type { RateChange } from '../../maintenance/prices/import-rates.js'
 import type { ListedRate } from '../../queries/costs/rates.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { formatCount, formatInstant } from '../output/format.js'
-import { note } from '../output/standard-error.js'
 import { pageWidth, printAnswer } from '../output/standard-output.js'
 import { type Column, formatTable } from '../output/table.js'
 import { visible } from '../output/terminal.js'
 import type { CommonFlags, ProgramCommand } from '../run/command.js'
 import { askDatabase } from '../run/database.js'
 import { parsePath } from '../run/options.js'
-import { appendedText, entryLines } from './plan-text.js'
+import { entryLines, finishPlan } from './import-plan.js'
 import { parseRate, parseStart } from './price-options.js'
 
 const RATE_COLUMNS: readonly Column<ListedRate>[] = [
@@ -116,27 +115,13 @@ function addRatesImport(rates: ProgramCommand): void {
 async function importRates(file: string, flags: CommonFlags & { yes?: true }): Promise<void> {
   const { planRateImport } = await import('../../maintenance/prices/import-rates.js')
   const plan = await withElapsedTime(() => planRateImport({ ...flags, file }))
-  if (!plan.has_database) note(`${visible(flags.database)} doesn't exist: every rate counts as new`)
-  const events = [...plan.new, ...plan.changed].map((change) => change.new)
-  if (flags.yes && events.length > 0) {
-    const { appendEvents } = await import('./append-events.js')
-    await appendEvents(flags, events)
-  }
-  printAnswer({ ...plan, appended: flags.yes ? events.length : 0 }, flags, () =>
-    formatPlan(plan, events.length, flags),
-  )
-}
-
-function formatPlan(plan: RateImport, count: number, flags: CommonFlags & { yes?: true }): string {
   const { source, new: added, changed, unchanged } = plan
-  return [
+  const events = [...added, ...changed].map((change) => change.new)
+  await finishPlan(plan, events, 'rate', flags, () => [
     ...entryLines('new', added.map(changeText)),
     ...entryLines('changed', changed.map(changeText)),
     `${source}: ${formatCount(added.length)} new, ${formatCount(changed.length)} changed, ${formatCount(unchanged)} unchanged`,
-    appendedText(count, 'rate', flags),
-  ]
-    .map(visible)
-    .join('\n')
+  ])
 }
 
 /** `2026-11-22T09:00:00.000Z  67000 → 67500.50` */

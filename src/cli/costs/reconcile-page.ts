@@ -10,7 +10,7 @@ import { amountFormatter } from '../output/amounts.js'
 import { formatCount } from '../output/format.js'
 import { type Column, formatTable } from '../output/table.js'
 import { displayWidth } from '../output/terminal.js'
-import { failedSuffix, unpricedText } from '../output/totals.js'
+import { unpricedCount, unpricedSuffix } from '../output/totals.js'
 
 /** Shown if the bill's lines name no model. */
 const NO_MODEL = '(no model)'
@@ -36,7 +36,7 @@ export function formatReconciliation(found: Reconciliation, width: number): stri
   const lines = [
     `days        ${days} (${found.timezone})${asked}`,
     `billed      ${format(total.billed)} ${currency}, ${countText(found.bill_lines, 'line')}${others}`,
-    `logged      ${format(total.logged)} ${currency}, ${countText(total.requests, 'request')}${withoutUnpriced(total)}`,
+    `logged      ${format(total.logged)} ${currency}, ${countText(total.requests, 'request')}${unpricedSuffix(total.unpriced, total.unpriced_error)}`,
     `difference  ${signed(total.difference)} ${currency}${inPercent(total)}`,
   ]
   if (total.billed_tokens !== undefined) {
@@ -84,12 +84,13 @@ function amountColumns(
     { title: 'difference', ...right, cell: ({ difference }) => signed(difference) },
     { title: '%', ...right, dropRank: 2, cell: percentOf },
     { title: 'requests', ...right, dropRank: 3, cell: ({ requests }) => formatCount(requests) },
-    { title: 'unpriced', ...right, dropRank: 1, cell: unpricedCell },
+    {
+      title: 'unpriced',
+      ...right,
+      dropRank: 1,
+      cell: ({ unpriced, unpriced_error: failed }) => unpricedCount(unpriced, failed),
+    },
   ]
-}
-
-function unpricedCell({ unpriced, unpriced_error: failed }: ReconciledModel): string {
-  return `${formatCount(unpriced)}${failedSuffix(failed)}`
 }
 
 function note({ side, is_over, is_rounding }: ReconciledRow): string {
@@ -109,11 +110,6 @@ function percentOf({ billed, difference }: ReconciledAmounts): string {
 function inPercent(amounts: ReconciledAmounts): string {
   const percent = percentOf(amounts)
   return percent === '' ? '' : ` (${percent} %)`
-}
-
-function withoutUnpriced({ unpriced, unpriced_error: failed }: ReconciledAmounts): string {
-  if (unpriced === 0) return ''
-  return `; ${unpricedText(unpriced, failed)}`
 }
 
 /** Says what differs most, why that might be, and what only one side has. */

@@ -15,6 +15,7 @@ import {
   tokenTotalWithUnknown,
   unendedSuffix,
   unpricedCount,
+  unpricedIn,
   unpricedSuffix,
 } from './totals.js'
 
@@ -53,7 +54,7 @@ export function formatStats(stats: Stats, width: number, options: StatsPageOptio
     `streaming ${formatCount(counts.streaming)}${unendedSuffix(stats)}`,
     ...currencies.map(
       (currency) =>
-        `cost      ${amountText(currency, costOf(stats, currency))}${unpricedSuffix(stats, currency)}`,
+        `cost      ${amountText(currency, costOf(stats, currency))}${unpricedSuffix(...unpricedIn(stats, currency))}`,
     ),
     `tokens    ${tokenTotalWithUnknown(stats, 'input')}, ${tokenTotalWithUnknown(stats, 'output')}`,
     ...tokenPartsLine(stats),
@@ -229,7 +230,7 @@ function groupColumns(sections: readonly StatsSection[], options: GroupOptions):
     ...currencies.map((currency, index) => {
       const title = currencies.length > 1 ? `unpriced ${currency}` : 'unpriced'
       const dropRank = unlessAsked(unpriced || unknown, index > 0 ? 8.5 : 8)
-      return right(title, (section) => unpricedCount(section, currency), dropRank)
+      return right(title, (section) => unpricedCount(...unpricedIn(section, currency)), dropRank)
     }),
     right('avg', formatLatency, 3),
     right('p50', (section) => percentile(section, 'p50'), unlessAsked(percentiles, 9)),

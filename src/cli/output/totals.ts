@@ -36,16 +36,15 @@ export function tokenTotalWithUnknown(section: StatsSection, kind: Tokens): stri
   return unknown === 0 ? total : `${total} (unknown for ${formatCount(unknown)})`
 }
 
-/** `; 3 unpriced (1 failed)`: how many requests a cost leaves out. */
-export function unpricedSuffix(section: StatsSection, currency: Currency): string {
-  const { unpriced, failed } = unpricedIn(section, currency)
-  return unpriced === 0 ? '' : `; ${unpricedText(unpriced, failed)}`
+/** How many requests a cost leaves out, and how many of them failed. */
+export function unpricedIn({ counts }: StatsSection, currency: Currency): [unpriced: number, failed: number] {
+  const { unpriced, failed } = NAMES[currency]
+  return [counts[unpriced] ?? 0, counts[failed] ?? 0]
 }
 
-/** `3`, `3 (1 failed)` */
-export function unpricedCount(section: StatsSection, currency: Currency): string {
-  const { unpriced, failed } = unpricedIn(section, currency)
-  return `${formatCount(unpriced)}${failedSuffix(failed)}`
+/** `; 3 unpriced (1 failed)`; empty if none is. */
+export function unpricedSuffix(unpriced: number, failed: number): string {
+  return unpriced === 0 ? '' : `; ${unpricedText(unpriced, failed)}`
 }
 
 /**
@@ -56,14 +55,14 @@ export function unpricedText(unpriced: number, failed: number): string {
   return `${formatCount(unpriced)} unpriced${failedSuffix(failed)}`
 }
 
-/** ` (1 failed)`; empty if none did. */
-export function failedSuffix(failed: number): string {
-  return failed === 0 ? '' : ` (${formatCount(failed)} failed)`
+/** `3`, `3 (1 failed)` */
+export function unpricedCount(unpriced: number, failed: number): string {
+  return `${formatCount(unpriced)}${failedSuffix(failed)}`
 }
 
-function unpricedIn({ counts }: StatsSection, currency: Currency): { unpriced: number; failed: number } {
-  const { unpriced, failed } = NAMES[currency]
-  return { unpriced: counts[unpriced] ?? 0, failed: counts[failed] ?? 0 }
+/** ` (1 failed)`; empty if none did. */
+function failedSuffix(failed: number): string {
+  return failed === 0 ? '' : ` (${formatCount(failed)} failed)`
 }
 
 /** `, 38 of them retries`: all others are requests of clients. */

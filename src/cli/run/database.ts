@@ -1,4 +1,4 @@
-import { isPostgresAddress } from '../../store/postgres/connection/address.js'
+import type { DatabaseLocation } from '../../maintenance/database-location.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { withElapsedTime } from '../output/elapsed.js'
 import { note } from '../output/standard-error.js'
@@ -7,15 +7,14 @@ import { type DatabaseFlags, lagText } from './lag-note.js'
 /**
  * Opens a database read-only and asks it something. Errors of its driver become DatabaseErrors or
  * PostgresErrors.
- *
- * @param schema the schema of the tables in PostgreSQL.
  */
 export async function withDatabase<T>(
-  { database: path, schema }: Pick<DatabaseFlags, 'database' | 'schema'>,
+  { database: path, schema }: DatabaseLocation,
   ask: (database: QueryDatabase) => T | Promise<T>,
 ): Promise<T> {
+  const { openDatabaseReadOnly } = await import('../../queries/open-database.js')
   const { asStoreError } = await import('../../store/open-store.js')
-  const database = await open(path, schema)
+  const database = openDatabaseReadOnly(path, { schema })
   try {
     return await ask(database)
   } catch (error) {
@@ -51,13 +50,4 @@ export async function askDatabase<T>(
   } finally {
     if (lag !== null) note(lag)
   }
-}
-
-async function open(path: string, schema: string | undefined): Promise<QueryDatabase & { close(): unknown }> {
-  if (isPostgresAddress(path)) {
-    const { PostgresQueryConnection } = await import('../../store/postgres/query/query-connection.js')
-    return new PostgresQueryConnection(path, schema)
-  }
-  const { openDatabaseReadOnly } = await import('../../store/sqlite/connection/database.js')
-  return openDatabaseReadOnly(path)
 }

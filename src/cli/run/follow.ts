@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
+import type { DatabaseLocation } from '../../maintenance/database-location.js'
 import { type NewRequests, newRequests } from '../../queries/rows/new-requests.js'
 import type { RequestEntry } from '../../queries/rows/request-entry.js'
 import { positionBefore } from '../../queries/rows/tail-position.js'
@@ -17,7 +18,7 @@ import { pageWidth, print, printJson } from '../output/standard-output.js'
 import { cutToWidth } from '../output/terminal.js'
 import { withDatabase } from './database.js'
 import { CommandFailure } from './failure.js'
-import { type DatabaseFlags, lagText } from './lag-note.js'
+import { lagText } from './lag-note.js'
 import { stopOnSignal } from './process.js'
 
 /** The time between two polls. A poll that finds nothing costs two seeks in an index. */
@@ -34,7 +35,7 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 }
 
 /** Prints requests as they are projected, and streams again when they end, until a signal. */
 export async function followRequests(
-  place: Pick<DatabaseFlags, 'database' | 'schema'>,
+  place: DatabaseLocation,
   asked: RequestFilter,
   { asJson, zone }: { asJson: boolean; zone: TimeZone | undefined },
 ): Promise<void> {
@@ -55,7 +56,10 @@ export async function followRequests(
         await sleep(isAway ? RETRY_MS : POLL_EVERY_MS, null, { signal: stop }).catch(() => {})
       }
       if (isFile && !isSameFile(fileIdentityAt(place.database), file)) {
-        throw databaseRemoved(place.database)
+        // Nothing would ever appear in the old file, and nothing would say why.
+        throw new CommandFailure(
+          `${place.database}: the database was removed or replaced while it was followed: start again once there is one`,
+        )
       }
       try {
         const { last_id: afterId, open_ids: openIds, open_from: openFrom } = last
@@ -72,13 +76,6 @@ export async function followRequests(
       output.flush()
     }
   })
-}
-
-/** Nothing would ever appear in the old file, and nothing would say why. */
-function databaseRemoved(databasePath: string): CommandFailure {
-  return new CommandFailure(
-    `${databasePath}: the database was removed or replaced while it was followed: start again once there is one`,
-  )
 }
 
 function showNewest(database: QueryDatabase, filter: RequestFilter, output: FollowOutput): NewRequests {
@@ -105,15 +102,12 @@ interface FollowOutput {
 }
 
 function outputFor(asJson: boolean, currencies: readonly Currency[], zone?: TimeZone): FollowOutput {
-  if (asJson) return { show: (entry) => printJson(entry), flush: () => {}, note }
+  const lines = (show: FollowOutput['show']) => ({ show, flush() {}, note })
+  if (asJson) return lines(printJson)
   // A terminal that can't move its cursor gets lines as a pipe does.
   if (process.stdout.isTTY === true && process.env['TERM'] !== 'dumb')
     return new FollowScreen(currencies, zone)
-  return {
-    show: (entry) => print(plainText(formatFollowed(entry, currencies, pageWidth(), zone))),
-    flush: () => {},
-    note,
-  }
+  return lines((entry) => print(plainText(formatFollowed(entry, currencies, pageWidth(), zone))))
 }
 
 function plainText(parts: readonly StyledPart[]): string {

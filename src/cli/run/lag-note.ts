@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import { countText } from '../../maintenance/count-text.js'
+import type { DatabaseLocation } from '../../maintenance/database-location.js'
 import type { DatabaseLag } from '../../maintenance/lag.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { QueryDatabase } from '../../store/query-database.js'
@@ -13,9 +14,7 @@ export const PROJECT_ADVICE =
   '`request-journal project --once` projects it, and `request-journal project` also what is appended later'
 
 /** Where a database is, and its journal if it was named. */
-export interface DatabaseFlags {
-  database: string
-  schema?: string | undefined
+export interface DatabaseFlags extends DatabaseLocation {
   journal?: string
 }
 
