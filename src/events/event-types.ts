@@ -45,11 +45,7 @@ interface OutcomeDetails {
   cache_read_input_tokens: number
   /** The part of `input_tokens` that was written to a cache. @default null: unknown */
   cache_creation_input_tokens: number
-  /**
-   * The part of `cache_creation_input_tokens` that is kept for an hour.
-   *
-   * @default null: unknown
-   */
+  /** The part of `cache_creation_input_tokens` that is kept for an hour. @default null: unknown */
   cache_creation_1h_input_tokens: number
   /** The part of `input_tokens` that is audio. @default null: unknown */
   audio_input_tokens: number
@@ -174,11 +170,7 @@ interface PriceTerms {
    * @default null
    */
   per_request: string | null
-  /**
-   * The service tier that the price is for. Null: the usual one.
-   *
-   * @default null
-   */
+  /** The service tier that the price is for. Null: the usual one. @default null */
   service_tier: string | null
   /**
    * The smallest number of `input_tokens` that a request must have for this price to apply. Null:
@@ -187,9 +179,7 @@ interface PriceTerms {
    * @default null
    */
   min_input_tokens: number | null
-  /**
-   * A note for people on where the price is from. Null: not given. @default null
-   */
+  /** A note for people on where the price is from. Null: not given. @default null */
   source: string | null
 }
 
@@ -201,11 +191,7 @@ export interface PriceInput extends Omissible<PriceTerms> {
   /** When the price came into force: RFC 3339 with seconds and any offset. */
   valid_from: string
   currency: Currency
-  /**
-   * Null, with `per_request` null as well, withdraws the price from then on.
-   *
-   * @default null
-   */
+  /** Null, with `per_request` null as well, withdraws the price from then on. @default null */
   per_million?: Omissible<PerMillion> | null | undefined
 }
 

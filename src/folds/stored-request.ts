@@ -12,10 +12,7 @@ export type Costs = Pick<RowCost, 'cost_sats' | 'cost_usd'>
 export interface RequestOutcome extends Usage {
   /** In milliseconds; null or left out: not given. */
   stream_duration_ms?: number | null
-  /**
-   * Whether a stream_completed has changed it.
-   * @default false
-   */
+  /** Whether a stream_completed has changed it. @default false */
   isCompleted?: boolean
 }
 

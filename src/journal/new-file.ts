@@ -7,10 +7,7 @@ const SETGID = 0o2000
 
 interface NewFileOptions {
   mode: number
-  /**
-   * The flags of open(2), to which those that create a file are added.
-   * @default O_WRONLY
-   */
+  /** The flags of open(2), to which those that create a file are added. @default O_WRONLY */
   flags?: number | undefined
   /**
    * The file whose owner and group the new one gets if root creates it. If that file doesn't exist,

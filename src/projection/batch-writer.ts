@@ -165,15 +165,9 @@ interface BatchWriterOptions {
 }
 
 interface SegmentOptions {
-  /**
-   * Whether lines of a newer segment have been projected.
-   * @default false
-   */
+  /** Whether lines of a newer segment have been projected. @default false */
   isLate?: boolean
-  /**
-   * Called before each batch.
-   * @default never
-   */
+  /** Called before each batch. @default never */
   shouldStop?: () => boolean
   /** Called after each batch. */
   onBatch?: (batch: Batch) => void

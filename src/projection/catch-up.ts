@@ -291,10 +291,7 @@ export interface CatchUpOptions extends JournalSegmentsOptions {
   onRecompressed?: ((path: string) => void) | undefined
   /** Called after each commit, for each segment that it moved. */
   onProgress?: ((progress: SegmentProgress) => void) | undefined
-  /**
-   * How many bytes must wait to be a backlog, which may be written in bulk.
-   * @default 64 MiB
-   */
+  /** How many bytes must wait to be a backlog, which may be written in bulk. @default 64 MiB */
   backlogFromBytes?: number | undefined
 }
 

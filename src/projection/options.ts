@@ -10,10 +10,7 @@ export interface ProjectorOptions {
    * `postgres://` address of a database that `request-journal migrate` has prepared.
    */
   database: string
-  /**
-   * The schema of the tables in PostgreSQL.
-   * @default 'request_journal'
-   */
+  /** The schema of the tables in PostgreSQL. @default 'request_journal' */
   schema?: string | undefined
   /**
    * The names of the labels to keep roll-ups by, at most eight. They are chosen while the database

@@ -49,10 +49,7 @@ export interface ReplayOptions {
    * other journals stay untouched.
    */
   database: string
-  /**
-   * The schema of the tables in PostgreSQL.
-   * @default 'request_journal'
-   */
+  /** The schema of the tables in PostgreSQL. @default 'request_journal' */
   schema?: string | undefined
   /**
    * A new path for the rebuilt database. The old one stays as it is, and its projector may go on.
@@ -73,10 +70,7 @@ export interface ReplayOptions {
    * @default false
    */
   allowMissing?: boolean | undefined
-  /**
-   * Whether PostgreSQL keeps the journal's bytes, and writes them again.
-   * @default true
-   */
+  /** Whether PostgreSQL keeps the journal's bytes, and writes them again. @default true */
   chunks?: boolean | undefined
   /**
    * The names of the labels to keep roll-ups by from now on, at most eight.

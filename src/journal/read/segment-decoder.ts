@@ -16,15 +16,9 @@ const NEWLINE = Buffer.from('\n')
 export interface DecodeOptions {
   /** The journal's id, from which the ids of foreign lines are made. */
   journalId: string
-  /**
-   * How many bytes `prefixCrc32` covers, from the beginning of the segment.
-   * @default 0
-   */
+  /** How many bytes `prefixCrc32` covers, from the beginning of the segment. @default 0 */
   prefixBytes?: number
-  /**
-   * Whether to compute the SHA-256 of an archive's lines.
-   * @default false
-   */
+  /** Whether to compute the SHA-256 of an archive's lines. @default false */
   hashesArchive?: boolean
   /**
    * No chunk that begins at or after this offset is read. Without such an end, reading may go on

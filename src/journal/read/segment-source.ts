@@ -6,20 +6,11 @@ import type { ScannedLine } from './line-scanner.js'
 
 /** Where to begin reading a segment, and how to read it. */
 export interface ReadFrom {
-  /**
-   * The byte offset of a line's first byte.
-   * @default 0
-   */
+  /** The byte offset of a line's first byte. @default 0 */
   position?: number | undefined
-  /**
-   * CRC-32 of all bytes before the position.
-   * @default 0
-   */
+  /** CRC-32 of all bytes before the position. @default 0 */
   positionCrc32?: number | undefined
-  /**
-   * How many bytes of a plain segment are read at a time.
-   * @default 64 KiB
-   */
+  /** How many bytes of a plain segment are read at a time. @default 64 KiB */
   chunkBytes?: number | undefined
 }
 

@@ -108,10 +108,7 @@ export interface JournalSegmentsOptions {
   directory: string
   identity: JournalIdentity
   store: Store
-  /**
-   * Whether to go on, now and later, without segments that are missing.
-   * @default false
-   */
+  /** Whether to go on, now and later, without segments that are missing. @default false */
   allowMissing?: boolean | undefined
   /** Called with the segments that are missing and accepted as such from now on. */
   onAccepted?: ((missing: readonly MissingSegment[]) => void) | undefined
