@@ -71,44 +71,52 @@ type Omissible<T> = { [Field in keyof T]?: T[Field] | undefined }
 /** Members that may be left out, and may be null, which means the same. */
 type Nullable<T> = { [Field in keyof T]?: T[Field] | null | undefined }
 
-/**
- * One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun.
- */
-export interface RequestLog extends Omissible<Outcome>, Nullable<OutcomeDetails> {
-  /** @default 'request_logged' */
-  type?: 'request_logged' | undefined
+/** Members that may be left out of a `RequestLog` and are always in a `RequestLogged`. */
+interface RequestDefaults {
   /**
    * Ties together everything that is logged about one request; several attempts may share it.
    *
    * @default a random UUID
    */
-  correlation_id?: string | undefined
+  correlation_id: string
+  /**
+   * When it happened: RFC 3339 with seconds and any offset, which is written as UTC with
+   * milliseconds, `YYYY-MM-DDTHH:mm:ss.sssZ`.
+   *
+   * @default now
+   */
+  timestamp: string
+  /** Who was asked. Null: the request was rejected before a provider was chosen. @default null */
+  provider: string | null
+  /** The routing policy that applied. Null: none. @default null */
+  policy: string | null
+  /** Whether the response is a stream. @default false */
+  streaming: boolean
+}
+
+/** Members that every request has. */
+interface RequestFacts {
+  /** The model's name, as the client asked for it. */
+  model: string
+  /** Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte. */
+  latency_ms: number
+  /** Whether the attempt succeeded. */
+  success: boolean
+}
+
+/** One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun. */
+export interface RequestLog
+  extends Omissible<Outcome & RequestDefaults>,
+    Nullable<OutcomeDetails>,
+    RequestFacts {
+  /** @default 'request_logged' */
+  type?: 'request_logged' | undefined
   /**
    * 0 for the first try, 1 for the first retry or fallback, and so on. Null: not given.
    *
    * @default null
    */
   attempt?: number | null | undefined
-  /**
-   * When it happened: RFC 3339 with seconds and any offset. It is written as UTC with milliseconds.
-   *
-   * @default now
-   */
-  timestamp?: string | undefined
-  /** The model's name, as the client asked for it. */
-  model: string
-  /** Who was asked. Null: the request was rejected before a provider was chosen. @default null */
-  provider?: string | null | undefined
-  /** The routing policy that applied. Null: none. @default null */
-  policy?: string | null | undefined
-  /** Whether the response is a stream. @default false */
-  streaming?: boolean | undefined
-  /**
-   * Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte.
-   */
-  latency_ms: number
-  /** Whether the attempt succeeded. */
-  success: boolean
   /** The caller's own labels, such as user, team, key or tier, by name. @default none */
   labels?: Record<string, string | undefined> | undefined
 }
@@ -210,29 +218,10 @@ export interface RateInput {
 export type EventInput = RequestLog | StreamCompletion | PriceInput | RateInput
 
 /** A `request_logged` as it is in the journal: every default filled, every value safe. */
-export interface RequestLogged extends Outcome, Partial<OutcomeDetails> {
+export interface RequestLogged extends Outcome, RequestDefaults, Partial<OutcomeDetails>, RequestFacts {
   type: 'request_logged'
-  /** Ties together everything that is logged about one request; several attempts may share it. */
-  correlation_id: string
-  /**
-   * 0 for the first try, 1 for the first retry or fallback, and so on. It is left out if it wasn't
-   * given.
-   */
+  /** 0 for the first try, 1 for the first retry, and so on. It is left out if it wasn't given. */
   attempt?: number
-  /** When it happened, in UTC with milliseconds: `YYYY-MM-DDTHH:mm:ss.sssZ`. */
-  timestamp: string
-  /** The model's name, as the client asked for it. */
-  model: string
-  /** Who was asked. Null: the request was rejected before a provider was chosen. */
-  provider: string | null
-  /** The routing policy that applied. Null: none. */
-  policy: string | null
-  /** Whether the response is a stream. */
-  streaming: boolean
-  /** Wall clock, in whole milliseconds; for a stream, the time to its first byte. */
-  latency_ms: number
-  /** Whether the attempt succeeded. */
-  success: boolean
   /** The caller's own labels by name. They are left out if the caller left them out. */
   labels?: Record<string, string>
 }

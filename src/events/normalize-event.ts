@@ -210,26 +210,17 @@ function normalizeRate(input: Members<'exchange_rate_observed'>): ExchangeRateOb
 }
 
 /** The members that a line may have: any other is unknown to this version. */
-const KNOWN_FIELDS: Record<EventType, ReadonlySet<string>> = {
-  request_logged: knownFields('request_logged'),
-  stream_completed: knownFields('stream_completed'),
-  price_set: knownFields('price_set'),
-  exchange_rate_observed: knownFields('exchange_rate_observed'),
-}
-
-function knownFields(type: EventType): ReadonlySet<string> {
-  return new Set(['type', 'crc32', ...Object.keys(FIELDS[type])])
-}
+const KNOWN_FIELDS = ofEachType((type) => new Set(['type', 'crc32', ...Object.keys(FIELDS[type])]))
 
 /**
  * The fields of the last event that had only known ones, since callers log the same fields each
  * time. Measured: 27 ns, against 78 without this.
  */
-const usualFields: Record<EventType, readonly string[]> = {
-  request_logged: [],
-  stream_completed: [],
-  price_set: [],
-  exchange_rate_observed: [],
+const usualFields = ofEachType((): readonly string[] => [])
+
+function ofEachType<T>(make: (type: EventType) => T): Record<EventType, T> {
+  const types = Object.keys(FIELDS) as EventType[]
+  return Object.fromEntries(types.map((type) => [type, make(type)])) as Record<EventType, T>
 }
 
 /**

@@ -8,7 +8,7 @@ import { BECH32_KEY, KEY, PRIVATE_KEY, SECRET_URL, SEED_PHRASE, USER_INFO, WRAP 
  */
 export type Redact = (text: string, field: string) => string
 
-export const MASK = '[redacted]'
+const MASK = '[redacted]'
 
 // Secrets that are found by the words before them. The patterns take linear time, by the rules in
 // secret-forms.ts.
@@ -132,18 +132,14 @@ const LONGEST_WORD = 23
  * The default: masks secrets in `error_message`, which often quotes a request to an upstream, and
  * in `source`, which may be an address with a password. SECURITY.md lists the kinds.
  */
-export function redactSecrets(text: string, field: string): string {
-  return isMasked(field) ? maskSecrets(text) : text
-}
-
-function isMasked(field: string): boolean {
-  return field === 'error_message' || field === 'source'
-}
+export const redactSecrets = redactWith([])
 
 /** Masks what the default masks, and every match of a caller's own patterns. */
 export function redactWith(patterns: readonly RegExp[]): Redact {
-  return (text, field) =>
-    isMasked(field) ? patterns.reduce((masked, own) => masked.replace(own, MASK), maskSecrets(text)) : text
+  return (text, field) => {
+    if (field !== 'error_message' && field !== 'source') return text
+    return patterns.reduce((masked, own) => masked.replace(own, MASK), maskSecrets(text))
+  }
 }
 
 /**

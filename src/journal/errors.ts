@@ -1,3 +1,16 @@
+class PathError<Code extends string> extends Error {
+  readonly code: Code
+  /** The file, directory or segment that the error is about. */
+  readonly path: string
+
+  constructor(code: Code, path: string, message: string, options?: ErrorOptions) {
+    // A cause that is undefined would be printed with the error.
+    super(message, options?.cause === undefined ? undefined : options)
+    this.code = code
+    this.path = path
+  }
+}
+
 export const JOURNAL_ERROR_CODES = [
   'JOURNAL_MISSING',
   'JOURNAL_INVALID',
@@ -22,17 +35,8 @@ export type JournalErrorCode = (typeof JOURNAL_ERROR_CODES)[number]
  *   or is a damaged archive; or the directory can't be listed.
  * - `SEGMENTS_EXHAUSTED`: a day has used up its 999 segment numbers.
  */
-export class JournalError extends Error {
+export class JournalError extends PathError<JournalErrorCode> {
   override readonly name = 'JournalError'
-  readonly code: JournalErrorCode
-  /** The file, directory or segment that the error is about. */
-  readonly path: string
-
-  constructor(code: JournalErrorCode, path: string, message: string, options?: ErrorOptions) {
-    super(message, withCause(options))
-    this.code = code
-    this.path = path
-  }
 }
 
 export const JOURNAL_WRITE_ERROR_CODES = [
@@ -65,11 +69,8 @@ export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
  *   `buffered` says how many. Nothing is lost yet.
  * - `JOURNAL_CLOSED`: the journal is already closed.
  */
-export class JournalWriteError extends Error {
+export class JournalWriteError extends PathError<JournalWriteErrorCode> {
   override readonly name = 'JournalWriteError'
-  readonly code: JournalWriteErrorCode
-  /** The segment or directory that the error is about. */
-  readonly path: string
   /** How many events wait in memory. */
   readonly buffered: number
 
@@ -79,14 +80,7 @@ export class JournalWriteError extends Error {
     message: string,
     options: ErrorOptions & { buffered?: number } = {},
   ) {
-    super(message, withCause(options))
-    this.code = code
-    this.path = path
+    super(code, path, message, options)
     this.buffered = options.buffered ?? 0
   }
-}
-
-/** Drops a cause that is undefined, because it would be printed with the error. */
-function withCause(options: ErrorOptions | undefined): ErrorOptions | undefined {
-  return options?.cause === undefined ? undefined : options
 }

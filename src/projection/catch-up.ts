@@ -13,7 +13,11 @@ import { addCounts, emptyCounts, type SegmentCounts, type SegmentPosition } from
 import type { PrunedSegments } from '../store/pruned-segments.js'
 import type { BatchWriter, SegmentProgress } from './batch-writer.js'
 import { ProjectedSegments } from './projected-segments.js'
-import { JournalSegments, type JournalSegmentsOptions } from './segments/journal-segments.js'
+import {
+  JournalSegments,
+  type JournalSegmentsOptions,
+  type KnownToJournalSegments,
+} from './segments/journal-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
 import { ProjectedArchives } from './segments/projected-archives.js'
 import { checkJournal, checkSealed, checkSegment } from './segments/segment-check.js'
@@ -55,20 +59,17 @@ export class CatchUp {
     checkJournal(positions, identity, store.name)
     const journalId = identity.journal_id
     const projected = new ProjectedSegments({ journalId, store, rollupLabels, onProgress }, positions)
-    const archives = new ProjectedArchives(directory)
-    const pruned = await store.pruned()
-    const accepted = await store.acceptedMissing()
-    const segments = new JournalSegments(options, { projected, archives, pruned, accepted })
-    return new CatchUp(options, { projected, archives, segments, pruned })
+    const [pruned, accepted] = [await store.pruned(), await store.acceptedMissing()]
+    return new CatchUp(options, { projected, archives: new ProjectedArchives(directory), pruned, accepted })
   }
 
-  private constructor(options: CatchUpOptions, { projected, archives, segments, pruned }: Parts) {
+  private constructor(options: CatchUpOptions, known: KnownToJournalSegments) {
     this.#options = options
-    this.#projected = projected
-    this.#archives = archives
-    this.#segments = segments
+    this.#projected = known.projected
+    this.#archives = known.archives
+    this.#segments = new JournalSegments(options, known)
     this.#openSegments = new SegmentsKeptOpen(options.directory)
-    this.#pruned = pruned
+    this.#pruned = known.pruned
   }
 
   /** The segments as they were last listed; the same array while nothing has changed. */
@@ -293,13 +294,6 @@ export interface CatchUpOptions extends JournalSegmentsOptions {
   onProgress?: ((progress: SegmentProgress) => void) | undefined
   /** How many bytes must wait to be a backlog, which may be written in bulk. @default 64 MiB */
   backlogFromBytes?: number | undefined
-}
-
-interface Parts {
-  projected: ProjectedSegments
-  archives: ProjectedArchives
-  segments: JournalSegments
-  pruned: PrunedSegments
 }
 
 /** What one call of `#project` has begun and not committed yet. */

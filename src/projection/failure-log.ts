@@ -1,10 +1,5 @@
-import type { ProjectorLogger, ProjectorOptions } from './options.js'
+import type { ProjectorSession } from './projector-session.js'
 import { isAboutDatabase, retryDelay, withJitter } from './transient-errors.js'
-
-interface FailureLogOptions {
-  logger: ProjectorLogger
-  onWaiting: NonNullable<ProjectorOptions['onWaiting']>
-}
 
 const TEXTS = {
   database: {
@@ -19,13 +14,13 @@ const TEXTS = {
  * failures have ended.
  */
 export class FailureLog {
-  readonly #options: FailureLogOptions
+  readonly #session: Pick<ProjectorSession, 'logger' | 'onWaiting'>
   #failures = 0
   #said = ''
   #kind: keyof typeof TEXTS = 'database'
 
-  constructor(options: FailureLogOptions) {
-    this.#options = options
+  constructor(session: Pick<ProjectorSession, 'logger' | 'onWaiting'>) {
+    this.#session = session
   }
 
   /** @returns how many milliseconds to wait before the next attempt. */
@@ -36,9 +31,9 @@ export class FailureLog {
     const delay = withJitter(retryDelay(this.#failures), Math.random())
     if (reason.message !== this.#said) {
       this.#said = reason.message
-      this.#options.logger.warn({ err: reason, retry_in_ms: delay }, TEXTS[this.#kind].begin)
+      this.#session.logger.warn({ err: reason, retry_in_ms: delay }, TEXTS[this.#kind].begin)
     }
-    this.#options.onWaiting(reason)
+    this.#session.onWaiting(reason)
     return delay
   }
 
@@ -48,7 +43,7 @@ export class FailureLog {
     const failures = this.#failures
     this.#failures = 0
     this.#said = ''
-    this.#options.logger.info({ failures }, TEXTS[this.#kind].end)
-    this.#options.onWaiting(null)
+    this.#session.logger.info({ failures }, TEXTS[this.#kind].end)
+    this.#session.onWaiting(null)
   }
 }

@@ -52,13 +52,8 @@ export interface Projector {
  * @throws ProjectionError if journal and database don't belong together.
  */
 export async function startProjector(options: ProjectorOptions): Promise<Projector> {
-  return await startProjectorWith(options, Date)
-}
-
-/** @internal `startProjector` with another clock. */
-export async function startProjectorWith(options: ProjectorOptions, clock: Clock): Promise<Projector> {
   const busyTimeoutMs = isPostgresAddress(options.database) ? LOCK_TIMEOUT_MS : BUSY_TIMEOUT_MS
-  const session = await ProjectorSession.start(options, { clock, busyTimeoutMs, waits: true })
+  const session = await ProjectorSession.start(options, { clock: Date, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
   // Called after each piece of work; a catch-up consists of many.

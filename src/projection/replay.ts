@@ -9,7 +9,7 @@ import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { archiveFile, listSegments, plainSize, type Segment } from '../journal/segments.js'
 import { asStoreError, databaseName, openStore } from '../store/open-store.js'
-import type { LostSegment, RebuildTransaction, Store } from '../store/port.js'
+import type { LostSegment, RebuildTransaction } from '../store/port.js'
 import {
   addCounts,
   emptyCounts,
@@ -26,7 +26,7 @@ import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { repriceAll } from './repricing.js'
-import { missingSegments, missingSegmentsError } from './segments/missing-segments.js'
+import { type KnownSegments, missingSegments, missingSegmentsError } from './segments/missing-segments.js'
 import { withoutNewImports } from './segments/new-imports.js'
 import { checkJournal, checkSealed } from './segments/segment-check.js'
 import { SmallFileCopies } from './small-file-copies.js'
@@ -132,25 +132,20 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     const before = followRenames(directory, await store.positions(), Date.now())
     checkJournal(before, identity, databasePath)
     const { onProgress, allowMissing = false } = options
-    if (!allowMissing) await checkNothingIsMissing(store, directory, before)
+    const pruned = await store.pruned()
+    if (!allowMissing) {
+      checkNothingIsMissing(directory, { positions: before, pruned, accepted: await store.acceptedMissing() })
+    }
     const rollupLabels =
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
     // Finishes pending repricing first, because the counters must have each request at the cost of
     // its row.
     await repriceAll(store)
-    const pruned = await store.pruned()
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
     const days = segments.map(({ day }) => day)
     const transaction = await store.beginRebuild({ before, rollupLabels, days })
-    const rebuild = new Rebuild(transaction, {
-      directory,
-      identity,
-      onProgress,
-      allowMissing,
-      before,
-      pruned,
-    })
-    const counts = await rebuild.run()
+    const context = { directory, identity, onProgress, allowMissing, before, pruned }
+    const counts = await new Rebuild(transaction, context).run()
     await new SmallFileCopies(directory).keep(store)
     return projectResult(counts, startedAt)
   } catch (error) {
@@ -160,17 +155,12 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
   }
 }
 
-async function checkNothingIsMissing(
-  store: Store,
+function checkNothingIsMissing(
   directory: string,
-  positions: readonly SegmentPosition[],
-): Promise<void> {
-  const pruned = await store.pruned()
-  checkAllThere(
-    positions.filter(({ id }) => !pruned.has(id)),
-    directory,
-  )
-  const known = { positions, pruned, accepted: await store.acceptedMissing() }
+  known: KnownSegments & { positions: readonly SegmentPosition[] },
+): void {
+  const positions = known.positions.filter(({ id }) => !known.pruned.has(id))
+  checkAllThere(positions, directory)
   const missing = missingSegments(directory, readManifest(directory), listSegments(directory), known)
   if (missing.length > 0) throw missingSegmentsError(directory, missing)
 }

@@ -9,7 +9,7 @@ import type { ProjectedSegments } from '../projected-segments.js'
 import { type MissingSegment, missingSegments, missingSegmentsError } from './missing-segments.js'
 import type { ProjectedArchives } from './projected-archives.js'
 
-interface Known {
+export interface KnownToJournalSegments {
   projected: ProjectedSegments
   archives: ProjectedArchives
   pruned: PrunedSegments
@@ -20,12 +20,12 @@ interface Known {
 /** The journal's segments, none of which may be missing. */
 export class JournalSegments {
   readonly #options: JournalSegmentsOptions
-  readonly #known: Known
+  readonly #known: KnownToJournalSegments
   #segments: readonly Segment[] = []
   #mtimeMs = Number.NaN
   #checked: readonly Segment[] = []
 
-  constructor(options: JournalSegmentsOptions, known: Known) {
+  constructor(options: JournalSegmentsOptions, known: KnownToJournalSegments) {
     this.#options = options
     this.#known = known
   }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { describeValue, shownText } from '../../events/describe-value.js'
-import { isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
-import { cutLongNames } from '../../events/long-names.js'
+import { cutLongNames, isBlankLine, MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { maskSecrets } from '../../events/redact.js'
 import { badRequest, HttpError } from '../http/errors.js'
 
