@@ -85,14 +85,8 @@ export class DeferredCompletions {
 
 /** Most completions have no details. */
 function detailsJson(completion: DeferredCompletion['completion']): string | null {
-  let details: Record<string, string | number> | null = null
-  for (const column of DETAIL_COLUMNS) {
-    const value = completion[column] ?? null
-    if (value === null) continue
-    details ??= {}
-    details[column] = value
-  }
-  return details === null ? null : JSON.stringify(details)
+  const given = DETAIL_COLUMNS.filter((column) => (completion[column] ?? null) !== null)
+  return given.length === 0 ? null : JSON.stringify(completion, given)
 }
 
 function deferredCompletion([

@@ -116,25 +116,14 @@ export function checkUnreferred(database: Database, extent: RowExtent): void {
 }
 
 function requestReferences(database: Database): RequestReference[] {
-  const columns = database
-    .prepare<[], { child: string; key: number; column: string; parent: string | null; onDelete: string }>(
-      `SELECT m.name AS child, f.id AS "key", f."from" AS "column", f."to" AS parent, f.on_delete AS onDelete
+  return database
+    .prepare<[], RequestReference>(
+      `SELECT m.name AS child, f.on_delete AS onDelete,
+         group_concat(printf('r."%w" = c."%w"', coalesce(f."to", 'id'), f."from"), ' AND ') AS condition
        FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
-       WHERE m.type = 'table' AND lower(f."table") = 'requests' ORDER BY m.name, f.id, f.seq`,
+       WHERE m.type = 'table' AND lower(f."table") = 'requests' GROUP BY m.name, f.id ORDER BY m.name, f.id`,
     )
     .all()
-  const references = new Map<string, RequestReference>()
-  for (const { child, key, column, parent, onDelete } of columns) {
-    const condition = `r.${quoted(parent ?? 'id')} = c.${quoted(column)}`
-    const name = `${key} ${child}`
-    const before = references.get(name)
-    references.set(name, {
-      child,
-      condition: before === undefined ? condition : `${before.condition} AND ${condition}`,
-      onDelete,
-    })
-  }
-  return [...references.values()]
 }
 
 /** Quotes a name for SQL, whatever is in it. */
