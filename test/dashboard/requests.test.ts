@@ -150,8 +150,10 @@ describe.skipIf(!hasBrowser)('the request list', () => {
     dashboard.append(completion(after), completion(before))
     await eventually(() => cost('after')).toBe('57.3')
     // Of a stream that began before, the page hears when it next asks.
-    await page.clock.fastForward(15_000)
-    await eventually(() => cost('before')).toBe('57.3')
+    await eventually(async () => {
+      await page.clock.fastForward(15_000)
+      return await cost('before')
+    }).toBe('57.3')
     expect(await rows.first().locator('.outcome').innerText()).toBe('ok stream 9.20 s')
   })
 
