@@ -103,7 +103,7 @@ export function addImport(program: ProgramCommand): void {
 async function runImport(file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
   const { list, undo } = flags
   if (file !== undefined && (list || undo !== undefined)) {
-    command.error(`error: '--${list ? 'list' : 'undo'}' takes no file, found ${visible(file)}`)
+    command.error(`error: '--${list ? 'list' : 'undo'}' takes no file, found ${file}`)
   }
   if (list) return await printImports(flags)
   if (undo !== undefined) return await runUndo(undo, flags, command)
@@ -143,7 +143,7 @@ async function runUndo(undo: string, flags: ImportFlags, command: Command): Prom
   try {
     result = undoImport({ ...flags, undo, database: databaseOf(flags) })
   } catch (error) {
-    if (error instanceof RangeError) command.error(`error: option --${visible(error.message)}`)
+    if (error instanceof RangeError) command.error(`error: option --${error.message}`)
     throw error
   }
   printAnswer(result, flags, undoText)

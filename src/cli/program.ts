@@ -1,5 +1,6 @@
 import { VERSION } from '../package/package-files.js'
 import { standardError } from './output/standard-error.js'
+import { visible } from './output/terminal.js'
 import { ProgramCommand } from './run/command.js'
 
 const HELP_WIDTH = 80
@@ -56,6 +57,8 @@ export async function createProgram(name = ''): Promise<ProgramCommand> {
     .exitOverride()
     .configureOutput({
       writeErr: (text) => standardError.write(text),
+      // A message repeats what was typed, or what the environment has.
+      outputError: (text, write) => write(text.split('\n').map(visible).join('\n')),
       getOutHelpWidth: () => helpWidth(process.stdout),
       getErrHelpWidth: () => helpWidth(process.stderr),
     })

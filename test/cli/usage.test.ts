@@ -93,6 +93,11 @@ const WRONG: [string, string[], RegExp][] = [
   ['a page of a tail', ['requests', '--follow', '--page', '2'], /'--follow' cannot be used with .*'--page/],
   ['a format that is none', ['export', '--format', 'xml'], /'--format <format>' argument 'xml'/],
   ['unknown log level', ['project', '--log-level', 'loud'], /'--log-level <level>' argument 'loud'/],
+  [
+    'control characters, which show as escapes',
+    ['stats', '--range', 'a\u{1b}[31mb\u{202e}'],
+    /argument 'a\\x1b\[31mb\\u202e' is invalid/,
+  ],
   ['--json of a daemon', ['project', '--json'], /'--json' needs '--once'/],
 ]
 
