@@ -37,3 +37,15 @@ export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as 
 
 /** The columns of a completion in either store, without its place. */
 export const COMPLETION_VALUES = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
+
+/**
+ * The SQL of the values of `COMPLETION_VALUES` that a row of `requests` got from its completion. A
+ * row's costs may come from elsewhere, so they are taken only where they were logged: this is
+ * `loggedFigures` in SQL.
+ */
+export const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
+  if (column !== 'cost_sats' && column !== 'cost_usd') return column
+  const other = column === 'cost_sats' ? 'usd' : 'sats'
+  const isLogged = `cost_source IS NULL OR (cost_source = 'logged' AND cost_currency IS DISTINCT FROM '${other}')`
+  return `CASE WHEN ${isLogged} THEN ${column} END`
+}).join(', ')

@@ -1,4 +1,5 @@
 import { safeIdentifier } from '../events/identifier.js'
+import { ProjectionError } from './errors.js'
 
 /** Returns names in order, each once. @throws RangeError for an empty name, or more than eight. */
 export function checkRollupLabels(names: readonly string[]): string[] {
@@ -19,4 +20,15 @@ const MAX_LABELS = 8
 /** Returns labels as a sentence names them. */
 export function describeLabels(names: readonly string[]): string {
   return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
+}
+
+/** The error of whoever asks for other labels than those of the stored roll-ups. */
+export function otherRollupLabels(
+  databaseName: string,
+  stored: readonly string[],
+  asked: readonly string[],
+): ProjectionError {
+  const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(asked)} was asked for`
+  const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
+  return new ProjectionError('OTHER_ROLLUP_LABELS', databaseName, `${text}: ${advice}`)
 }

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
-import type { Connection } from './connection/connection.js'
+import type { JournalFile } from '../port.js'
+import type { JournalConnection } from './journal-connection.js'
 
 const compress = promisify(gzip)
 
@@ -30,21 +31,18 @@ interface SmallChunks {
  * joined now and then. Concatenated members of gzip are a valid gzip file.
  */
 export class JournalChunks {
-  readonly #connection: Connection
-  readonly #journal: number
+  readonly #journal: JournalConnection
   readonly #small = new Map<number, SmallChunks>()
 
-  constructor(connection: Connection, journal: number) {
-    this.#connection = connection
+  constructor(journal: JournalConnection) {
     this.#journal = journal
   }
 
   /** @param length how many bytes there were before they were gzipped. */
   async add(segmentId: number, byteOffset: number, length: number, bytes: Buffer): Promise<void> {
-    await this.#connection.run(
+    await this.#journal.run(
       `INSERT INTO journal_chunks VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET length = excluded.length, bytes = excluded.bytes`,
-      this.#journal,
       segmentId,
       byteOffset,
       length,
@@ -74,38 +72,36 @@ export class JournalChunks {
    */
   async removeSegment(segmentId: number): Promise<number> {
     this.#small.delete(segmentId)
-    return await this.#connection.run(
+    return await this.#journal.run(
       'DELETE FROM journal_chunks WHERE journal = $1 AND segment_id = $2',
-      this.#journal,
       segmentId,
     )
   }
 
   async #join(segmentId: number, fromOffset: number): Promise<void> {
-    const values = [this.#journal, segmentId, fromOffset] as const
     const these = 'journal = $1 AND segment_id = $2 AND byte_offset >= $3'
-    await this.#connection.run(
+    await this.#journal.run(
       `UPDATE journal_chunks c SET length = joined.length, bytes = joined.bytes FROM (
          SELECT sum(length) AS length, string_agg(bytes, ''::bytea ORDER BY byte_offset) AS bytes
          FROM journal_chunks WHERE ${these}) joined
        WHERE c.journal = $1 AND c.segment_id = $2 AND c.byte_offset = $3`,
-      ...values,
+      segmentId,
+      fromOffset,
     )
-    await this.#connection.run(`DELETE FROM journal_chunks WHERE ${these.replace('>=', '>')}`, ...values)
+    const others = these.replace('>=', '>')
+    await this.#journal.run(`DELETE FROM journal_chunks WHERE ${others}`, segmentId, fromOffset)
   }
 }
 
 /** Stores a small file of a journal as it is on its host. */
 export async function keepFile(
-  connection: Connection,
-  journal: number,
-  { name, mode, bytes }: { name: string; mode: number; bytes: Buffer },
+  journal: JournalConnection,
+  { name, mode, bytes }: JournalFile,
 ): Promise<void> {
-  await connection.run(
+  await journal.run(
     `INSERT INTO journal_files VALUES ($1, $2, $3, $4)
      ON CONFLICT (journal, name) DO UPDATE SET mode = excluded.mode, bytes = excluded.bytes
      WHERE (journal_files.mode, journal_files.bytes) IS DISTINCT FROM (excluded.mode, excluded.bytes)`,
-    journal,
     name,
     mode,
     bytes,

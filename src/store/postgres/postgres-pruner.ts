@@ -1,8 +1,8 @@
 import { Sums } from '../../folds/sums/sums.js'
-import { COMPLETION_VALUES } from '../outcome-columns.js'
+import { COMPLETION_VALUES, LOGGED_COLUMNS } from '../outcome-columns.js'
 import type { StoreTransaction } from '../port.js'
 import type { PrunedRows, RowPruner } from '../row-pruner.js'
-import type { Connection } from './connection/connection.js'
+import type { JournalConnection } from './journal-connection.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
 import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
 
@@ -12,20 +12,8 @@ const BATCH_ROWS = 2000
 /** How many chunks one transaction removes. Each may hold a mebibyte of a journal. */
 const BATCH_CHUNKS = 200
 
-/**
- * The values that a row got from its completion. A row's costs may come from elsewhere, so they are
- * taken only where they were logged: this is `loggedFigures` in SQL.
- */
-const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
-  if (column !== 'cost_sats' && column !== 'cost_usd') return column
-  const other = column === 'cost_sats' ? 'usd' : 'sats'
-  const isOther = `cost_currency IS NOT DISTINCT FROM '${other}'`
-  return `CASE WHEN cost_source IS NULL OR (cost_source = 'logged' AND NOT ${isOther}) THEN ${column} END`
-}).join(', ')
-
 export interface PostgresPrunerOptions {
-  connection: Connection
-  journal: number
+  journal: JournalConnection
   /** Begins a transaction of the store. */
   begin: () => Promise<StoreTransaction>
   rollupLabels: readonly string[]
@@ -59,18 +47,23 @@ export class PostgresPruner implements RowPruner {
   }
 
   async removeBatch(): Promise<boolean> {
-    return (
-      (await this.#removeRequests()) ||
-      (await this.#removeOthers('rejected_lines', 'rejected')) ||
-      (await this.#removeOthers('held_completions', 'held')) ||
-      (await this.#removeChunks())
-    )
+    const { through, chunksThrough } = this.#options
+    const rows = await this.#removeRequests()
+    this.#removed.rows += rows
+    if (rows > 0) return true
+    const rejected = await this.#removeLines('rejected_lines', through, BATCH_ROWS)
+    this.#removed.rejected += rejected
+    if (rejected > 0) return true
+    const held = await this.#removeLines('held_completions', through, BATCH_ROWS)
+    this.#removed.held += held
+    if (held > 0) return true
+    return chunksThrough > 0 && (await this.#removeLines('journal_chunks', chunksThrough, BATCH_CHUNKS)) > 0
   }
 
   async finish(): Promise<PrunedRows> {
-    const { connection, journal } = this.#options
+    const { journal } = this.#options
     await this.#inTransaction(async () => {
-      for (const sql of EMPTY_ROLLUPS) await connection.run(sql, journal)
+      for (const sql of EMPTY_ROLLUPS) await journal.run(sql)
       // Once the positions are removed, only this number shows that lines came late, and that the
       // remaining ids and completions may therefore be in another order than the lines.
       await this.#run(
@@ -80,10 +73,9 @@ export class PostgresPruner implements RowPruner {
       )
       await this.#run('DELETE FROM journal_segments WHERE journal = $1 AND id <= $2')
       await this.#run('DELETE FROM pruned_completion_places WHERE journal = $1 AND segment_id <= $2')
-      await connection.run(
+      await journal.run(
         `DELETE FROM superseded_completions s WHERE journal = $1
            AND NOT EXISTS (SELECT FROM requests r WHERE r.journal = $1 AND r.id = s.request_id)`,
-        journal,
       )
     })
     return this.#removed
@@ -99,8 +91,7 @@ export class PostgresPruner implements RowPruner {
   async #carry(): Promise<void> {
     const superseded =
       'superseded_completions s JOIN requests r ON r.journal = s.journal AND r.id = s.request_id WHERE s.journal = $1'
-    const { connection, journal } = this.#options
-    await connection.run('DELETE FROM carried_completions WHERE journal = $1', journal)
+    await this.#options.journal.run('DELETE FROM carried_completions WHERE journal = $1')
     const values = COMPLETION_VALUES.join(', ')
     for (const sql of [
       `INSERT INTO carried_completions (journal, segment_id, byte_offset, ${values})
@@ -122,76 +113,49 @@ export class PostgresPruner implements RowPruner {
     }
   }
 
-  async #removeRequests(): Promise<boolean> {
-    const { connection, journal, through, rollupLabels } = this.#options
-    const removed = await this.#inTransaction(async (transaction) => {
-      const rows = await connection.raw<StoredRow>(
+  async #removeRequests(): Promise<number> {
+    const { journal, through, rollupLabels } = this.#options
+    return await this.#inTransaction(async (transaction) => {
+      const rows = await journal.all<StoredRow>(
         `SELECT ${STORED_COLUMNS} FROM requests WHERE journal = $1 AND id > $2 AND segment_id <= $3
          ORDER BY id LIMIT ${BATCH_ROWS}`,
-        journal,
         this.#lastId,
         through,
       )
-      const requests = rows.map(storedRequestOf)
-      if (requests.length === 0) return 0
-      await connection.run(
+      if (rows.length === 0) return 0
+      await journal.run(
         `DELETE FROM requests r USING unnest($2::bigint[], $3::timestamptz[]) AS gone(id, timestamp)
          WHERE r.journal = $1 AND r.id = gone.id AND r.timestamp = gone.timestamp`,
-        journal,
-        requests.map(({ id }) => id),
-        requests.map(({ timestamp }) => timestamp),
+        rows.map(({ id }) => id),
+        rows.map(({ timestamp }) => timestamp),
       )
-      await connection.run(
+      await journal.run(
         `UPDATE journal_segments s SET requests = s.requests - gone.n
          FROM (SELECT id, count(*) AS n FROM unnest($2::bigint[]) AS ids(id) GROUP BY id) AS gone
          WHERE s.journal = $1 AND s.id = gone.id`,
-        journal,
-        requests.map(({ place }) => place?.segmentId ?? null),
+        rows.map(({ segment_id }) => segment_id),
       )
       const sums = new Sums(rollupLabels)
-      for (const request of requests) sums.remove(request)
+      for (const row of rows) sums.remove(storedRequestOf(row))
       await transaction.addSums(sums.take())
-      this.#lastId = requests.at(-1)?.id ?? this.#lastId
-      return requests.length
+      this.#lastId = rows.at(-1)?.id ?? this.#lastId
+      return rows.length
     })
-    this.#removed.rows += removed
-    return removed > 0
-  }
-
-  async #removeOthers(
-    table: 'rejected_lines' | 'held_completions',
-    what: 'rejected' | 'held',
-  ): Promise<boolean> {
-    const { through } = this.#options
-    const removed = await this.#inTransaction(() => this.#removeLines(table, through, BATCH_ROWS))
-    this.#removed[what] += removed
-    return removed > 0
-  }
-
-  async #removeChunks(): Promise<boolean> {
-    const { chunksThrough } = this.#options
-    if (chunksThrough === 0) return false
-    return (
-      (await this.#inTransaction(() => this.#removeLines('journal_chunks', chunksThrough, BATCH_CHUNKS))) > 0
-    )
   }
 
   async #removeLines(table: string, through: number, limit: number): Promise<number> {
-    return await this.#options.connection.run(
-      `DELETE FROM ${table} WHERE journal = $1 AND (segment_id, byte_offset) IN (
-         SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND segment_id <= $2 LIMIT ${limit})`,
-      this.#options.journal,
-      through,
-    )
+    const sql = `DELETE FROM ${table} WHERE journal = $1 AND (segment_id, byte_offset) IN (
+      SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND segment_id <= $2 LIMIT ${limit})`
+    return await this.#inTransaction(() => this.#options.journal.run(sql, through))
   }
 
   /**
    * Runs a statement whose parameters are the journal, `$1`, and the last segment whose rows are
    * removed, `$2`.
    */
-  async #run(sql: string): Promise<number> {
-    const { connection, journal, through } = this.#options
-    return await connection.run(sql, journal, through)
+  async #run(sql: string): Promise<void> {
+    const { journal, through } = this.#options
+    await journal.run(sql, through)
   }
 
   async #inTransaction<T>(action: (transaction: StoreTransaction) => Promise<T>): Promise<T> {

@@ -7,7 +7,6 @@ import { ProjectionError } from '../errors.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { StoredPrices } from '../price-row.js'
-import type { Connection } from './connection/connection.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
@@ -50,19 +49,18 @@ export async function beginRebuild(
   options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>,
   { before, rollupLabels }: RebuildOptions,
 ): Promise<RebuildTransaction> {
-  const { connection, journal } = options
-  for (const table of REBUILT) await connection.run(`DELETE FROM ${table} WHERE journal = $1`, journal)
-  await connection.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1', journal)
-  if (rollupLabels !== undefined) await changeRollupLabels(connection, journal, rollupLabels)
-  const through = await prunedThrough(connection, journal)
-  const seeds = await readPrices(connection, journal, through)
-  await clearPrices(connection, journal, through)
-  const row = await connection.one<{ pruned_ordinal: number }>(
+  const { journal } = options
+  for (const table of REBUILT) await journal.run(`DELETE FROM ${table} WHERE journal = $1`)
+  await journal.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1')
+  if (rollupLabels !== undefined) await changeRollupLabels(journal, rollupLabels)
+  const through = await prunedThrough(journal)
+  const seeds = await readPrices(journal, through)
+  await clearPrices(journal, through)
+  const row = await journal.one<{ pruned_ordinal: number }>(
     'SELECT pruned_ordinal FROM journals WHERE number = $1',
-    journal,
   )
-  const nextId = journal * IDS_PER_JOURNAL + (row?.pruned_ordinal ?? 0) + 1
-  const deferred = new DeferredCompletions(connection, journal)
+  const nextId = journal.number * IDS_PER_JOURNAL + (row?.pruned_ordinal ?? 0) + 1
+  const deferred = new DeferredCompletions(journal)
   await deferred.begin()
   await deferred.addCarried(nextId)
   options.rollups.forget()
@@ -82,8 +80,6 @@ interface RebuildState {
 
 class PostgresRebuild extends PostgresTransaction implements RebuildTransaction {
   readonly rollupLabels: readonly string[]
-  readonly #connection: Connection
-  readonly #journal: number
   readonly #before: readonly SegmentPosition[]
   readonly #deferred: DeferredCompletions
   /** The stored prices and rates that haven't been read again, by identity. */
@@ -94,8 +90,6 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   constructor(options: TransactionOptions, { before, seeds, deferred }: RebuildState) {
     super(options)
     this.rollupLabels = options.rollupLabels
-    this.#connection = options.connection
-    this.#journal = options.journal
     this.#before = before
     this.#deferred = deferred
     this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
@@ -144,20 +138,20 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
 
   async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
     await this.written()
-    await replaceAcceptedMissing(this.#connection, this.#journal, names)
+    await replaceAcceptedMissing(this.journal, names)
   }
 
   async addLost(segments: readonly LostSegment[]): Promise<void> {
     await this.written()
-    await addLost(this.#connection, this.#journal, segments)
+    await addLost(this.journal, segments)
   }
 
   override async commit(): Promise<void> {
     await this.written()
-    if ((await prunedThrough(this.#connection, this.#journal)) > 0) {
-      await keepIrregularCompletions(this.#connection, this.#journal, this.#before)
+    if ((await prunedThrough(this.journal)) > 0) {
+      await keepIrregularCompletions(this.journal, this.#before)
     }
-    await storeVersions(this.#connection, this.#journal)
+    await storeVersions(this.journal)
     await super.commit()
   }
 
@@ -170,7 +164,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     const range = rangeToReprice(this.book, prices, rates)
     this.book = this.book.without(prices, rates)
     this.#unread.clear()
-    if (range !== null) await addToRepricing(this.#connection, this.#journal, range, this.lastId)
+    if (range !== null) await addToRepricing(this.journal, range, this.lastId)
   }
 }
 

@@ -10,6 +10,7 @@ import { Connection } from './connection/connection.js'
 import { isLockTimeout, PostgresError } from './connection/errors.js'
 import { checkVersions, storeVersions } from './fold-versions.js'
 import { JournalChunks, keepFile } from './journal-chunks.js'
+import { JournalConnection } from './journal-connection.js'
 import { Partitions } from './partitions.js'
 import { PostgresPruner } from './postgres-pruner.js'
 import { beginRebuild } from './postgres-rebuild.js'
@@ -50,7 +51,7 @@ export interface PostgresStoreOptions {
 export class PostgresStore implements Store {
   readonly name: string
   readonly #connection: Connection
-  readonly #journal: number
+  readonly #journal: JournalConnection
   readonly #journalId: string
   readonly #rollups: RollupWriter
   readonly #partitions: Partitions
@@ -80,30 +81,27 @@ export class PostgresStore implements Store {
       await connection.refusePooler()
       const journal = await connection.transaction(async () => {
         await checkSchema(connection, schema)
-        return await journalNumber(connection, journalId)
+        return await knownJournal(connection, journalId)
       })
-      await lock(connection, schema, journal, lockTimeoutMs)
-      await connection.transaction(() => noteHost(connection, journal, options.version))
-      return new PostgresStore(connection, { journalId, journal, chunks })
+      await lock(journal, schema, lockTimeoutMs)
+      const note = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
+      await connection.transaction(() => journal.run(note, hostname(), options.version))
+      return new PostgresStore(journal, journalId, chunks)
     } catch (error) {
       await connection.close()
       throw error
     }
   }
 
-  private constructor(
-    connection: Connection,
-    { journalId, journal, chunks }: { journalId: string; journal: number; chunks: boolean },
-  ) {
+  private constructor(journal: JournalConnection, journalId: string, chunks: boolean) {
     this.#journalId = journalId
-    this.name = connection.name
-    this.#connection = connection
     this.#journal = journal
-    this.#rollups = new RollupWriter(connection, journal)
-    this.#partitions = new Partitions(connection)
-    this.#chunks = chunks ? new JournalChunks(connection, journal) : null
-    if (chunks)
-      this.keepFile = (file) => this.#inTransaction((_, number) => keepFile(connection, number, file))
+    this.#connection = journal.connection
+    this.name = journal.connection.name
+    this.#rollups = new RollupWriter(journal)
+    this.#partitions = new Partitions(journal.connection)
+    this.#chunks = chunks ? new JournalChunks(journal) : null
+    if (chunks) this.keepFile = (file) => this.#inTransaction((journal) => keepFile(journal, file))
   }
 
   async positions(): Promise<SegmentPosition[]> {
@@ -111,7 +109,7 @@ export class PostgresStore implements Store {
   }
 
   async rememberFile(segmentId: number, file: FileIdentity): Promise<void> {
-    await this.#inTransaction((connection, journal) => rememberFile(connection, journal, segmentId, file))
+    await this.#inTransaction((journal) => rememberFile(journal, segmentId, file))
   }
 
   async pruned(): Promise<PrunedSegments> {
@@ -123,11 +121,11 @@ export class PostgresStore implements Store {
   }
 
   async replaceAcceptedMissing(names: readonly string[]): Promise<void> {
-    await this.#inTransaction((connection, journal) => replaceAcceptedMissing(connection, journal, names))
+    await this.#inTransaction((journal) => replaceAcceptedMissing(journal, names))
   }
 
   async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
-    return await this.#inTransaction((connection) => chooseRollupLabels(connection, asked))
+    return await this.#inTransaction(({ connection }) => chooseRollupLabels(connection, asked))
   }
 
   async checkVersions(): Promise<void> {
@@ -147,19 +145,14 @@ export class PostgresStore implements Store {
 
   async hasRowsToReprice(): Promise<boolean> {
     const sql = 'SELECT 1 FROM repricing WHERE journal = $1 LIMIT 1'
-    return await this.#inTransaction(
-      async (connection, journal) => (await connection.one(sql, journal)) !== undefined,
-    )
+    return (await this.#inTransaction((journal) => journal.one(sql))) !== undefined
   }
 
   async begin(_: 'usual' | 'bulk'): Promise<StoreTransaction> {
     return await this.#begin(async (options, nextOrdinal) => {
-      const row = await this.#connection.one<{ may_be_held: boolean }>(
-        'SELECT EXISTS (SELECT FROM held_completions WHERE journal = $1) AS may_be_held',
-        this.#journal,
-      )
-      const nextId = this.#journal * IDS_PER_JOURNAL + nextOrdinal
-      return new PostgresTransaction({ ...options, nextId, mayBeHeld: row?.may_be_held ?? true })
+      const held = await this.#journal.one('SELECT 1 FROM held_completions WHERE journal = $1 LIMIT 1')
+      const nextId = this.#journal.number * IDS_PER_JOURNAL + nextOrdinal
+      return new PostgresTransaction({ ...options, nextId, mayBeHeld: held !== undefined })
     })
   }
 
@@ -180,10 +173,9 @@ export class PostgresStore implements Store {
    *   stay.
    */
   async pruner(through: number, chunksThrough: number): Promise<RowPruner> {
-    const [connection, journal] = [this.#connection, this.#journal]
-    const labels = await this.chooseRollupLabels()
+    const rollupLabels = await this.chooseRollupLabels()
     const begin = () => this.begin('usual')
-    return new PostgresPruner({ connection, journal, begin, rollupLabels: labels, through, chunksThrough })
+    return new PostgresPruner({ journal: this.#journal, begin, rollupLabels, through, chunksThrough })
   }
 
   async close(): Promise<void> {
@@ -197,9 +189,8 @@ export class PostgresStore implements Store {
     await connection.begin()
     try {
       const nextOrdinal = await this.#lockJournal()
-      this.#book ??= await readPriceBook(connection, this.#journal)
+      this.#book ??= await readPriceBook(this.#journal)
       const options = {
-        connection,
         journal: this.#journal,
         rollups: this.#rollups,
         rollupLabels: await rollupLabels(connection),
@@ -227,9 +218,8 @@ export class PostgresStore implements Store {
    *   valid only until somebody replaces the tables it was read from.
    */
   async #lockJournal(): Promise<number> {
-    const row = await this.#connection.one<{ journal_id: string; next_ordinal: number }>(
+    const row = await this.#journal.one<{ journal_id: string; next_ordinal: number }>(
       'SELECT journal_id, next_ordinal FROM journals WHERE number = $1 FOR NO KEY UPDATE',
-      this.#journal,
     )
     const isOurs = row?.journal_id === this.#journalId
     if (isOurs && row.next_ordinal === (this.#nextOrdinal ?? row.next_ordinal)) return row.next_ordinal
@@ -239,31 +229,31 @@ export class PostgresStore implements Store {
   }
 
   /** Runs something in a transaction of its own. */
-  async #inTransaction<T>(action: (connection: Connection, journal: number) => Promise<T>): Promise<T> {
-    return await this.#connection.transaction(() => action(this.#connection, this.#journal))
+  async #inTransaction<T>(action: (journal: JournalConnection) => Promise<T>): Promise<T> {
+    return await this.#connection.transaction(() => action(this.#journal))
   }
 }
 
-/** Returns the number of a journal. A new journal gets one. */
-async function journalNumber(connection: Connection, journalId: string): Promise<number> {
-  const find = 'SELECT number FROM journals WHERE journal_id = $1'
-  let found = await connection.one<{ number: number }>(find, journalId)
-  if (found === undefined) {
-    await connection.run(
-      'INSERT INTO journals (journal_id) VALUES ($1) ON CONFLICT (journal_id) DO NOTHING',
-      journalId,
-    )
-    found = await connection.one(find, journalId)
-    if (found === undefined) throw new Error('unreachable: a journal was inserted')
-    await storeVersions(connection, found.number)
-  }
-  return found.number
+/** Finds the number of a journal. */
+export async function findJournal(
+  connection: Connection,
+  journalId: string,
+): Promise<JournalConnection | null> {
+  const sql = 'SELECT number FROM journals WHERE journal_id = $1'
+  const found = await connection.one<{ number: number }>(sql, journalId)
+  return found === undefined ? null : new JournalConnection(connection, found.number)
 }
 
-/** Records the host that projects a journal. Call it once this process has the journal's lock. */
-async function noteHost(connection: Connection, journal: number, version: string): Promise<void> {
-  const sql = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
-  await connection.run(sql, journal, hostname(), version)
+/** Finds the number of a journal. A new journal gets one. */
+async function knownJournal(connection: Connection, journalId: string): Promise<JournalConnection> {
+  const known = await findJournal(connection, journalId)
+  if (known !== null) return known
+  const sql = 'INSERT INTO journals (journal_id) VALUES ($1) ON CONFLICT (journal_id) DO NOTHING'
+  await connection.run(sql, journalId)
+  const made = await findJournal(connection, journalId)
+  if (made === null) throw new Error('unreachable: a journal was inserted')
+  await storeVersions(made)
+  return made
 }
 
 /**
@@ -279,9 +269,8 @@ const LOCK_WAIT_MS = 5000
  * @throws PostgresError PROJECTOR_RUNNING if another session keeps it.
  */
 export async function lock(
-  connection: Connection,
+  { connection, number }: JournalConnection,
   schema: string,
-  journal: number,
   waitMs = LOCK_WAIT_MS,
 ): Promise<void> {
   try {
@@ -297,7 +286,7 @@ export async function lock(
         `SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'`,
       )
       await connection.exec(`SET LOCAL lock_timeout = ${waitMs}`)
-      await connection.run('SELECT pg_advisory_lock(hashtext($1), $2)', `request-journal ${schema}`, journal)
+      await connection.run('SELECT pg_advisory_lock(hashtext($1), $2)', `request-journal ${schema}`, number)
     })
   } catch (error) {
     if (!isLockTimeout(error)) throw error

@@ -1,6 +1,5 @@
-import type { PlacedCompletion, RejectedLine } from '../../events/place.js'
-import type { Changes, CompletedRequest, Keys, Known, KnownRequest } from '../../folds/changes.js'
-import { MAX_SHARED_ROWS } from '../../folds/completions.js'
+import type { PlacedCompletion } from '../../events/place.js'
+import type { Changes, CompletedRequest, Keys, Known } from '../../folds/changes.js'
 import type { PriceBook } from '../../folds/costs/price-book.js'
 import type { SumChanges } from '../../folds/sums/sums.js'
 import type { RepricePage, StoreTransaction } from '../port.js'
@@ -11,15 +10,15 @@ import {
   completionValues,
   placedCompletion,
 } from './completion-rows.js'
-import type { Connection } from './connection/connection.js'
 import type { CopyIn } from './connection/copy-in.js'
 import { CopyRows } from './connection/copy-rows.js'
 import { PostgresError } from './connection/errors.js'
 import { jsonRows } from './connection/values.js'
 import { gzipped, type JournalChunks } from './journal-chunks.js'
+import type { JournalConnection } from './journal-connection.js'
 import type { Partitions } from './partitions.js'
 import { insertPrices } from './price-rows.js'
-import { addToRepricing, readRepricing, takeRowsToReprice } from './repricing-queries.js'
+import { addToRepricing, takeRowsToReprice } from './repricing-queries.js'
 import {
   COMPLETE_SQL,
   costRows,
@@ -31,12 +30,11 @@ import {
 import type { RollupWriter } from './rollup-writer.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
 import { advancePosition, insertPosition } from './segment-queries.js'
-import { type CandidateRow, candidatesOf, STORED_COLUMNS, storedRequestOf } from './stored-row.js'
+import { findRequests, storedRequestOf } from './stored-row.js'
 
 /** A transaction that has begun, and the state that it continues from. */
 export interface TransactionOptions {
-  connection: Connection
-  journal: number
+  journal: JournalConnection
   rollups: RollupWriter
   rollupLabels: readonly string[]
   /** Null if no partitions are made, because the transaction is too long for that. */
@@ -57,6 +55,7 @@ const NONE: ReadonlyMap<string, never> = new Map<string, never>()
 /** A transaction of PostgreSQL that has begun. */
 export class PostgresTransaction implements StoreTransaction {
   protected readonly options: TransactionOptions
+  protected readonly journal: JournalConnection
   protected book: PriceBook
   readonly addBytes?: NonNullable<StoreTransaction['addBytes']>
   #nextId: number
@@ -76,6 +75,7 @@ export class PostgresTransaction implements StoreTransaction {
 
   constructor(options: TransactionOptions) {
     this.options = options
+    this.journal = options.journal
     this.book = options.book
     this.#nextId = options.nextId
     this.#mayBeHeld = options.mayBeHeld
@@ -93,7 +93,7 @@ export class PostgresTransaction implements StoreTransaction {
 
   async addSegment(position: SegmentPosition): Promise<void> {
     await this.written()
-    await insertPosition(this.options.connection, this.options.journal, position)
+    await insertPosition(this.journal, position)
   }
 
   async load(keys: Keys): Promise<Known> {
@@ -101,7 +101,7 @@ export class PostgresTransaction implements StoreTransaction {
     if (looksUp) await this.written()
     return {
       ...this.known(),
-      requests: keys.completions.size === 0 ? NONE : await this.#candidates(keys),
+      requests: keys.completions.size === 0 ? NONE : await this.#requestsFor(keys),
       held: this.#mayBeHeld && keys.requests.length > 0 ? await this.#heldFor(keys) : NONE,
     }
   }
@@ -123,29 +123,33 @@ export class PostgresTransaction implements StoreTransaction {
 
   async #write(changes: Changes, throughId: number): Promise<void> {
     const { rejected, inserted, completed, held, released, repriced, book } = changes
-    const { connection, journal } = this.options
     // No other statement runs while a COPY is open. If a batch only has new rows, the COPY goes on.
     const hasStatementsBefore = book !== null || rejected.length > 0
     const hasStatementsAfter = [completed, held, released, repriced].some(({ length }) => length > 0)
     if (hasStatementsBefore) await this.#endRows()
     await this.#addPrices(changes, throughId)
-    await this.#insertRejected(rejected)
+    const rows = rejected.map(({ segmentId, byteOffset, event, ...line }) => ({
+      ...line,
+      segment_id: segmentId,
+      byte_offset: byteOffset,
+    }))
+    await this.journal.insert('rejected_lines', rows)
     if (inserted.length > 0) await this.#insert(inserted)
     if (hasStatementsAfter) await this.#endRows()
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
-    if (repriced.length > 0) await connection.run(REPRICE_SQL, journal, jsonRows(costRows(repriced)))
+    if (repriced.length > 0) await this.journal.run(REPRICE_SQL, jsonRows(costRows(repriced)))
   }
 
   async #insert(inserted: Changes['inserted']): Promise<void> {
-    const { connection, journal, partitions } = this.options
+    const { partitions } = this.options
     for (const timestamp of partitions?.unknown(inserted.map(({ event }) => event.timestamp)) ?? []) {
       await this.#endRows()
       await partitions?.make(timestamp)
     }
-    this.#rows ??= connection.startCopy('requests', REQUEST_COLUMNS)
-    for (const request of inserted) this.#copied.add(requestValues(journal, request))
+    this.#rows ??= this.journal.connection.startCopy('requests', REQUEST_COLUMNS)
+    for (const request of inserted) this.#copied.add(requestValues(this.journal.number, request))
     await this.#rows.write(this.#copied.take())
   }
 
@@ -157,20 +161,19 @@ export class PostgresTransaction implements StoreTransaction {
 
   async addSums({ ratios, rollups }: SumChanges): Promise<void> {
     await this.written()
-    const { connection, journal, rollupLabels } = this.options
     if (ratios.length > 0) {
-      await connection.run(
+      await this.journal.run(
         `INSERT INTO token_ratio_sums SELECT $1, policy, millionths, samples
            FROM json_to_recordset($2) AS r(policy TEXT, millionths NUMERIC, samples BIGINT)
          ON CONFLICT (journal, policy) DO UPDATE SET
            ratio_millionths = token_ratio_sums.ratio_millionths + excluded.ratio_millionths,
            sample_count = token_ratio_sums.sample_count + excluded.sample_count`,
-        journal,
         jsonRows(ratios.map((ratio) => ({ ...ratio, millionths: String(ratio.millionths) }))),
       )
-      await connection.run('DELETE FROM token_ratio_sums WHERE journal = $1 AND sample_count = 0', journal)
+      await this.journal.run('DELETE FROM token_ratio_sums WHERE journal = $1 AND sample_count = 0')
     }
-    for (const changes of rollups) await this.options.rollups.write(changes, rollupLabels)
+    const { rollups: writer, rollupLabels } = this.options
+    for (const changes of rollups) await writer.write(changes, rollupLabels)
   }
 
   async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
@@ -179,30 +182,27 @@ export class PostgresTransaction implements StoreTransaction {
 
   async takeRowsToReprice(maxRows: number): Promise<RepricePage | null> {
     await this.written()
-    const { connection, journal } = this.options
-    const pending = await readRepricing(connection, journal)
-    if (pending === undefined) return null
-    const rows = await takeRowsToReprice(connection, journal, pending, maxRows)
-    return { requests: rows.map(storedRequestOf), book: this.book, countsRetries: false }
+    const rows = await takeRowsToReprice(this.journal, maxRows)
+    return rows && { requests: rows.map(storedRequestOf), book: this.book, countsRetries: false }
   }
 
   async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
     await this.written()
-    return await advancePosition(this.options.connection, this.options.journal, expectedBytes, next)
+    return await advancePosition(this.journal, expectedBytes, next)
   }
 
   /** @throws PostgresError ROW_IDS_EXHAUSTED if the next ids would be those of the next journal. */
   async commit(): Promise<void> {
     await this.written()
-    const { connection, journal } = this.options
-    const nextOrdinal = this.#nextId - journal * IDS_PER_JOURNAL
+    const { connection, number } = this.journal
+    const nextOrdinal = this.#nextId - number * IDS_PER_JOURNAL
     if (nextOrdinal > IDS_PER_JOURNAL) {
       const advice = 'let the gateways append to a new journal in another directory, and project that'
       const found = `this journal has had ${IDS_PER_JOURNAL} requests, and there are no more ids for its rows`
       throw new PostgresError('ROW_IDS_EXHAUSTED', connection.name, `${found}: ${advice}`)
     }
     const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'
-    await connection.run(sql, journal, nextOrdinal)
+    await this.journal.run(sql, nextOrdinal)
     await connection.commit()
     this.#isOpen = false
     this.options.onCommitted(this.book, nextOrdinal)
@@ -217,7 +217,7 @@ export class PostgresTransaction implements StoreTransaction {
     this.options.chunks?.forget()
     this.options.partitions?.forget()
     await this.#rows?.cancel()
-    await this.options.connection.rollback()
+    await this.journal.connection.rollback()
   }
 
   /** The id of the last row. */
@@ -250,43 +250,24 @@ export class PostgresTransaction implements StoreTransaction {
   /** @param throughId the id of the last row whose cost isn't computed with these prices yet. */
   async #addPrices({ prices, rates, book, toReprice }: Changes, throughId: number): Promise<void> {
     if (book === null) return
-    const { connection, journal } = this.options
-    await insertPrices(connection, journal, { prices, rates })
-    if (toReprice !== null) await addToRepricing(connection, journal, toReprice, throughId)
-  }
-
-  async #insertRejected(rejected: readonly RejectedLine[]): Promise<void> {
-    if (rejected.length === 0) return
-    const rows = rejected.map(({ segmentId, byteOffset, event, ...line }) => ({
-      ...line,
-      journal: this.options.journal,
-      segment_id: segmentId,
-      byte_offset: byteOffset,
-    }))
-    await this.options.connection.run(
-      'INSERT INTO rejected_lines SELECT * FROM json_populate_recordset(NULL::rejected_lines, $1)',
-      jsonRows(rows),
-    )
+    await insertPrices(this.journal, { prices, rates })
+    if (toReprice !== null) await addToRepricing(this.journal, toReprice, throughId)
   }
 
   async #complete(completed: readonly CompletedRequest[]): Promise<void> {
     if (completed.length === 0) return
-    const { connection, journal } = this.options
     const superseded = completed.flatMap(({ before: { id, completedBy, success } }) => {
       if (completedBy === null) return []
       const { segmentId, byteOffset } = completedBy
-      return { journal, segment_id: segmentId, byte_offset: byteOffset, request_id: id, success }
+      return { segment_id: segmentId, byte_offset: byteOffset, request_id: id, success }
     })
-    if (superseded.length > 0) {
-      await connection.run(
-        `INSERT INTO superseded_completions
-           SELECT * FROM json_populate_recordset(NULL::superseded_completions, $1)
-         ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET
-           request_id = excluded.request_id, success = excluded.success`,
-        jsonRows(superseded),
-      )
-    }
-    await connection.run(COMPLETE_SQL, journal, jsonRows(outcomeRows(completed)))
+    await this.journal.insert(
+      'superseded_completions',
+      superseded,
+      `ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET
+         request_id = excluded.request_id, success = excluded.success`,
+    )
+    await this.journal.run(COMPLETE_SQL, jsonRows(outcomeRows(completed)))
     const irregular = new Map<number, { id: number; repeated: number; ambiguous: number }>()
     for (const { before, by, isAmbiguous } of completed) {
       const id = by.place.segmentId
@@ -297,68 +278,46 @@ export class PostgresTransaction implements StoreTransaction {
     }
     if (irregular.size === 0) return
     // A pruned segment no longer has counts, so nothing is updated for it.
-    await connection.run(
+    await this.journal.run(
       `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
          ambiguous_completions = ambiguous_completions + o.ambiguous
        FROM json_to_recordset($2) AS o(id BIGINT, repeated BIGINT, ambiguous BIGINT)
        WHERE s.journal = $1 AND s.id = o.id`,
-      journal,
       jsonRows([...irregular.values()]),
     )
   }
 
   async #hold(held: readonly PlacedCompletion[]): Promise<void> {
     if (held.length === 0) return
-    const { connection, journal } = this.options
+    const { connection, number } = this.journal
     const rows = new CopyRows()
-    for (const completion of held) rows.add([journal, ...completionValues(completion)])
+    for (const completion of held) rows.add([number, ...completionValues(completion)])
     await connection.copy('held_completions', ['journal', ...COMPLETION_COLUMNS], rows)
   }
 
   async #release(released: Changes['released']): Promise<void> {
     if (released.length === 0) return
-    await this.options.connection.run(
+    await this.journal.run(
       `DELETE FROM held_completions h USING unnest($2::bigint[], $3::bigint[]) AS r(segment_id, byte_offset)
        WHERE h.journal = $1 AND h.segment_id = r.segment_id AND h.byte_offset = r.byte_offset`,
-      this.options.journal,
       released.map(({ segmentId }) => segmentId),
       released.map(({ byteOffset }) => byteOffset),
     )
   }
 
-  async #candidates({ completions }: Keys): Promise<Map<string, KnownRequest[]>> {
-    const named = [...completions].flatMap(([id, { attempts }]) =>
-      [...attempts].flatMap((attempt) => (attempt === null ? [] : [{ id, attempt }])),
-    )
-    const rows = await this.options.connection.raw<CandidateRow>(
-      `SELECT k.correlation_id, r.newer, ${STORED_COLUMNS}
-       FROM unnest($2::text[], $3::bigint[]) AS k(correlation_id, open_wanted)
-       CROSS JOIN LATERAL (
-         SELECT *, row_number() OVER newest - 1 AS newer,
-           count(*) FILTER (WHERE streaming AND completed_segment_id IS NULL) OVER newest AS open_rank,
-           row_number() OVER (PARTITION BY attempt ORDER BY id DESC) AS attempt_rank
-         FROM (SELECT * FROM requests WHERE journal = $1 AND correlation_id = k.correlation_id
-           ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}) shared
-         WINDOW newest AS (ORDER BY id DESC)) r
-       WHERE r.newer = 0 OR (r.streaming AND r.completed_segment_id IS NULL AND r.open_rank <= k.open_wanted)
-         OR (r.attempt_rank = 1 AND EXISTS (
-           SELECT FROM unnest($4::text[], $5::bigint[]) AS a(id, attempt)
-           WHERE a.id = k.correlation_id AND a.attempt = r.attempt))
-       ORDER BY k.correlation_id, r.newer`,
-      this.options.journal,
-      [...completions.keys()],
-      [...completions.values()].map(({ count, attempts }) => (attempts.has(null) ? count + 1 : 0)),
-      named.map(({ id }) => id),
-      named.map(({ attempt }) => attempt),
-    )
-    return candidatesOf(completions.keys(), rows)
+  async #requestsFor({ completions }: Keys): Promise<Known['requests']> {
+    const sought = [...completions].map(([correlationId, key]) => ({
+      ...key,
+      correlationId,
+      beforeId: this.#nextId,
+    }))
+    return await findRequests(this.journal, sought)
   }
 
   async #heldFor({ requests }: Keys): Promise<Map<string, PlacedCompletion[]>> {
-    const rows = await this.options.connection.all<CompletionRow & { [column: string]: unknown }>(
+    const rows = await this.journal.all<CompletionRow>(
       `SELECT ${COMPLETION_COLUMNS.join(', ')} FROM held_completions
        WHERE journal = $1 AND correlation_id = ANY ($2::text[]) ORDER BY segment_id, byte_offset`,
-      this.options.journal,
       [...new Set(requests)],
     )
     const held = new Map<string, PlacedCompletion[]>()

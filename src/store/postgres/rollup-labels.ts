@@ -1,6 +1,7 @@
 import { ProjectionError } from '../errors.js'
-import { checkRollupLabels, describeLabels } from '../rollup-labels.js'
+import { checkRollupLabels, describeLabels, otherRollupLabels } from '../rollup-labels.js'
 import type { Connection } from './connection/connection.js'
+import type { JournalConnection } from './journal-connection.js'
 
 /** The names of the labels that all journals' roll-ups are kept by, in order. */
 export async function rollupLabels(connection: Connection): Promise<string[]> {
@@ -17,17 +18,14 @@ export async function rollupLabels(connection: Connection): Promise<string[]> {
  * @throws ProjectionError OTHER_ROLLUP_LABELS if other journals have requests.
  */
 export async function changeRollupLabels(
-  connection: Connection,
-  journal: number,
+  journal: JournalConnection,
   names: readonly string[],
 ): Promise<void> {
+  const { connection } = journal
   const stored = await rollupLabels(connection)
   if (names.toSorted().join('\0') === stored.toSorted().join('\0')) return
-  const others = await connection.one(
-    'SELECT 1 FROM journal_segments WHERE journal <> $1 AND requests > 0 LIMIT 1',
-    journal,
-  )
-  if (others !== undefined) {
+  const others = 'SELECT 1 FROM journal_segments WHERE journal <> $1 AND requests > 0 LIMIT 1'
+  if ((await journal.one(others)) !== undefined) {
     const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
     const advice =
       'make another schema with `request-journal migrate --schema`, and project every journal there with the new labels'
@@ -57,11 +55,8 @@ export async function chooseRollupLabels(
   if (asked === undefined) return stored
   const names = checkRollupLabels(asked)
   if (names.join('\0') === stored.toSorted().join('\0')) return stored
-  if ((await connection.one('SELECT 1 FROM requests LIMIT 1')) !== undefined) {
-    const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
-    const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
-    throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
-  }
+  if ((await connection.one('SELECT 1 FROM requests LIMIT 1')) !== undefined)
+    throw otherRollupLabels(connection.name, stored, names)
   await setRollupLabels(connection, names)
   return await rollupLabels(connection)
 }

@@ -1,16 +1,27 @@
-import { CORRECTABLE, type CounterChanges, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
+import { CORRECTABLE, LATENCY_BOUNDS_MS } from '../../folds/sums/counters.js'
 import { mergeLatencies } from '../../folds/sums/latencies.js'
 import { type Rollup, SUMS } from '../../folds/sums/rollup-cells.js'
 import type { Dimension, RollupChanges } from '../../folds/sums/rollups.js'
 import { type RollupKey, type RollupSink, type TotalKey, writeRollups } from '../rollup-writing.js'
 import { groupName, isLongName, shortHash } from '../total-keys.js'
-import type { Connection, SqlParameter } from './connection/connection.js'
-import { decimalOfBillionths, jsonRows } from './connection/values.js'
+import type { SqlParameter } from './connection/connection.js'
+import { jsonRows } from './connection/values.js'
+import type { JournalConnection } from './journal-connection.js'
 
-/** The columns of sums. Costs are decimals here, in place of whole units and billionths. */
-const SUM_COLUMNS = SUMS.filter((name) => name !== 'cost_nanosats' && name !== 'cost_nanousd')
+/** The columns of sums and of counters. A cost is a decimal, in place of units and billionths. */
+const SUM_COLUMNS = SUMS.filter((name) => !name.startsWith('cost_nano'))
+const COUNTS = [
+  'requests',
+  'latency_ms',
+  ...CORRECTABLE,
+  ...CORRECTABLE.map((name) => `corrected_${name}` as const),
+]
+const COUNTER_COLUMNS = COUNTS.filter((name) => !name.includes('cost_nano'))
 
-const BILLION = 1_000_000_000n
+/** The SQL of a column's value, from whole units and billionths if it is a cost. */
+function valueSql(column: string): string {
+  return column.includes('cost_') ? `${column} + ${column.replace('cost_', 'cost_nano')} * 1e-9` : column
+}
 
 /** Two tables with the same key, one for the sums and one for the latencies. */
 interface RollupTables {
@@ -39,16 +50,14 @@ type KeyValue = string | number
 
 /** Writes a journal's roll-ups and counters. */
 export class RollupWriter {
-  readonly #connection: Connection
-  readonly #journal: number
+  readonly #journal: JournalConnection
   /**
    * The ids of dimensions by their keys. Those that a failed transaction has made must be
    * forgotten.
    */
   readonly #ids = new Map<string, number>()
 
-  constructor(connection: Connection, journal: number) {
-    this.#connection = connection
+  constructor(journal: JournalConnection) {
     this.#journal = journal
   }
 
@@ -74,7 +83,7 @@ export class RollupWriter {
       if (!this.#ids.has(key)) unknown.set(key, { key, model, provider, policy, labels })
     }
     if (unknown.size > 0) {
-      const rows = await this.#connection.all<{ key: string; id: number }>(
+      const rows = await this.#journal.all<{ key: string; id: number }>(
         `WITH wanted AS (
            SELECT * FROM json_to_recordset($2) AS w(key TEXT, model TEXT, provider TEXT, policy TEXT, labels JSONB)),
          made AS (
@@ -82,7 +91,6 @@ export class RollupWriter {
            SELECT $1, key, model, provider, policy, labels FROM wanted ON CONFLICT DO NOTHING RETURNING key, id)
          SELECT key, id FROM made UNION ALL
          SELECT d.key, d.id FROM rollup_dimensions d JOIN wanted USING (key) WHERE d.journal = $1`,
-        this.#journal,
         jsonRows([...unknown.values()]),
       )
       for (const { key, id } of rows) this.#ids.set(key, id)
@@ -92,10 +100,9 @@ export class RollupWriter {
 
   async #insertNames(names: ReadonlyMap<string, string>): Promise<void> {
     if (names.size === 0) return
-    await this.#connection.run(
+    await this.#journal.run(
       `INSERT INTO rollup_names SELECT $1, key, name FROM unnest($2::text[], $3::text[]) AS n(key, name)
        ON CONFLICT DO NOTHING`,
-      this.#journal,
       [...names.keys()],
       [...names.values()],
     )
@@ -108,14 +115,16 @@ export class RollupWriter {
   async #add(tables: RollupTables, staged: StagedRows): Promise<void> {
     const { sums, key } = tables
     const names = Object.keys(key)
-    const columns = ['journal', ...names, ...SUM_COLUMNS].join(', ')
-    const types = [...Object.values(key), ...SUM_COLUMNS.map(typeOfSum)]
+    const values = SUM_COLUMNS.map((name) => (name.startsWith('cost_') ? zeroOr(valueSql(name)) : name))
     const grow = SUM_COLUMNS.map((name) => `${name} = ${sums}.${name} + excluded.${name}`)
-    const sql = `INSERT INTO ${sums} (${columns}) SELECT $1, c.* FROM unnest(${arrays(types)}) c
+    const types = [...Object.values(key), ...SUMS.map(() => 'bigint')]
+    const sql = `INSERT INTO ${sums} (${['journal', ...names, ...SUM_COLUMNS].join(', ')})
+       SELECT $1, ${[...names, ...values].join(', ')}
+       FROM unnest(${arrays(types)}) c(${[...names, ...SUMS].join(', ')})
        ON CONFLICT (journal, ${names.join(', ')}) DO UPDATE SET ${grow.join(', ')}`
     for (const page of staged.pages) {
-      const values = page.sums.map((column) => `{${column.join(',')}}`)
-      await this.#connection.run(sql, this.#journal, ...keyColumns(key, page.keys), ...values)
+      const columns = page.sums.map((column) => `{${column.join(',')}}`)
+      await this.#journal.run(sql, ...keyColumns(key, page.keys), ...columns)
       await this.#addLatencies(tables, page.latencies)
     }
   }
@@ -131,55 +140,54 @@ export class RollupWriter {
       key,
       changed.map((row) => row.key),
     )
-    const rows = await this.#connection.raw<[...key: KeyValue[], buckets: Buffer]>(
-      `SELECT ${names}, l.buckets FROM unnest(${arrays(types)}) k(${names}) JOIN ${latencies} l USING (${names})
-       WHERE l.journal = $1`,
-      this.#journal,
+    const rows = await this.#journal.all<{ ordinal: number; buckets: Buffer }>(
+      `SELECT ordinal, buckets FROM unnest(${arrays(types)}) WITH ORDINALITY k(${names}, ordinal)
+       JOIN ${latencies} USING (${names}) WHERE journal = $1`,
       ...keys,
     )
-    const stored = new Map(rows.map((row) => [JSON.stringify(row.slice(0, -1)), row.at(-1) as Buffer]))
-    const merged = changed.map((row) => {
-      const before = stored.get(JSON.stringify(row.key))
-      const buckets = before === undefined ? row.buckets : mergeLatencies(before, row.buckets, row.sign)
-      return `\\x${buckets.toString('hex')}`
+    const stored = new Map(rows.map(({ ordinal, buckets }) => [ordinal, buckets]))
+    const merged = changed.map(({ buckets, sign }, index) => {
+      const before = stored.get(index + 1)
+      return before === undefined ? buckets : mergeLatencies(before, buckets, sign)
     })
-    await this.#connection.run(
+    await this.#journal.run(
       `INSERT INTO ${latencies} (journal, ${names}, buckets) SELECT $1, c.* FROM unnest(${arrays([...types, 'bytea'])}) c
        ON CONFLICT (journal, ${names}) DO UPDATE SET buckets = excluded.buckets`,
-      this.#journal,
       ...keys,
       merged,
     )
   }
 
   async #count({ dimensions }: RollupChanges): Promise<void> {
-    const grown = new Map<string, CounterRow>()
-    for (const { model, provider, policy, counters } of dimensions) {
-      const key = shortHash([model, provider, policy])
-      const row = grown.get(key) ?? new CounterRow({ key, model, provider, policy })
-      row.add(counters)
-      grown.set(key, row)
-    }
-    const rows = [...grown.values()]
+    const grown = dimensions.map(({ model, provider, policy, counters }) => ({
+      names: { key: shortHash([model, provider, policy]), model, provider, policy },
+      counters,
+    }))
+    const rows = grown.map(({ names, counters: { corrected, latencies, ...counts } }, ordinal) => {
+      const taken = CORRECTABLE.map((name) => [`corrected_${name}`, corrected[name]])
+      return { ordinal, ...names, ...counts, ...Object.fromEntries(taken) }
+    })
     if (rows.length === 0) return
-    const columns = ['journal', 'key', 'model', 'provider', 'policy', ...COUNTER_COLUMNS]
-    const ids = await this.#connection.all<{ key: string; id: number }>(
-      `INSERT INTO request_counters (${columns.join(', ')})
-         SELECT ${columns.map((name) => (name === 'journal' ? '$1' : name)).join(', ')}
-         FROM json_populate_recordset(NULL::request_counters, $2)
+    await this.#journal.run(
+      `INSERT INTO request_counters (journal, key, model, provider, policy, ${COUNTER_COLUMNS.join(', ')})
+         SELECT $1, key, model, provider, policy, ${COUNTER_COLUMNS.map((name) => `sum(${valueSql(name)})`).join(', ')}
+         FROM json_to_recordset($2) AS c(ordinal BIGINT, key TEXT, model TEXT, provider TEXT, policy TEXT,
+           ${COUNTS.map((name) => `${name} BIGINT`).join(', ')})
+         GROUP BY key, model, provider, policy ORDER BY min(ordinal)
        ON CONFLICT (journal, key) DO UPDATE SET
-         ${COUNTER_COLUMNS.map((name) => `${name} = request_counters.${name} + excluded.${name}`).join(', ')}
-       RETURNING key, id`,
-      this.#journal,
-      jsonRows(rows.map((row) => row.columns())),
+         ${COUNTER_COLUMNS.map((name) => `${name} = request_counters.${name} + excluded.${name}`).join(', ')}`,
+      jsonRows(rows),
     )
-    const latencies = ids.flatMap(({ key, id }) => grown.get(key)?.latencyRows(id) ?? [])
-    await this.#connection.run(
+    const latencies = grown.flatMap(({ names: { key }, counters }) =>
+      LATENCY_BOUNDS_MS.map((le_ms, index) => ({ key, le_ms, requests: counters.latencies[index] ?? 0 })),
+    )
+    await this.#journal.run(
       `INSERT INTO latency_counters (journal, counter_id, le_ms, requests)
-         SELECT $1, counter_id, le_ms, requests FROM json_populate_recordset(NULL::latency_counters, $2)
+         SELECT $1, c.id, le_ms, sum(l.requests)
+         FROM json_to_recordset($2) AS l(key TEXT, le_ms BIGINT, requests BIGINT)
+         JOIN request_counters c USING (key) WHERE c.journal = $1 GROUP BY c.id, le_ms
        ON CONFLICT (journal, counter_id, le_ms) DO UPDATE SET requests = latency_counters.requests + excluded.requests`,
-      this.#journal,
-      jsonRows(latencies),
+      jsonRows(latencies.filter(({ requests }) => requests > 0)),
     )
   }
 }
@@ -187,7 +195,7 @@ export class RollupWriter {
 interface StagedPage {
   readonly keys: (readonly KeyValue[])[]
   /** The values of each column. */
-  readonly sums: (number | string)[][]
+  readonly sums: number[][]
   readonly latencies: StagedLatencies[]
 }
 
@@ -209,11 +217,11 @@ class StagedRows {
   add(key: readonly KeyValue[], { sums, latencies }: Rollup): void {
     let page = this.pages.at(-1)
     if (page === undefined || page.keys.length === PAGE_ROWS) {
-      page = { keys: [], sums: SUM_COLUMNS.map(() => []), latencies: [] }
+      page = { keys: [], sums: SUMS.map(() => []), latencies: [] }
       this.pages.push(page)
     }
     page.keys.push(key)
-    for (const [column, index] of SUM_INDEXES.entries()) page.sums[column]?.push(sumAt(sums, index))
+    for (const [index, column] of page.sums.entries()) column.push(sums[index] ?? 0)
     if (latencies.length === 0) return
     page.latencies.push({ key, buckets: Buffer.from(latencies), sign: (sums[0] ?? 0) > 0 ? 1 : -1 })
   }
@@ -256,74 +264,9 @@ function keyColumns(key: RollupTables['key'], rows: readonly (readonly KeyValue[
   return Object.keys(key).map((_, index) => rows.map((row) => row[index] ?? null))
 }
 
-function typeOfSum(name: string): string {
-  return name.startsWith('cost_') ? 'numeric' : 'bigint'
-}
-
-const COST_SATS = SUMS.indexOf('cost_sats')
-const COST_NANOSATS = SUMS.indexOf('cost_nanosats')
-const COST_USD = SUMS.indexOf('cost_usd')
-const COST_NANOUSD = SUMS.indexOf('cost_nanousd')
-
-const SUM_INDEXES = SUM_COLUMNS.map((name) => SUMS.indexOf(name))
-
-function sumAt(sums: Float64Array, index: number): number | string {
-  if (index === COST_SATS) return decimal(sums[COST_SATS], sums[COST_NANOSATS])
-  if (index === COST_USD) return decimal(sums[COST_USD], sums[COST_NANOUSD])
-  return sums[index] ?? 0
-}
-
-function decimal(whole = 0, nanos = 0): string {
-  if (whole === 0 && nanos === 0) return '0'
-  return decimalOfBillionths(BigInt(whole) * BILLION + BigInt(nanos))
-}
-
-const COUNTED = CORRECTABLE.filter((name) => name !== 'cost_nanosats' && name !== 'cost_nanousd')
-const COUNTER_COLUMNS = ['requests', 'latency_ms', ...COUNTED, ...COUNTED.map((name) => `corrected_${name}`)]
-
-/** How much the counters of a model, provider and policy grow. */
-class CounterRow {
-  readonly #names: object
-  readonly #counts: Record<string, bigint> = {}
-  readonly #latencies = new Map<number, number>()
-
-  constructor(names: object) {
-    this.#names = names
-  }
-
-  add(changes: CounterChanges): void {
-    this.#grow('requests', changes.requests)
-    this.#grow('latency_ms', changes.latency_ms)
-    for (const name of CORRECTABLE) {
-      this.#grow(name, changes[name])
-      this.#grow(`corrected_${name}`, changes.corrected[name])
-    }
-    for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
-      const count = changes.latencies[index] ?? 0
-      if (count > 0) this.#latencies.set(bound, (this.#latencies.get(bound) ?? 0) + count)
-    }
-  }
-
-  columns(): object {
-    const counts = COUNTER_COLUMNS.map((name) => [name, this.#value(name)])
-    return { ...this.#names, ...Object.fromEntries(counts) }
-  }
-
-  latencyRows(counterId: number): object[] {
-    return [...this.#latencies].map(([le_ms, requests]) => ({ counter_id: counterId, le_ms, requests }))
-  }
-
-  /** Returns a count as a text, which JSON doesn't round. */
-  #value(name: string): string {
-    const whole = this.#counts[name] ?? 0n
-    if (!name.includes('cost_')) return String(whole)
-    const nanos = this.#counts[name.replace('cost_', 'cost_nano')] ?? 0n
-    return decimalOfBillionths(whole * BILLION + nanos)
-  }
-
-  #grow(name: string, by: number): void {
-    this.#counts[name] = (this.#counts[name] ?? 0n) + BigInt(by)
-  }
+/** A sum of costs in SQL. If it is zero, it has no decimals. */
+function zeroOr(sum: string): string {
+  return `coalesce(nullif(${sum}, 0), 0)`
 }
 
 function keyOf({ model, provider, policy, labels }: Dimension): string {

@@ -3,7 +3,8 @@ import type { JournalFile } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import { postgresAddress } from './connection/address.js'
 import { Connection } from './connection/connection.js'
-import { lock } from './postgres-store.js'
+import type { JournalConnection } from './journal-connection.js'
+import { findJournal, lock } from './postgres-store.js'
 import { checkSchema } from './schema/migrations.js'
 import { readPositions } from './segment-queries.js'
 
@@ -26,8 +27,7 @@ export interface StoredChunk {
  * written, as it was when this was opened.
  */
 export class StoredJournal {
-  readonly #connection: Connection
-  readonly #journal: number
+  readonly #journal: JournalConnection
 
   /**
    * Opens the copy of a journal. If it is exclusive, projectors and replays of the journal are kept
@@ -45,33 +45,33 @@ export class StoredJournal {
     const address = postgresAddress(database)
     const connection = await Connection.open({ address, schema, purpose: `copy ${VERSION}` })
     try {
-      const found = await connection.transaction(async () => {
+      const journal = await connection.transaction(async () => {
         await checkSchema(connection, schema)
-        const find = 'SELECT number FROM journals WHERE journal_id = $1'
-        return await connection.one<{ number: number }>(find, journalId)
+        return await findJournal(connection, journalId)
       })
-      if (found === undefined) {
+      if (journal === null) {
         await connection.close()
         return null
       }
-      if (isExclusive) await connection.refusePooler()
-      if (isExclusive) await lock(connection, schema, found.number, LOCK_WAIT_MS)
+      if (isExclusive) {
+        await connection.refusePooler()
+        await lock(journal, schema, LOCK_WAIT_MS)
+      }
       await connection.begin()
-      return new StoredJournal(connection, found.number)
+      return new StoredJournal(journal)
     } catch (error) {
       await connection.close()
       throw error
     }
   }
 
-  private constructor(connection: Connection, journal: number) {
-    this.#connection = connection
+  private constructor(journal: JournalConnection) {
     this.#journal = journal
   }
 
   async files(): Promise<JournalFile[]> {
     const sql = 'SELECT name, mode, bytes FROM journal_files WHERE journal = $1 ORDER BY name'
-    return (await this.#connection.all(sql, this.#journal)) as unknown as JournalFile[]
+    return await this.#journal.all<JournalFile>(sql)
   }
 
   /**
@@ -79,7 +79,7 @@ export class StoredJournal {
    * projected.
    */
   async segments(): Promise<SegmentPosition[]> {
-    return await readPositions(this.#connection, this.#journal)
+    return await readPositions(this.#journal)
   }
 
   /**
@@ -87,19 +87,17 @@ export class StoredJournal {
    * the byte at an offset.
    */
   async *chunks(segmentId: number, fromOffset = 0): AsyncGenerator<StoredChunk> {
-    const first = await this.#connection.one<{ byte_offset: number | null }>(
+    const first = await this.#journal.one<{ byte_offset: number | null }>(
       `SELECT max(byte_offset) AS byte_offset FROM journal_chunks
        WHERE journal = $1 AND segment_id = $2 AND byte_offset <= $3`,
-      this.#journal,
       segmentId,
       fromOffset,
     )
     let after = (first?.byte_offset ?? 0) - 1
     for (;;) {
-      const page = await this.#connection.all<{ byte_offset: number; length: number; bytes: Buffer }>(
+      const page = await this.#journal.all<{ byte_offset: number; length: number; bytes: Buffer }>(
         `SELECT byte_offset, length, bytes FROM journal_chunks
          WHERE journal = $1 AND segment_id = $2 AND byte_offset > $3 ORDER BY byte_offset LIMIT ${PAGE_CHUNKS}`,
-        this.#journal,
         segmentId,
         after,
       )
@@ -112,6 +110,6 @@ export class StoredJournal {
   }
 
   async close(): Promise<void> {
-    await this.#connection.close()
+    await this.#journal.connection.close()
   }
 }

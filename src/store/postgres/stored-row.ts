@@ -1,105 +1,38 @@
 import type { KnownRequest } from '../../folds/changes.js'
-import type { CostSource, Currency } from '../../folds/costs/row-cost.js'
+import { MAX_SHARED_ROWS } from '../../folds/completions.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
+import { PACKED_COLUMNS } from '../outcome-columns.js'
+import type { JournalConnection } from './journal-connection.js'
 
 /** A row of `STORED_COLUMNS`. */
-interface StoredColumns {
-  id: number
-  attempt: number | null
-  timestamp: string
-  model: string
-  response_model: string | null
-  provider: string | null
-  policy: string | null
-  service_tier: string | null
-  streaming: boolean
-  input_tokens: number | null
-  output_tokens: number | null
-  cache_read_input_tokens: number | null
-  cache_creation_input_tokens: number | null
-  cache_creation_1h_input_tokens: number | null
-  audio_input_tokens: number | null
-  image_input_tokens: number | null
-  reasoning_output_tokens: number | null
-  audio_output_tokens: number | null
-  cost_sats: number | null
-  cost_usd: number | null
-  provider_cost_sats: number | null
-  provider_cost_usd: number | null
-  cost_source: CostSource | null
-  cost_currency: Currency | null
-  latency_ms: number
-  success: boolean
-  stream_duration_ms: number | null
-  completed_segment_id: number | null
-  completed_byte_offset: number | null
+export interface StoredRow
+  extends Omit<StoredRequest, 'labels' | 'isCompleted' | 'place' | 'isInSums' | 'completedBy' | 'price'> {
   labels: string | null
   segment_id: number
   byte_offset: number
+  completed_segment_id: number | null
+  completed_byte_offset: number | null
   price_segment_id: number | null
   price_byte_offset: number | null
 }
 
-const COLUMNS = [
-  'id',
-  'attempt',
-  'timestamp',
-  'model',
-  'response_model',
-  'provider',
-  'policy',
-  'service_tier',
-  'streaming',
-  'input_tokens',
-  'output_tokens',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation_1h_input_tokens',
-  'audio_input_tokens',
-  'image_input_tokens',
-  'reasoning_output_tokens',
-  'audio_output_tokens',
-  'cost_sats',
-  'cost_usd',
-  'provider_cost_sats',
-  'provider_cost_usd',
-  'cost_source',
-  'cost_currency',
-  'latency_ms',
-  'success',
-  'stream_duration_ms',
-  'completed_segment_id',
-  'completed_byte_offset',
-  'labels',
-  'segment_id',
-  'byte_offset',
-  'price_segment_id',
-  'price_byte_offset',
-] as const satisfies readonly (keyof StoredColumns)[]
-
 /** The select list that gives rows for `storedRequestOf`. */
-export const STORED_COLUMNS = COLUMNS.join(', ')
-
-export type StoredRow = ValuesOf<typeof COLUMNS>
-type ValuesOf<Names extends readonly (keyof StoredColumns)[]> = {
-  -readonly [Index in keyof Names]: StoredColumns[Names[Index]]
-}
+export const STORED_COLUMNS = `id, attempt, timestamp, model, provider, policy, streaming, latency_ms, success,
+  stream_duration_ms, input_tokens, output_tokens, ${PACKED_COLUMNS.join(', ')},
+  cost_sats, cost_usd, provider_cost_sats, provider_cost_usd, cost_source, cost_currency, labels,
+  segment_id, byte_offset, completed_segment_id, completed_byte_offset, price_segment_id, price_byte_offset`
 
 /** Converts a row for the folds. */
-export function storedRequestOf(row: StoredRow): StoredRequest {
-  const columns = Object.fromEntries(
-    COLUMNS.map((name, index) => [name, row[index]]),
-  ) as unknown as StoredColumns
-  const {
-    labels,
-    segment_id,
-    byte_offset,
-    completed_segment_id,
-    completed_byte_offset,
-    price_segment_id,
-    price_byte_offset,
-    ...values
-  } = columns
+export function storedRequestOf({
+  labels,
+  segment_id,
+  byte_offset,
+  completed_segment_id,
+  completed_byte_offset,
+  price_segment_id,
+  price_byte_offset,
+  ...values
+}: StoredRow): StoredRequest {
   return {
     ...values,
     ...(labels === null ? {} : { labels: JSON.parse(labels) }),
@@ -115,22 +48,47 @@ function placeOf(segmentId: number | null, byteOffset: number | null): StoredReq
   return segmentId === null || byteOffset === null ? null : { segmentId, byteOffset }
 }
 
-/**
- * A row, with the correlation_id by which it was looked up, and how many newer rows have that id.
- */
-export type CandidateRow = [correlationId: string, newer: number, ...row: StoredRow]
+/** What completions of one correlation_id look for. */
+export interface SoughtRequest {
+  correlationId: string
+  /** The rows that completions may change have lower ids. */
+  beforeId: number
+  /** How many completions there are. */
+  count: number
+  /** The attempts that they name, including null if one of them names none. */
+  attempts: ReadonlySet<number | null>
+}
 
 /**
- * Groups rows by correlation_id for `Known.requests`. Each of these ids gets a list, even if no row
- * has it.
+ * Finds the rows of `Known.requests`. Each correlation_id that is looked for gets a list, even if
+ * no row has it.
  */
-export function candidatesOf(
-  ids: Iterable<string>,
-  rows: readonly CandidateRow[],
-): Map<string, KnownRequest[]> {
-  const requests = new Map<string, KnownRequest[]>([...ids].map((id) => [id, []]))
-  for (const [correlationId, newer, ...row] of rows) {
-    requests.get(correlationId)?.push({ request: storedRequestOf(row), newer })
+export async function findRequests(
+  journal: JournalConnection,
+  sought: readonly SoughtRequest[],
+): Promise<Map<string, KnownRequest[]>> {
+  const rows = await journal.all<StoredRow & { correlation_id: string; newer: number }>(
+    `SELECT k.correlation_id, r.newer, ${STORED_COLUMNS}
+     FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[])
+       AS k(correlation_id, before_id, open_wanted, attempts)
+     CROSS JOIN LATERAL (
+       SELECT *, row_number() OVER newest - 1 AS newer,
+         count(*) FILTER (WHERE streaming AND completed_segment_id IS NULL) OVER newest AS open_rank,
+         row_number() OVER (PARTITION BY attempt ORDER BY id DESC) AS attempt_rank
+       FROM (SELECT * FROM requests WHERE journal = $1 AND correlation_id = k.correlation_id
+         AND id < k.before_id ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}) shared
+       WINDOW newest AS (ORDER BY id DESC)) r
+     WHERE r.newer = 0 OR (r.attempt_rank = 1 AND r.attempt = ANY (k.attempts::bigint[]))
+       OR (r.streaming AND r.completed_segment_id IS NULL AND r.open_rank <= k.open_wanted)
+     ORDER BY k.correlation_id, r.newer`,
+    sought.map(({ correlationId }) => correlationId),
+    sought.map(({ beforeId }) => beforeId),
+    sought.map(({ count, attempts }) => (attempts.has(null) ? count + 1 : 0)),
+    sought.map(({ attempts }) => `{${[...attempts].filter((attempt) => attempt !== null).join(',')}}`),
+  )
+  const found = new Map<string, KnownRequest[]>(sought.map(({ correlationId }) => [correlationId, []]))
+  for (const { correlation_id, newer, ...row } of rows) {
+    found.get(correlation_id)?.push({ request: storedRequestOf(row), newer })
   }
-  return requests
+  return found
 }

@@ -16,18 +16,6 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
 export const COMPLETION_COLUMNS = COMPLETION_VALUES.join(', ')
 
 /**
- * The values of `COMPLETION_COLUMNS` that a row of `requests` got from its completion. A row's
- * costs may come from elsewhere, so they are taken only where they were logged: this is
- * `loggedFigures` in SQL.
- */
-export const LOGGED_COLUMNS = COMPLETION_VALUES.map((column) => {
-  if (column !== 'cost_sats' && column !== 'cost_usd') return column
-  const other = column === 'cost_sats' ? 'usd' : 'sats'
-  const isLogged = `cost_source IS NULL OR (cost_source = 'logged' AND cost_currency IS NOT '${other}')`
-  return `CASE WHEN ${isLogged} THEN ${column} END`
-}).join(', ')
-
-/**
  * The columns of a table that keeps completions, in the order of `completionValues`, and a
  * placeholder for each.
  */

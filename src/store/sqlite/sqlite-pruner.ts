@@ -1,6 +1,7 @@
 import { Sums } from '../../folds/sums/sums.js'
+import { LOGGED_COLUMNS } from '../outcome-columns.js'
 import { isPrunedSql, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
-import { COMPLETION_COLUMNS, LOGGED_COLUMNS } from './completion-rows.js'
+import { COMPLETION_COLUMNS } from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { pageOf } from './request-queries.js'
 import { rollupLabels } from './rollups/rollup-labels.js'

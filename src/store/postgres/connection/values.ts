@@ -19,10 +19,3 @@ export function jsonRows(rows: readonly object[]): string {
     typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value,
   )
 }
-
-/** Returns a count of billionths as a decimal text. */
-export function decimalOfBillionths(billionths: bigint): string {
-  const size = billionths < 0n ? -billionths : billionths
-  const text = `${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`
-  return billionths < 0n ? `-${text}` : text
-}

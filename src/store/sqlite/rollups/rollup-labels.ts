@@ -1,6 +1,5 @@
-import { ProjectionError } from '../../errors.js'
 import type { QueryDatabase } from '../../query-database.js'
-import { checkRollupLabels, describeLabels } from '../../rollup-labels.js'
+import { checkRollupLabels, otherRollupLabels } from '../../rollup-labels.js'
 import type { Database } from '../connection/database.js'
 
 /** The names of the labels that roll-ups are kept by, in order. */
@@ -31,11 +30,8 @@ export function chooseRollupLabels(
   if (asked === undefined) return stored
   const names = checkRollupLabels(asked)
   if (names.join('\0') === stored.toSorted().join('\0')) return stored
-  if (database.prepare('SELECT 1 FROM requests LIMIT 1').get() !== undefined) {
-    const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
-    const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
-    throw new ProjectionError('OTHER_ROLLUP_LABELS', path, `${text}: ${advice}`)
-  }
+  if (database.prepare('SELECT 1 FROM requests LIMIT 1').get() !== undefined)
+    throw otherRollupLabels(path, stored, names)
   database.transaction(() => setRollupLabels(database, names)).immediate()
   return rollupLabels(database)
 }
