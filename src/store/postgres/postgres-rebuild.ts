@@ -10,7 +10,7 @@ import type { StoredPrices } from '../price-row.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
-import { clearPrices, readPrices } from './price-rows.js'
+import { takePrices } from './price-rows.js'
 import { addToRepricing } from './repricing-queries.js'
 import { changeRollupLabels } from './rollup-labels.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
@@ -54,8 +54,7 @@ export async function beginRebuild(
   await journal.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1')
   if (rollupLabels !== undefined) await changeRollupLabels(journal, rollupLabels)
   const through = await prunedThrough(journal)
-  const seeds = await readPrices(journal, through)
-  await clearPrices(journal, through)
+  const seeds = await takePrices(journal, through)
   const row = await journal.one<{ pruned_ordinal: number }>(
     'SELECT pruned_ordinal FROM journals WHERE number = $1',
   )

@@ -1,6 +1,7 @@
 import type { PlacedCompletion } from '../../events/place.js'
 import type { Changes, CompletedRequest, Keys, Known } from '../../folds/changes.js'
 import type { PriceBook } from '../../folds/costs/price-book.js'
+import { grouped } from '../../folds/grouped.js'
 import type { SumChanges } from '../../folds/sums/sums.js'
 import type { RepricePage, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
@@ -320,12 +321,6 @@ export class PostgresTransaction implements StoreTransaction {
        WHERE journal = $1 AND correlation_id = ANY ($2::text[]) ORDER BY segment_id, byte_offset`,
       [...new Set(requests)],
     )
-    const held = new Map<string, PlacedCompletion[]>()
-    for (const row of rows) {
-      const others = held.get(row.correlation_id)
-      if (others === undefined) held.set(row.correlation_id, [placedCompletion(row)])
-      else others.push(placedCompletion(row))
-    }
-    return held
+    return grouped(rows.map(placedCompletion), ({ completion }) => completion.correlation_id)
   }
 }

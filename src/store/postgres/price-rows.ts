@@ -14,23 +14,23 @@ export const PRICE_COLUMNS = [
 ].join(', ')
 export const RATE_COLUMNS = `segment_id, byte_offset, observed_at, ${decimal('usd_per_btc')}, source`
 
-/** Reads a journal's prices and rates of segments after a given one. */
-export async function readPrices(journal: JournalConnection, afterSegmentId: number): Promise<StoredPrices> {
-  const select = async <Row extends object>(columns: string, table: string) =>
-    await journal.all<Row>(
-      `SELECT ${columns} FROM ${table} WHERE journal = $1 AND segment_id > $2`,
-      afterSegmentId,
-    )
-  return {
-    prices: (await select<PriceRow>(PRICE_COLUMNS, 'prices')).map(placedPrice),
-    rates: (await select<RateRow>(RATE_COLUMNS, 'exchange_rates')).map(placedRate),
-  }
-}
-
 /** Reads everything that a journal's costs are computed from. */
 export async function readPriceBook(journal: JournalConnection): Promise<PriceBook> {
-  const { prices, rates } = await readPrices(journal, 0)
-  return PriceBook.EMPTY.with(prices, rates)
+  const prices = await journal.all<PriceRow>(`SELECT ${PRICE_COLUMNS} FROM prices WHERE journal = $1`)
+  const rates = await journal.all<RateRow>(`SELECT ${RATE_COLUMNS} FROM exchange_rates WHERE journal = $1`)
+  return PriceBook.EMPTY.with(prices.map(placedPrice), rates.map(placedRate))
+}
+
+/** Deletes a journal's prices and rates of segments after a given one, and returns them. */
+export async function takePrices(journal: JournalConnection, afterSegmentId: number): Promise<StoredPrices> {
+  const take = async <Row extends object>(table: string, columns: string) =>
+    await journal.all<Row>(
+      `DELETE FROM ${table} WHERE journal = $1 AND segment_id > $2 RETURNING ${columns}`,
+      afterSegmentId,
+    )
+  const prices = await take<PriceRow>('prices', PRICE_COLUMNS)
+  const rates = await take<RateRow>('exchange_rates', RATE_COLUMNS)
+  return { prices: prices.map(placedPrice), rates: rates.map(placedRate) }
 }
 
 export async function insertPrices(
@@ -45,13 +45,6 @@ export async function insertPrices(
   await journal.insert('prices', priceRows)
   const rateRows = rates.map(({ event, ...place }) => ({ ...event, ...placeColumns(place) }))
   await journal.insert('exchange_rates', rateRows)
-}
-
-/** Deletes a journal's prices and rates of segments after a given one. */
-export async function clearPrices(journal: JournalConnection, afterSegmentId: number): Promise<void> {
-  for (const table of ['prices', 'exchange_rates']) {
-    await journal.run(`DELETE FROM ${table} WHERE journal = $1 AND segment_id > $2`, afterSegmentId)
-  }
 }
 
 function placeColumns({ segmentId, byteOffset }: Place): object {

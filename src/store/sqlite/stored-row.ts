@@ -37,7 +37,8 @@ export interface RequestColumns extends Required<SameColumns> {
 
 const PACKED = PACKED_COLUMNS.join(', ')
 
-const COLUMNS = [
+/** The names of these columns. */
+export const REQUEST_COLUMNS = [
   'id',
   'attempt',
   'timestamp',
@@ -67,7 +68,7 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof RequestColumns)[]
 
 /** The select list that gives rows of `RequestColumns`. */
-export const STORED_COLUMNS = COLUMNS.map((column) =>
+export const STORED_COLUMNS = REQUEST_COLUMNS.map((column) =>
   column === 'details'
     ? `CASE WHEN coalesce(${PACKED}) IS NOT NULL THEN json_array(${PACKED}) END AS details`
     : column,
@@ -77,7 +78,7 @@ export const STORED_COLUMNS = COLUMNS.map((column) =>
  * A row of `STORED_COLUMNS`, as an array of values, since SQLite's driver takes twice as long to
  * name the columns.
  */
-export type StoredRow = ValuesOf<typeof COLUMNS>
+export type StoredRow = ValuesOf<typeof REQUEST_COLUMNS>
 type ValuesOf<Names extends readonly (keyof RequestColumns)[]> = {
   -readonly [Index in keyof Names]: RequestColumns[Names[Index]]
 }

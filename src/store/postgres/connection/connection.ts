@@ -17,8 +17,6 @@ export interface ConnectionOptions {
   schema: string
   /** What `pg_stat_activity` shows as the connection's purpose. */
   purpose: string
-  /** How long a statement may take on the server, in milliseconds. @default no limit */
-  statementTimeoutMs?: number | undefined
   /** How long a statement may wait for a lock, in milliseconds. @default no limit */
   lockTimeoutMs?: number | undefined
   /** Whether transactions only read, and each sees one snapshot of the data. @default false */
@@ -82,7 +80,7 @@ export class Connection {
     this.#client = client
     this.#copy = copy
     this.#keepsStatements = options.keepsStatements ?? false
-    const { schema, statementTimeoutMs, lockTimeoutMs, isReader } = options
+    const { schema, lockTimeoutMs, isReader } = options
     this.#begin = [
       isReader ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN',
       `SET LOCAL search_path = ${client.escapeIdentifier(schema)}, pg_temp`,
@@ -90,20 +88,21 @@ export class Connection {
       // With memoize, the planner looked up the sums of each dimension separately, and grouping 30
       // days of ten million rows took 415 ms instead of 17.
       ...(isReader ? ['SET LOCAL enable_memoize = off'] : []),
-      ...(statementTimeoutMs === undefined ? [] : [`SET LOCAL statement_timeout = ${statementTimeoutMs}`]),
       ...(lockTimeoutMs === undefined ? [] : [`SET LOCAL lock_timeout = ${lockTimeoutMs}`]),
     ].join('; ')
-    client.on('error', () => {
+    const lost = () => {
       this.#isLost = true
-    })
-    client.on('end', () => {
-      this.#isLost = true
-    })
+    }
+    client.on('error', lost).on('end', lost)
   }
 
   /** Whether the connection to the server is lost. */
   get isLost(): boolean {
     return this.#isLost
+  }
+
+  get isInTransaction(): boolean {
+    return this.#isInTransaction
   }
 
   /**

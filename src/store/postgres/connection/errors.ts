@@ -56,20 +56,37 @@ export class PostgresError extends Error {
   }
 }
 
-/** SQLSTATEs of temporary errors, and what each means in words. */
+/** Temporary errors, by SQLSTATE and message, and what each means in words. */
 const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
   [/^08/, 'the connection broke off'],
-  [/^57P0[123]$/, 'the server is stopping or starting'],
-  [/^57P05$/, 'the server closed an idle connection'],
-  [/^57014$/, 'the server ended a statement that took too long'],
-  [/^53300$/, 'the server has too many connections'],
-  [/^53100$/, 'the disk of the server is full'],
+  [/^57P0[123] /, 'the server is stopping or starting'],
+  [/^57P05 /, 'the server closed an idle connection'],
+  [/^57014 /, 'the server ended a statement that took too long'],
+  [/^53300 /, 'the server has too many connections'],
+  [/^53100 /, 'the disk of the server is full'],
   [/^53/, 'the server lacks resources'],
-  [/^25006$/, 'the server is a read-only replica'],
+  [/^25006 /, 'the server is a read-only replica'],
   [/^40/, 'the server broke off the transaction because of another one'],
-  [/^55P03$/, 'another transaction held a lock for too long'],
+  [/^55P03 /, 'another transaction held a lock for too long'],
   [/^58/, 'the server reports an error of its operating system'],
   [/^XX/, 'the server reports an internal error'],
+  [/^0A000 cached plan/, 'the schema was migrated meanwhile'],
+  [/^23514 .*partition constraint/, 'rows were inserted while the partition of their month was being made'],
+]
+
+/** Other errors, by SQLSTATE, and what to do about them. */
+const PERMANENT: readonly [pattern: RegExp, code: PostgresErrorCode, advice: string][] = [
+  [
+    /^(28|3D000)/,
+    'LOGIN_REFUSED',
+    'check the user, the database and the password (PGPASSWORD or ~/.pgpass), and pg_hba.conf of the server',
+  ],
+  [/^42501$/, 'RIGHTS_MISSING', 'connect as the role for this command, or grant it: docs/fleet.md has both'],
+  [
+    /^(42P01|42703|42883|3F000)$/,
+    'SCHEMA_MISSING',
+    'run `request-journal migrate` as the owner of the schema',
+  ],
 ]
 
 /** Errors of a socket that mean that the server can't be reached now. */
@@ -102,16 +119,20 @@ export function isAboutTls(error: unknown): boolean {
 
 /** Whether the error says that a statement has waited for a lock for as long as it may. */
 export function isLockTimeout(error: unknown): boolean {
-  return error instanceof PostgresError && (error.cause as { code?: unknown } | undefined)?.code === '55P03'
+  return causeOf(error).code === '55P03'
 }
 
 /**
  * Whether the error says that rows were inserted while the partition of their month was being made.
  */
 export function isPartitionConflict(error: unknown): boolean {
-  const { code, message = '', cause } = error as { code?: unknown; message?: string; cause?: unknown }
-  if (error instanceof PostgresError) return cause !== undefined && isPartitionConflict(cause)
+  const { code, message = '' } = causeOf(error)
   return code === '23514' && message.includes('partition constraint')
+}
+
+/** The driver's error behind one of ours. */
+function causeOf(error: unknown): { code?: string; message?: string } {
+  return error instanceof PostgresError ? (error.cause ?? {}) : {}
 }
 
 /** Returns an error of the driver as a {@link PostgresError}, and any other error as it is. */
@@ -119,16 +140,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (!(error instanceof Error) || error instanceof PostgresError) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const as = (to: PostgresErrorCode, text: string) => new PostgresError(to, address, text, { cause: error })
-  if (code === '0A000' && error.message.startsWith('cached plan')) {
-    return as('SERVER_AWAY', `the schema was migrated meanwhile (${error.message}, ${code})`)
-  }
-  if (isPartitionConflict(error)) {
-    return as(
-      'SERVER_AWAY',
-      `rows were inserted while the partition of their month was being made (${error.message}, ${code})`,
-    )
-  }
-  const meaning = TRANSIENT.find(([pattern]) => pattern.test(code))?.[1]
+  const meaning = TRANSIENT.find(([pattern]) => pattern.test(`${code} ${error.message}`))?.[1]
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
     const text = BROKEN_BEFORE.test(error.message)
@@ -144,18 +156,6 @@ export function asPostgresError(error: unknown, address: string): unknown {
     // Node.js ends with a colon if a certificate has no names.
     return as('TLS_REFUSED', `${error.message.replace(/[:\s]+$/, '')}: ${advice}`)
   }
-  if (/^(28|3D000)/.test(code)) {
-    const advice =
-      'check the user, the database and the password (PGPASSWORD or ~/.pgpass), and pg_hba.conf of the server'
-    return as('LOGIN_REFUSED', `${error.message} (${code}): ${advice}`)
-  }
-  if (code === '42501') {
-    const advice = 'connect as the role for this command, or grant it: docs/fleet.md has both'
-    return as('RIGHTS_MISSING', `${error.message} (${code}): ${advice}`)
-  }
-  if (/^(42P01|42703|42883|3F000)$/.test(code)) {
-    const advice = 'run `request-journal migrate` as the owner of the schema'
-    return as('SCHEMA_MISSING', `${error.message} (${code}): ${advice}`)
-  }
-  return error
+  const [, refused, advice] = PERMANENT.find(([pattern]) => pattern.test(code)) ?? []
+  return refused === undefined ? error : as(refused, `${error.message} (${code}): ${advice}`)
 }

@@ -2,40 +2,18 @@ import { MAX_COST } from '../../../folds/sums/counted-values.js'
 import { type Condition, inRange, type TextRange } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
 import { PACKED_COLUMNS } from '../../outcome-columns.js'
+import { REQUEST_COLUMNS } from '../../sqlite/stored-row.js'
 import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
 import { IDS_PER_JOURNAL } from '../row-ids.js'
 
-/** The columns that `RequestColumns` packs into `details`. */
 const PACKED = PACKED_COLUMNS.join(', ')
 
-const STORED_COLUMNS = [
-  'id',
-  'attempt',
-  'timestamp',
-  'model',
-  'provider',
-  'policy',
-  'streaming::int AS streaming',
-  'input_tokens',
-  'output_tokens',
-  `CASE WHEN num_nonnulls(${PACKED}) > 0 THEN json_build_array(${PACKED})::text END AS details`,
-  'cost_sats',
-  'cost_usd',
-  'provider_cost_sats',
-  'provider_cost_usd',
-  'cost_source',
-  'cost_currency',
-  'price_segment_id',
-  'price_byte_offset',
-  'latency_ms',
-  'success::int AS success',
-  'stream_duration_ms',
-  'completed_segment_id',
-  'completed_byte_offset',
-  'labels',
-  'segment_id',
-  'byte_offset',
-].join(', ')
+/** The columns of `RequestColumns` that are something else than a column here. */
+const CONVERTED: Readonly<Record<string, string>> = {
+  streaming: 'streaming::int AS streaming',
+  success: 'success::int AS success',
+  details: `CASE WHEN num_nonnulls(${PACKED}) > 0 THEN json_build_array(${PACKED})::text END AS details`,
+}
 
 /**
  * The formats of a day, an hour and a minute, by the length of the timestamp's prefix that names
@@ -57,7 +35,7 @@ const limited = (column: string) => {
 
 /** The SQL of PostgreSQL, about the rows of all journals. */
 export const POSTGRES: Dialect = {
-  storedColumns: STORED_COLUMNS,
+  storedColumns: REQUEST_COLUMNS.map((column) => CONVERTED[column] ?? column).join(', '),
   rowKey: 'journal, id',
   unindexed: '',
   unindexedTimestamp: 'timestamp',

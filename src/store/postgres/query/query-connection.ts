@@ -100,15 +100,10 @@ export class PostgresQueryConnection implements QueryDatabase {
     if (this.#isInTransaction) this.#end('commit')
   }
 
-  /** @internal Reads all rows of a statement. */
-  read(sql: string, values: readonly unknown[], hasBigInts: boolean): Table {
-    return this.#read(sql, values, hasBigInts)
-  }
-
   /** @internal Reads the rows of a statement page by page. Call it in a transaction. */
   *pages(sql: string, values: readonly unknown[], hasBigInts: boolean): Generator<Table> {
     const cursor = `c${++this.#cursors}`
-    let page = this.#read(sql, values, hasBigInts, cursor)
+    let page = this.read(sql, values, hasBigInts, cursor)
     try {
       for (;;) {
         yield page
@@ -121,7 +116,8 @@ export class PostgresQueryConnection implements QueryDatabase {
     }
   }
 
-  #read(sql: string, values: readonly unknown[], hasBigInts: boolean, cursor?: string): Table {
+  /** @internal Reads all rows of a statement, or the first ones of a cursor. */
+  read(sql: string, values: readonly unknown[], hasBigInts: boolean, cursor?: string): Table {
     const timeout = this.#deadline === null ? {} : { timeoutMs: this.#timeLeftMs(this.#deadline) }
     const named = cursor === undefined ? {} : { cursor }
     const given = values.map((value) => (typeof value === 'string' ? storable(value) : value)) as SqlValue[]
@@ -229,21 +225,14 @@ class PostgresStatement<Values extends unknown[], Row> implements QueryStatement
   }
 
   #rowsOf({ columns, rows }: Table): Row[] {
-    const read = { object: (row: unknown[]) => objectOf(columns, row), raw: arrayOf, pluck: firstOf }
+    const read = {
+      object: (row: unknown[]) =>
+        Object.fromEntries(columns.map((name, index) => [name, received(row[index])])),
+      raw: (row: unknown[]) => row.map(received),
+      pluck: (row: unknown[]) => received(row[0]),
+    }
     return rows.map(read[this.#rowMode]) as Row[]
   }
-}
-
-function objectOf(columns: readonly string[], row: readonly unknown[]): object {
-  return Object.fromEntries(columns.map((name, index) => [name, received(row[index])]))
-}
-
-function arrayOf(row: readonly unknown[]): unknown[] {
-  return row.map(received)
-}
-
-function firstOf(row: readonly unknown[]): unknown {
-  return received(row[0])
 }
 
 /**

@@ -19,7 +19,6 @@ const { port, signal, beatMs } = workerData as QueryWorkerData
 let address = ''
 let schema = ''
 let connection: Connection | null = null
-let isInTransaction = false
 
 // The driver finds out its platform from `navigator`. Node 20 has none, and then the driver makes a
 // `Response`, which loads all of fetch and takes 25 ms.
@@ -52,16 +51,12 @@ async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryA
       await connected()
       break
     case 'begin':
-      isInTransaction = false
       await (await connected()).begin()
-      isInTransaction = true
       break
     case 'commit':
-      isInTransaction = false
       await connection?.commit()
       break
     case 'rollback':
-      isInTransaction = false
       await connection?.rollback()
       break
     case 'read':
@@ -72,7 +67,6 @@ async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryA
       await connection?.exec(`CLOSE ${call.cursor}`)
       break
     case 'close':
-      isInTransaction = false
       await connection?.close()
       connection = null
   }
@@ -87,7 +81,7 @@ async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryA
  */
 async function connected(): Promise<Connection> {
   if (connection !== null && !connection.isLost) return connection
-  if (isInTransaction) {
+  if (connection?.isInTransaction) {
     throw new PostgresError('SERVER_AWAY', postgresAddress(address).name, 'the connection broke off')
   }
   await connection?.close()
