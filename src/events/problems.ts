@@ -14,6 +14,8 @@ import {
 import { maskSecrets } from './redact.js'
 import { isIdentifier, KINDS } from './value-kinds.js'
 
+type Mask = typeof maskSecrets
+
 /**
  * Finds every field of `input` that isn't what the table says. These texts are stored in
  * `rejected_lines`, where `verify` compares them: rewording or reordering them would make existing
@@ -41,7 +43,7 @@ function fieldProblems(
   field: Field,
   value: unknown,
   currency: unknown,
-  redact: (text: string) => string,
+  redact: Mask,
 ): EventProblem[] {
   const { kind, presence } = field
   if (value === undefined && presence !== 'required') return []
@@ -63,7 +65,7 @@ function expectedInstead(value: unknown, { kind, presence }: Field): string {
   return presence === 'nullable' ? `${expected} or null` : expected
 }
 
-function labelProblems(labels: object, redact: (text: string) => string): EventProblem[] {
+function labelProblems(labels: object, redact: Mask): EventProblem[] {
   const problems: EventProblem[] = []
   for (const [name, value] of Object.entries(labels)) {
     if (value === undefined) continue
@@ -77,11 +79,7 @@ function labelProblems(labels: object, redact: (text: string) => string): EventP
   return problems
 }
 
-function perMillionProblems(
-  prices: object,
-  currency: unknown,
-  redact: (text: string) => string,
-): EventProblem[] {
+function perMillionProblems(prices: object, currency: unknown, redact: Mask): EventProblem[] {
   const given = Object.entries(prices).filter(([, price]) => price !== undefined)
   if (given.length === 0) {
     return [{ field: 'per_million', found: 'no price', expected: 'a price, or null to withdraw the price' }]
@@ -97,12 +95,7 @@ function perMillionProblems(
   })
 }
 
-function decimalProblems(
-  field: string,
-  value: unknown,
-  limits: DecimalLimits,
-  redact: (text: string) => string,
-): EventProblem[] {
+function decimalProblems(field: string, value: unknown, limits: DecimalLimits, redact: Mask): EventProblem[] {
   if (isDecimalText(value, limits)) return []
   return [{ field, found: describeValue(value, redact), expected: expectedDecimal(value, limits) }]
 }

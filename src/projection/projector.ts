@@ -169,12 +169,8 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
 
 /** @param startedAt when it began, by `performance.now()`. */
 export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
-  return {
-    projected: counts.requests + counts.completions + counts.prices + counts.rates,
-    requests: counts.requests,
-    rejected: counts.rejected,
-    lines: counts.lines,
-    unchecked: counts.unchecked,
-    elapsed_ms: Math.round(performance.now() - startedAt),
-  }
+  const { requests, completions, prices, rates, rejected, lines, unchecked } = counts
+  const projected = requests + completions + prices + rates
+  const elapsed_ms = Math.round(performance.now() - startedAt)
+  return { projected, requests, rejected, lines, unchecked, elapsed_ms }
 }

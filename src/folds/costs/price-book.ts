@@ -8,7 +8,6 @@ import {
   type PlacedPrice,
   type PlacedRate,
   type Price,
-  placed,
   priceOf,
   type Rate,
   rateOf,
@@ -59,14 +58,14 @@ export class PriceBook {
   /** Whether the book has the same price from the same place. */
   hasPrice(price: PlacedPrice): boolean {
     const identity = identityOf(price)
-    return this.#history(price.event).some((known) => identityOf(placed(known)) === identity)
+    return this.#history(price.event).some((known) => known.identity === identity)
   }
 
   /** Whether the book has the same rate from the same place. */
   hasRate(rate: PlacedRate): boolean {
     const identity = identityOf(rate)
     const ofSameTime = sameTime(this.#rates, rate.event.observed_at)
-    return ofSameTime.some((known) => identityOf(placed(known)) === identity)
+    return ofSameTime.some((known) => known.identity === identity)
   }
 
   /** Whether there are prices of this model, in force or not. */
@@ -91,7 +90,7 @@ export class PriceBook {
   /** Returns a book without these prices and rates. */
   without(prices: readonly PlacedPrice[], rates: readonly PlacedRate[]): PriceBook {
     const gone = new Set([...prices, ...rates].map(identityOf))
-    const isLeft = (known: Price | Rate) => !gone.has(identityOf(placed(known)))
+    const isLeft = (known: Price | Rate) => !gone.has(known.identity)
     const models = [...this.#models].map(
       ([model, entries]) =>
         [model, entries.map((entry) => ({ ...entry, history: entry.history.filter(isLeft) }))] as const,

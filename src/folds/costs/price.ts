@@ -17,12 +17,17 @@ export interface PlacedRate extends Place {
   event: ExchangeRateObserved
 }
 
-/** A price in the form from which costs are computed. */
-export interface Price {
-  readonly event: PriceSet
+/** A price or a rate in the form from which costs are computed. */
+interface Known<Event> {
+  readonly event: Event
   readonly place: Place
-  /** The timestamp from which it is in force: its `valid_from`. */
+  /** See {@link identityOf}. */
+  readonly identity: string
+  /** The timestamp from which it is in force: `valid_from` or `observed_at`. */
   readonly from: string
+}
+
+export interface Price extends Known<PriceSet> {
   /** What a token of each part costs, in trillionths of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
   /** The parts that are priced separately from the rest of the input or the output. */
@@ -31,12 +36,7 @@ export interface Price {
   readonly perRequest: bigint
 }
 
-/** An exchange rate in the form from which costs are computed. */
-export interface Rate {
-  readonly event: ExchangeRateObserved
-  readonly place: Place
-  /** The timestamp at which it was observed. */
-  readonly from: string
+export interface Rate extends Known<ExchangeRateObserved> {
   /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
   readonly usdPerBtc: bigint
   /** The timestamp from which it is too old. */
@@ -62,7 +62,8 @@ export function joinRanges(a: TimeRange | null, b: TimeRange | null): TimeRange 
 const MAX_RATE_AGE_MS = 24 * 3_600_000
 
 /** The price that an event sets. */
-export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
+export function priceOf(price: PlacedPrice): Price {
+  const { event } = price
   const perToken: Partial<Record<PricePart, bigint>> = {}
   for (const part of PRICE_PARTS) {
     const price = event.per_million?.[part]
@@ -71,7 +72,7 @@ export function priceOf({ event, segmentId, byteOffset }: PlacedPrice): Price {
   }
   const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
   const parts = { input: pricedParts(INPUT_PARTS, perToken), output: pricedParts(OUTPUT_PARTS, perToken) }
-  return { event, place: { segmentId, byteOffset }, from: event.valid_from, perToken, parts, perRequest }
+  return { ...known(price, event, event.valid_from), perToken, parts, perRequest }
 }
 
 const INPUT_PARTS = [
@@ -105,10 +106,15 @@ function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): Pr
 }
 
 /** The exchange rate that an event gives. */
-export function rateOf({ event, segmentId, byteOffset }: PlacedRate): Rate {
+export function rateOf(rate: PlacedRate): Rate {
+  const { event } = rate
   const usdPerBtc = scaledDecimal(event.usd_per_btc, 8)
-  const [from, until] = [event.observed_at, tooOldFrom(event)]
-  return { event, place: { segmentId, byteOffset }, from, until, usdPerBtc }
+  return { ...known(rate, event, event.observed_at), until: tooOldFrom(event), usdPerBtc }
+}
+
+function known<Event>(placed: PlacedPrice | PlacedRate, event: Event, from: string): Known<Event> {
+  const { segmentId, byteOffset } = placed
+  return { event, place: { segmentId, byteOffset }, identity: identityOf(placed), from }
 }
 
 /** The timestamp from which a rate is too old. */
@@ -136,14 +142,6 @@ export function identityOf({ event, segmentId, byteOffset }: PlacedPrice | Place
     event.min_input_tokens,
     event.source,
   ])
-}
-
-/** The event that a price or a rate came from, and its place. */
-export function placed(known: Price): PlacedPrice
-export function placed(known: Rate): PlacedRate
-export function placed(known: Price | Rate): PlacedPrice | PlacedRate
-export function placed({ event, place }: Price | Rate): PlacedPrice | PlacedRate {
-  return { event, ...place } as PlacedPrice | PlacedRate
 }
 
 /** Whether a price_set withdraws the price of its key, so that there is none from then on. */

@@ -23,8 +23,9 @@ export class GroupCommit {
 
   async #syncAfter(previous: Promise<void> | null): Promise<void> {
     // The callers of the previous sync get its error.
-    if (previous !== null) await previous.catch(nothing)
-    await nextTurn()
+    if (previous !== null) await previous.catch(() => {})
+    // Those callers may append and join before the next sync starts.
+    await new Promise((resolve) => setImmediate(resolve))
     this.#running = this.#next
     this.#next = null
     try {
@@ -34,12 +35,3 @@ export class GroupCommit {
     }
   }
 }
-
-/**
- * Lets the callers of the sync that has just finished append and join before the next sync starts.
- */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
-function nothing(): void {}
