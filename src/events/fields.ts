@@ -118,12 +118,3 @@ export type CostField = {
 
 /** An event's members before they are checked. */
 export type Members<Type extends EventType> = { readonly [Name in keyof (typeof FIELDS)[Type]]?: unknown }
-
-/**
- * Returns the event type that a `type` member names, or null for an unknown one. Without a `type`
- * it is `request_logged`.
- */
-export function eventTypeOf(type: unknown): EventType | null {
-  if (type === undefined) return 'request_logged'
-  return typeof type === 'string' && Object.hasOwn(FIELDS, type) ? (type as EventType) : null
-}

@@ -3,11 +3,10 @@ import { crc32 } from 'node:zlib'
 import { describeValue } from './describe-value.js'
 import { InvalidEventError } from './errors.js'
 import type { JournalEvent } from './event-types.js'
-import { eventTypeOf } from './fields.js'
-import { safeIdentifier } from './identifier.js'
-import { type EventDefaults, normalizeEvent } from './normalize-event.js'
+import { type EventDefaults, eventTypeOf, normalizeEvent } from './normalize-event.js'
 import { maskSecrets } from './redact.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
+import { safeIdentifier } from './value-kinds.js'
 
 /** The longest line that may be in a segment, its newline included: 1 MiB. */
 export const MAX_LINE_BYTES = 1024 * 1024

@@ -8,7 +8,7 @@ import type {
   RequestLogged,
   StreamCompleted,
 } from './event-types.js'
-import { type CostField, eventTypeOf, FIELDS, type Members } from './fields.js'
+import { type CostField, FIELDS, type Members } from './fields.js'
 import { nearestName } from './nearest-name.js'
 import { findProblems } from './problems.js'
 import * as safe from './value-kinds.js'
@@ -44,6 +44,15 @@ export function normalizeEvent(input: unknown, defaults: EventDefaults): Journal
     const problems = findProblems(input, FIELDS[type], defaults.redact)
     throw new InvalidEventError(problems.length > 0 ? problems : [CHANGING_VALUE])
   }
+}
+
+/**
+ * Returns the event type that a `type` member names, or null for an unknown one. Without a `type`
+ * it is `request_logged`.
+ */
+export function eventTypeOf(type: unknown): EventType | null {
+  if (type === undefined) return 'request_logged'
+  return typeof type === 'string' && Object.hasOwn(FIELDS, type) ? (type as EventType) : null
 }
 
 /**

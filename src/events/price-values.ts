@@ -1,5 +1,3 @@
-import type { Currency } from './event-types.js'
-
 // The values of prices and exchange rates: which decimal texts are accepted, and how errors and
 // schemas describe them.
 
@@ -15,8 +13,6 @@ export interface DecimalLimits {
   isPositive: boolean
 }
 
-const MAX_PRICE: Record<Currency, number> = { usd: 1_000_000, sats: 1_000_000_000 }
-
 export const RATE: DecimalLimits = { max: 1_000_000_000, maxDecimals: 8, isPositive: true }
 
 /** @param currency an unknown one has the widest limits. */
@@ -30,7 +26,7 @@ export function perRequestLimits(currency: unknown): DecimalLimits {
 }
 
 function maxPrice(currency: unknown): number {
-  return currency === 'usd' ? MAX_PRICE.usd : MAX_PRICE.sats
+  return currency === 'usd' ? 1_000_000 : 1_000_000_000
 }
 
 const DECIMAL = /^([0-9]+)(?:\.([0-9]+))?$/

@@ -1,4 +1,4 @@
-import { safeIdentifier } from '../events/identifier.js'
+import { safeIdentifier } from '../events/value-kinds.js'
 import { ProjectionError } from './errors.js'
 
 /** Returns names in order, each once. @throws RangeError for an empty name, or more than eight. */

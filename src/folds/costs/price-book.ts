@@ -25,14 +25,11 @@ export interface PricedRequest {
   input_tokens: number | null
 }
 
-/** Prices that share a key: provider, service tier and smallest number of input tokens. */
-interface Entry {
-  readonly key: Pick<PriceSet, 'provider' | 'service_tier' | 'min_input_tokens'>
-  readonly history: History<Price>
-}
-
 /** By the time from which each is in force until the next one, then by place. */
 type History<T extends Price | Rate> = readonly T[]
+
+/** The prices of a model. Those that share a key are one history. */
+type Histories = ReadonlyMap<string, History<Price>>
 
 /**
  * The service tiers of requests to which a price without a service tier applies. It also applies to
@@ -47,10 +44,10 @@ export const USUAL_TIERS: ReadonlySet<string> = new Set(['default', 'standard', 
 export class PriceBook {
   static readonly EMPTY = new PriceBook(new Map(), [])
 
-  readonly #models: ReadonlyMap<string, readonly Entry[]>
+  readonly #models: ReadonlyMap<string, Histories>
   readonly #rates: History<Rate>
 
-  private constructor(models: ReadonlyMap<string, readonly Entry[]>, rates: History<Rate>) {
+  private constructor(models: ReadonlyMap<string, Histories>, rates: History<Rate>) {
     this.#models = models
     this.#rates = rates
   }
@@ -78,11 +75,11 @@ export class PriceBook {
     if (prices.length === 0 && rates.length === 0) return this
     const models = new Map(this.#models)
     for (const [model, added] of grouped(prices, ({ event }) => event.model)) {
-      let entries = models.get(model) ?? []
-      for (const [, ofKey] of grouped(added, ({ event }) => keyText(event))) {
-        entries = withPrices(entries, ofKey.map(priceOf))
+      const histories = new Map(models.get(model))
+      for (const [key, ofKey] of grouped(added, ({ event }) => keyOf(event))) {
+        histories.set(key, sorted([...(histories.get(key) ?? []), ...ofKey.map(priceOf)]))
       }
-      models.set(model, entries)
+      models.set(model, histories)
     }
     return new PriceBook(models, sorted([...this.#rates, ...rates.map(rateOf)]))
   }
@@ -91,10 +88,9 @@ export class PriceBook {
   without(prices: readonly PlacedPrice[], rates: readonly PlacedRate[]): PriceBook {
     const gone = new Set([...prices, ...rates].map(identityOf))
     const isLeft = (known: Price | Rate) => !gone.has(known.identity)
-    const models = [...this.#models].map(
-      ([model, entries]) =>
-        [model, entries.map((entry) => ({ ...entry, history: entry.history.filter(isLeft) }))] as const,
-    )
+    const rest = (histories: Histories) =>
+      new Map([...histories].map(([key, history]) => [key, history.filter(isLeft)]))
+    const models = [...this.#models].map(([model, histories]) => [model, rest(histories)] as const)
     return new PriceBook(new Map(models), this.#rates.filter(isLeft))
   }
 
@@ -134,14 +130,15 @@ export class PriceBook {
 
   /** The prices with the key of this one. */
   #history(event: PriceSet): History<Price> {
-    return this.#models.get(event.model)?.find(({ key }) => isSameKey(key, event))?.history ?? []
+    return this.#models.get(event.model)?.get(keyOf(event)) ?? []
   }
 
   #priceOf(model: string, request: PricedRequest): Price | null {
     let best: Price | null = null
-    for (const entry of this.#models.get(model) ?? []) {
-      if (!isMet(entry.key, request)) continue
-      const price = lastUpTo(entry.history, request.timestamp)
+    for (const history of this.#models.get(model)?.values() ?? []) {
+      const [first] = history
+      if (first === undefined || !isMet(first.event, request)) continue
+      const price = lastUpTo(history, request.timestamp)
       if (price === undefined || isWithdrawn(price.event)) continue
       if (best === null || isBetter(price, best)) best = price
     }
@@ -149,7 +146,7 @@ export class PriceBook {
   }
 }
 
-function isMet({ provider, service_tier, min_input_tokens }: Entry['key'], request: PricedRequest): boolean {
+function isMet({ provider, service_tier, min_input_tokens }: PriceSet, request: PricedRequest): boolean {
   if (provider !== null && provider !== request.provider) return false
   if (min_input_tokens !== null && (request.input_tokens ?? -1) < min_input_tokens) return false
   const tier = request.service_tier ?? null
@@ -165,30 +162,14 @@ function isBetter(price: Price, than: Price): boolean {
   return isBefore(than.place, price.place)
 }
 
-/** Returns entries that include these prices, which share one key. */
-function withPrices(entries: readonly Entry[], prices: readonly Price[]): readonly Entry[] {
-  const key = prices[0]?.event
-  if (key === undefined) return entries
-  const others = entries.filter((entry) => !isSameKey(entry.key, key))
-  const known = entries.find((entry) => isSameKey(entry.key, key))?.history ?? []
-  return [...others, { key, history: sorted([...known, ...prices]) }]
-}
-
 function sorted<T extends Price | Rate>(history: History<T>): History<T> {
   return history.toSorted((a, b) =>
     a.from === b.from ? comparePlaces(a.place, b.place) : a.from < b.from ? -1 : 1,
   )
 }
 
-function isSameKey(a: Entry['key'], b: Entry['key']): boolean {
-  return (
-    a.provider === b.provider &&
-    a.service_tier === b.service_tier &&
-    a.min_input_tokens === b.min_input_tokens
-  )
-}
-
-function keyText({ provider, service_tier, min_input_tokens }: Entry['key']): string {
+/** The key of a price among those of its model. Its currency isn't part of it. */
+function keyOf({ provider, service_tier, min_input_tokens }: PriceSet): string {
   return JSON.stringify([provider, service_tier, min_input_tokens])
 }
 

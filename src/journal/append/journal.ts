@@ -13,11 +13,10 @@ import type {
   StreamCompleted,
   StreamCompletion,
 } from '../../events/event-types.js'
-import { safeIdentifier } from '../../events/identifier.js'
 import { encodeLine } from '../../events/line.js'
 import { type EventDefaults, normalizeEvent, unknownFields } from '../../events/normalize-event.js'
 import { maskSecrets, type Redact } from '../../events/redact.js'
-import { cutErrorMessage } from '../../events/value-kinds.js'
+import { cutErrorMessage, safeIdentifier } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
 import { type Clock, nodeFileSystem } from '../file-system.js'
 import { type JournalIdentity, readOrCreateIdentity, sharedMode } from '../journal-identity.js'

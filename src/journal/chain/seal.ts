@@ -30,24 +30,16 @@ export class Sealer {
   readonly #clock: Clock
   readonly #logger: Pick<Logger, 'info' | 'warn'>
   readonly #manifest: ManifestFile
-  readonly #checkWritable: () => void
   #running: Promise<void> | null = null
   #isStopping = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #loggedFailure = ''
 
-  /** @param checkWritable throws the file system's error if entries can't be added. */
-  constructor(
-    directory: string,
-    clock: Clock,
-    logger: Pick<Logger, 'info' | 'warn'>,
-    checkWritable?: () => void,
-  ) {
+  constructor(directory: string, clock: Clock, logger: Pick<Logger, 'info' | 'warn'>) {
     this.#directory = directory
     this.#clock = clock
     this.#logger = logger
     this.#manifest = new ManifestFile(directory)
-    this.#checkWritable = checkWritable ?? (() => this.#manifest.checkWritable())
   }
 
   /**
@@ -84,7 +76,7 @@ export class Sealer {
       if (due.length > 0) {
         // Checked first: if the chain is broken, this throws before gigabytes are read for nothing.
         this.#manifest.append(() => null, now)
-        this.#checkWritable()
+        this.#manifest.checkWritable()
       }
       for (const segment of due) {
         if (this.#isStopping) return

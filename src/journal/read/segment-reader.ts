@@ -57,7 +57,12 @@ export class SegmentReader implements SegmentSource {
   }
 
   async read(): Promise<Chunk | null> {
-    const bytesRead = await this.#readAt(this.readOffset)
+    const bytesRead = await new Promise<number>((resolve, reject) => {
+      fs.read(this.#fd, this.#chunk, 0, this.#chunk.length, this.readOffset, (error, count) => {
+        if (error) reject(unreadable(this.path, error))
+        else resolve(count)
+      })
+    })
     if (bytesRead === 0) return null
     const bytes = this.#chunk.subarray(0, bytesRead)
     return { bytes, lines: this.#scanner.scan(bytes) }
@@ -84,15 +89,6 @@ export class SegmentReader implements SegmentSource {
 
   close(): void {
     fs.closeSync(this.#fd)
-  }
-
-  #readAt(position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      fs.read(this.#fd, this.#chunk, 0, this.#chunk.length, position, (error, bytesRead) => {
-        if (error) reject(unreadable(this.path, error))
-        else resolve(bytesRead)
-      })
-    })
   }
 }
 

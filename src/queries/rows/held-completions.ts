@@ -1,4 +1,4 @@
-import { safeIdentifier } from '../../events/identifier.js'
+import { safeIdentifier } from '../../events/value-kinds.js'
 import type { QueryDatabase } from '../../store/query-database.js'
 import { type JournalPlace, journalPlace } from './full-row.js'
 

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
-import { safeIdentifier } from '../../events/identifier.js'
 import { MAX_LINE_BYTES, parseLine } from '../../events/line.js'
 import { recoverEvents } from '../../events/recovery.js'
+import { safeIdentifier } from '../../events/value-kinds.js'
 import { JournalError } from '../../journal/errors.js'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { ArchivedSegmentReader } from '../../journal/read/archived-segment-reader.js'

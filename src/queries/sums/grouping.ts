@@ -1,4 +1,4 @@
-import { safeIdentifier } from '../../events/identifier.js'
+import { safeIdentifier } from '../../events/value-kinds.js'
 import type { Condition } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
 import { rollupLabels } from '../../store/sqlite/rollups/rollup-labels.js'

@@ -1,4 +1,4 @@
-import { safeIdentifier } from '../../events/identifier.js'
+import { safeIdentifier } from '../../events/value-kinds.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
 import { unfinishedUntil } from '../../folds/sums/counted-values.js'
 import { all, type Condition, type TextRange } from '../../store/condition.js'

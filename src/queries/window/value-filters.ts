@@ -1,4 +1,4 @@
-import { safeIdentifier } from '../../events/identifier.js'
+import { safeIdentifier } from '../../events/value-kinds.js'
 import type { Currency } from '../../folds/costs/row-cost.js'
 import type { Condition } from '../../store/condition.js'
 import type { Dialect } from '../../store/dialect.js'

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readManifest } from '../../../src/journal/chain/manifest.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ManifestFile, readManifest } from '../../../src/journal/chain/manifest.js'
 import { Sealer } from '../../../src/journal/chain/seal.js'
 import { listSegments, type Segment } from '../../../src/journal/segments.js'
 
@@ -34,6 +34,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
+  vi.restoreAllMocks()
   rmSync(directory, { recursive: true })
 })
 
@@ -142,10 +143,10 @@ test('a journal that can’t be written is logged once, and nothing else happens
     directory,
     { now: () => now },
     { info: (_fields, message) => logged.push(message), warn: () => logged.push('warned') },
-    () => {
-      throw denied
-    },
   )
+  vi.spyOn(ManifestFile.prototype, 'checkWritable').mockImplementation(() => {
+    throw denied
+  })
   await readOnly.seal(listSegments(directory))
   await readOnly.seal(listSegments(directory))
   expect(logged).toEqual(["This user can't write to the journal: segments of past days aren't sealed"])
