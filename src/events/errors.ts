@@ -27,12 +27,9 @@ export class InvalidEventError extends Error {
   constructor(problems: readonly EventProblem[]) {
     const named = problems.slice(0, MAX_PROBLEMS)
     const rest = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ''
-    super(`${INVALID_EVENT}${named.map(describeProblem).join('; ')}${rest}`)
+    const texts = named.map(({ field, found, expected }) => `${field}: found ${found}, expected ${expected}`)
+    super(`${INVALID_EVENT}${texts.join('; ')}${rest}`)
     this.name = 'InvalidEventError'
     this.problems = named
   }
-}
-
-function describeProblem({ field, found, expected }: EventProblem): string {
-  return `${field}: found ${found}, expected ${expected}`
 }

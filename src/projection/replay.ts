@@ -22,7 +22,6 @@ import type { PrunedSegments } from '../store/pruned-segments.js'
 import { checkRollupLabels } from '../store/rollup-labels.js'
 import type { TableDifference } from '../store/sqlite/compare/databases.js'
 import { BatchWriter } from './batch-writer.js'
-import type { ProjectorOptions } from './options.js'
 import { type ProjectResult, projectResult } from './projector.js'
 import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
@@ -42,12 +41,16 @@ export interface ReplayProgress {
   events: number
 }
 
-export interface ReplayOptions extends Pick<ProjectorOptions, 'journal' | 'schema'> {
+export interface ReplayOptions {
+  /** The journal's directory. */
+  journal: string
   /**
    * The database file, created if it doesn't exist; or a `postgres://` address, where the rows of
    * other journals stay untouched.
    */
   database: string
+  /** The schema of the tables in PostgreSQL. @default 'request_journal' */
+  schema?: string | undefined
   /**
    * A new path for the rebuilt database. The old one stays as it is, and its projector may go on.
    * @default the database itself is rebuilt

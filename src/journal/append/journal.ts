@@ -132,7 +132,9 @@ export class Journal {
       this.#record(event, correlationId)
     } catch (error) {
       // An InvalidEventError, or whatever an event's own getters throw.
-      this.#refuse(correlationId, error)
+      this.#invalid++
+      const fields = { correlation_id: correlationId, err: error }
+      this.#refusals.warn(this.#clock.now(), fields, 'Invalid request log event')
     }
     return correlationId
   }
@@ -295,15 +297,6 @@ export class Journal {
         normalized satisfies never
     }
     return normalized
-  }
-
-  #refuse(correlationId: string, error: unknown): void {
-    this.#invalid++
-    this.#refusals.warn(
-      this.#clock.now(),
-      { correlation_id: correlationId, err: error },
-      'Invalid request log event',
-    )
   }
 
   #warnOfAttempt(correlationId: string, message: string): void {
