@@ -79,19 +79,18 @@ interface RebuildState {
 
 class PostgresRebuild extends PostgresTransaction implements RebuildTransaction {
   readonly rollupLabels: readonly string[]
-  readonly #before: readonly SegmentPosition[]
-  readonly #deferred: DeferredCompletions
+  readonly #state: RebuildState
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
   /** The segments whose chunks are written again. */
   readonly #replaced = new Set<number>()
 
-  constructor(options: TransactionOptions, { before, seeds, deferred }: RebuildState) {
+  constructor(options: TransactionOptions, state: RebuildState) {
     super(options)
     this.rollupLabels = options.rollupLabels
-    this.#before = before
-    this.#deferred = deferred
-    this.#unread = new Map([...seeds.prices, ...seeds.rates].map((seed) => [identityOf(seed), seed]))
+    this.#state = state
+    const { prices, rates } = state.seeds
+    this.#unread = new Map([...prices, ...rates].map((seed) => [identityOf(seed), seed]))
   }
 
   override async addSegment(position: SegmentPosition): Promise<void> {
@@ -106,7 +105,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
    *   would be lost.
    */
   override async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
-    const before = this.#before.find(({ id }) => id === next.id)
+    const before = this.#state.before.find(({ id }) => id === next.id)
     if (before !== undefined && this.#replaced.has(next.id)) checkIsWhole(before, next)
     return await super.advance(expectedBytes, next)
   }
@@ -118,13 +117,13 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   override async apply(changes: Changes): Promise<void> {
     for (const read of [...changes.prices, ...changes.rates]) this.#unread.delete(identityOf(read))
     await this.written()
-    await this.#deferred.add(changes.deferred)
+    await this.#state.deferred.add(changes.deferred)
     await super.apply(changes)
   }
 
   override async *deferred(): AsyncGenerator<{ known: Known; completions: readonly PlacedCompletion[] }> {
     await this.written()
-    for await (const { completions, requests, later } of this.#deferred.pages()) {
+    for await (const { completions, requests, later } of this.#state.deferred.pages()) {
       yield { known: { ...this.known(), requests, later }, completions }
       // The next page may be about the same rows, and must find them as this page has changed them.
       await this.written()
@@ -148,7 +147,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   override async commit(): Promise<void> {
     await this.written()
     if ((await prunedThrough(this.journal)) > 0) {
-      await keepIrregularCompletions(this.journal, this.#before)
+      await keepIrregularCompletions(this.journal, this.#state.before)
     }
     await storeVersions(this.journal)
     await super.commit()

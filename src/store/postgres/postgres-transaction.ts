@@ -20,14 +20,7 @@ import type { JournalConnection } from './journal-connection.js'
 import type { Partitions } from './partitions.js'
 import { insertPrices } from './price-rows.js'
 import { addToRepricing, takeRowsToReprice } from './repricing-queries.js'
-import {
-  COMPLETE_SQL,
-  costRows,
-  outcomeRows,
-  REPRICE_SQL,
-  REQUEST_COLUMNS,
-  requestValues,
-} from './request-rows.js'
+import { COMPLETE_SQL, costRows, outcomeRows, REPRICE_SQL, requestRow } from './request-rows.js'
 import type { RollupWriter } from './rollup-writer.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
 import { advancePosition, insertPosition } from './segment-queries.js'
@@ -149,8 +142,9 @@ export class PostgresTransaction implements StoreTransaction {
       await this.#endRows()
       await partitions?.make(timestamp)
     }
-    this.#rows ??= this.journal.connection.startCopy('requests', REQUEST_COLUMNS)
-    for (const request of inserted) this.#copied.add(requestValues(this.journal.number, request))
+    const rows = inserted.map((request) => requestRow(this.journal.number, request))
+    this.#rows ??= this.journal.connection.startCopy('requests', Object.keys(rows[0] ?? {}))
+    for (const row of rows) this.#copied.add(Object.values(row))
     await this.#rows.write(this.#copied.take())
   }
 
@@ -269,22 +263,22 @@ export class PostgresTransaction implements StoreTransaction {
          request_id = excluded.request_id, success = excluded.success`,
     )
     await this.journal.run(COMPLETE_SQL, jsonRows(outcomeRows(completed)))
-    const irregular = new Map<number, { id: number; repeated: number; ambiguous: number }>()
-    for (const { before, by, isAmbiguous } of completed) {
-      const id = by.place.segmentId
-      const counts = irregular.get(id) ?? { id, repeated: 0, ambiguous: 0 }
-      if (before.completedBy !== null) counts.repeated++
-      if (isAmbiguous) counts.ambiguous++
-      if (counts.repeated + counts.ambiguous > 0) irregular.set(id, counts)
-    }
-    if (irregular.size === 0) return
+    const irregular = completed
+      .map(({ before, by, isAmbiguous }) => ({
+        id: by.place.segmentId,
+        repeated: Number(before.completedBy !== null),
+        ambiguous: Number(isAmbiguous),
+      }))
+      .filter(({ repeated, ambiguous }) => repeated + ambiguous > 0)
+    if (irregular.length === 0) return
     // A pruned segment no longer has counts, so nothing is updated for it.
     await this.journal.run(
       `UPDATE journal_segments s SET repeated_completions = repeated_completions + o.repeated,
          ambiguous_completions = ambiguous_completions + o.ambiguous
-       FROM json_to_recordset($2) AS o(id BIGINT, repeated BIGINT, ambiguous BIGINT)
+       FROM (SELECT id, sum(repeated) AS repeated, sum(ambiguous) AS ambiguous
+         FROM json_to_recordset($2) AS i(id BIGINT, repeated BIGINT, ambiguous BIGINT) GROUP BY id) o
        WHERE s.journal = $1 AND s.id = o.id`,
-      jsonRows([...irregular.values()]),
+      jsonRows(irregular),
     )
   }
 

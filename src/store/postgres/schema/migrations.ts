@@ -93,20 +93,14 @@ export async function checkSchema(connection: Connection, schema: string): Promi
     "SELECT to_regclass('schema_migrations')::text AS found",
   )
   if (ledger?.found === null) {
-    throw new PostgresError(
-      'SCHEMA_MISSING',
-      connection.name,
-      `the schema ${schema} has no tables of request-journal: ${advice}`,
-    )
+    const text = `the schema ${schema} has no tables of request-journal: ${advice}`
+    throw new PostgresError('SCHEMA_MISSING', connection.name, text)
   }
   const pending = await pendingMigrations(connection)
   const [first] = pending
   if (first === undefined) return
-  throw new PostgresError(
-    'SCHEMA_BEHIND',
-    connection.name,
-    `the schema ${schema} lacks ${pending.length} of this version's migrations, from ${first.fileName} on: ${advice}`,
-  )
+  const text = `the schema ${schema} lacks ${pending.length} of this version's migrations, from ${first.fileName} on`
+  throw new PostgresError('SCHEMA_BEHIND', connection.name, `${text}: ${advice}`)
 }
 
 async function pendingMigrations(connection: Connection): Promise<MigrationFile[]> {
@@ -115,18 +109,14 @@ async function pendingMigrations(connection: Connection): Promise<MigrationFile[
   for (const { file_name, checksum } of rows) {
     const file = known.get(file_name)
     if (file === undefined) {
-      throw new PostgresError(
-        'SCHEMA_TOO_NEW',
-        connection.name,
-        `has the migration ${file_name}, which this program doesn't have: use the version of request-journal that made it, or a newer one`,
-      )
+      const text = `has the migration ${file_name}, which this program doesn't have`
+      const advice = 'use the version of request-journal that made it, or a newer one'
+      throw new PostgresError('SCHEMA_TOO_NEW', connection.name, `${text}: ${advice}`)
     }
     if (checksumOf(file.sql) !== checksum) {
-      throw new PostgresError(
-        'MIGRATION_EDITED',
-        connection.name,
-        `${file_name} was edited after it was applied here: restore its text, and put the change into a new migration`,
-      )
+      const text = `${file_name} was edited after it was applied here`
+      const advice = 'restore its text, and put the change into a new migration'
+      throw new PostgresError('MIGRATION_EDITED', connection.name, `${text}: ${advice}`)
     }
   }
   const applied = new Set(rows.map((row) => row.file_name))
