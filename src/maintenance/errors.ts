@@ -10,23 +10,16 @@ export const INPUT_ERROR_CODES = [
 export type InputErrorCode = (typeof INPUT_ERROR_CODES)[number]
 
 /**
- * Imports an optional package.
+ * The error for an optional package whose import failed: InputError PACKAGE_MISSING if it isn't
+ * installed, or else the error as it is. The import stands in a `try` where it is needed: there,
+ * bundlers let a package be missing.
  *
  * @param what what the package is, for the message.
- * @throws InputError PACKAGE_MISSING
  */
-export async function importOptional<Module>(
-  name: string,
-  what: string,
-  load: () => Promise<Module>,
-): Promise<Module> {
-  try {
-    return await load()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const advice = `it isn't installed: \`npm install ${name}\` installs ${what}, which is optional`
-    throw new InputError('PACKAGE_MISSING', name, advice, { cause: error })
-  }
+export function failedImport(error: unknown, name: string, what: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') return error
+  const advice = `it isn't installed: \`npm install ${name}\` installs ${what}, which is optional`
+  return new InputError('PACKAGE_MISSING', name, advice, { cause: error })
 }
 
 /**

@@ -4,7 +4,7 @@ import { gunzip } from 'node:zlib'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { StoredJournal } from '../store/postgres/stored-journal.js'
 import type { DatabaseLocation } from './database-location.js'
-import { openS3 } from './objects/s3-store.js'
+import { ObjectStore } from './objects/s3-store.js'
 import { ShippedJournal } from './ship/shipped-journal.js'
 
 const decompress = promisify(gunzip)
@@ -58,7 +58,7 @@ export async function openOffHostCopies(
 
 /** The objects that `ship` has sent. */
 async function openShipped(address: string, journalId: string): Promise<OffHostCopy> {
-  const store = await openS3(address)
+  const store = await ObjectStore.open(address)
   try {
     const journal = new ShippedJournal(store, journalId)
     const files = await journal.files()

@@ -171,7 +171,7 @@ describe.skipIf(!hasBrowser)('the window of the page', () => {
     ] as const) {
       await dashboard.goTo(search)
       await page.locator('.banner', { hasText: reason }).waitFor()
-      expect(await page.locator('.banner').count(), search).toBe(1)
+      await eventually(() => page.locator('.banner').count()).toBe(1)
       expect(await rows.count(), search).toBe(0)
     }
     await dashboard.open('?modle=gpt-4o&range=90m')

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { importOptional } from '../errors.js'
+import { failedImport } from '../errors.js'
 import { ObjectStoreError } from './errors.js'
 import { type S3Address, s3Address } from './s3-address.js'
 
@@ -12,36 +12,15 @@ const SILENCE_TIMEOUT_MS = 60_000
 /** The pause after another program was creating the same object, or an answer broke off. */
 const PAUSE_MS = 250
 
-/**
- * Opens the store at an `s3://` address: Amazon's, or any other that speaks its protocol.
- * Credentials, region and endpoint are those of the environment and files that Amazon's own tools
- * use, such as `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, the role of a machine, `AWS_REGION` and
- * `AWS_ENDPOINT_URL`. With an endpoint the bucket is part of the path, unless
- * `AWS_S3_FORCE_PATH_STYLE` is `false`.
- *
- * @throws InputError PACKAGE_MISSING
- */
-export async function openS3(address: string): Promise<ObjectStore> {
-  const place = s3Address(address)
-  const sdk = await importOptional(
-    '@aws-sdk/client-s3',
-    'the client for s3:// addresses',
-    () => import('@aws-sdk/client-s3'),
-  )
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_S3_FORCE_PATH_STYLE } = process.env
-  const hasEndpoint = (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? '') !== ''
-  const client = new sdk.S3Client({
-    forcePathStyle: (AWS_S3_FORCE_PATH_STYLE ?? String(hasEndpoint)) === 'true',
-    maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
-    // The signature has the SHA-256 of the bytes already, and not every store knows more checksums.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  })
-  return new ObjectStore(sdk, client, place)
-}
-
 type Sdk = typeof import('@aws-sdk/client-s3')
+
+async function loadSdk(): Promise<Sdk> {
+  try {
+    return await import('@aws-sdk/client-s3')
+  } catch (error) {
+    throw failedImport(error, '@aws-sdk/client-s3', 'the client for s3:// addresses')
+  }
+}
 
 /** Texts that an object carries with it. */
 export type ObjectMetadata = Readonly<Record<string, string>>
@@ -60,12 +39,37 @@ export class ObjectStore {
   readonly #bucket: string
   readonly #prefix: string
 
-  constructor(sdk: Sdk, client: S3Client, { bucket, prefix }: S3Address) {
+  private constructor(sdk: Sdk, client: S3Client, { bucket, prefix }: S3Address) {
     this.#sdk = sdk
     this.#client = client
     this.#bucket = bucket
     this.#prefix = prefix
     this.name = `s3://${bucket}/${prefix}`.replace(/\/$/, '')
+  }
+
+  /**
+   * Opens the store at an `s3://` address: Amazon's, or any other that speaks its protocol.
+   * Credentials, region and endpoint are those of the environment and files that Amazon's own tools
+   * use, such as `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, the role of a machine, `AWS_REGION` and
+   * `AWS_ENDPOINT_URL`. With an endpoint the bucket is part of the path, unless
+   * `AWS_S3_FORCE_PATH_STYLE` is `false`.
+   *
+   * @throws InputError PACKAGE_MISSING
+   */
+  static async open(address: string): Promise<ObjectStore> {
+    const place = s3Address(address)
+    const sdk = await loadSdk()
+    const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_S3_FORCE_PATH_STYLE } = process.env
+    const hasEndpoint = (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? '') !== ''
+    const client = new sdk.S3Client({
+      forcePathStyle: (AWS_S3_FORCE_PATH_STYLE ?? String(hasEndpoint)) === 'true',
+      maxAttempts: ATTEMPTS,
+      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
+      // The signature has the SHA-256 of the bytes already, and not every store knows more checksums.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    })
+    return new ObjectStore(sdk, client, place)
   }
 
   /** The keys that begin with a text, in the order of their bytes. */

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ExportedRequest, exportRequests } from '../../queries/rows/export.js'
 import type { RequestFilter } from '../../queries/window/filter.js'
 import type { QueryDatabase } from '../../store/query-database.js'
-import { importOptional } from '../errors.js'
+import { failedImport } from '../errors.js'
 import { instantOf } from './columns.js'
 import { ParquetFile, type ParquetModule } from './parquet-file.js'
 import { openTarget, type PartitionTarget } from './partition-target.js'
@@ -47,8 +47,7 @@ export async function exportParquet(
   database: QueryDatabase,
   { to, signal, ...filter }: ParquetExportOptions,
 ): Promise<ParquetExportResult | null> {
-  const load = () => import('hyparquet-writer')
-  const parquet = await importOptional('hyparquet-writer', 'the writer of Parquet files', load)
+  const parquet = await loadParquet()
   const requests = exportRequests(database, { ...filter, order: 'timestamp' })
   // Read before anything is made, so that an unknown model leaves nothing.
   let next = requests.next()
@@ -63,6 +62,14 @@ export async function exportParquet(
     return await writer.finish()
   } finally {
     writer.close()
+  }
+}
+
+async function loadParquet() {
+  try {
+    return await import('hyparquet-writer')
+  } catch (error) {
+    throw failedImport(error, 'hyparquet-writer', 'the writer of Parquet files')
   }
 }
 

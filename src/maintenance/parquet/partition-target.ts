@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
 import { isS3Address } from '../objects/s3-address.js'
-import { type ObjectStore, openS3 } from '../objects/s3-store.js'
+import { ObjectStore } from '../objects/s3-store.js'
 import { ExportError } from './errors.js'
 
 /** Where the files of days go. */
@@ -25,7 +25,7 @@ export interface PartitionTarget {
 }
 
 export async function openTarget(to: string): Promise<PartitionTarget> {
-  return isS3Address(to) ? new StoreTarget(await openS3(to)) : new FolderTarget(resolve(to))
+  return isS3Address(to) ? new StoreTarget(await ObjectStore.open(to)) : new FolderTarget(resolve(to))
 }
 
 /** Folders on this host. The folder of a day gets its name once it is complete and durable. */

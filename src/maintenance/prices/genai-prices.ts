@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { PerMillion, PricePart, PriceSet } from '../../events/event-types.js'
-import { importOptional } from '../errors.js'
+import { failedImport } from '../errors.js'
 import { decimalOf, type ListedPrice, listedPrice, type PriceList } from './price-list.js'
 
 // The data of @pydantic/genai-prices, as its types and README describe it.
@@ -68,11 +68,18 @@ const TOOL_FEES = /^(web|social|storage)_searches_kcount$|^code_executions_kcoun
  * @throws InputError PACKAGE_MISSING
  */
 export async function readGenaiPrices(): Promise<PriceList> {
-  const load = () => import('@pydantic/genai-prices')
-  const { waitForUpdate } = await importOptional(PACKAGE, 'its price list', load)
+  const { waitForUpdate } = await loadPackage()
   // Nothing has set other data, so this is the data of the package.
   const providers = (await waitForUpdate()) ?? []
   return genaiPriceList(providers as GenaiProvider[], installedVersion())
+}
+
+async function loadPackage() {
+  try {
+    return await import('@pydantic/genai-prices')
+  } catch (error) {
+    throw failedImport(error, PACKAGE, 'its price list')
+  }
 }
 
 function installedVersion(): string {

@@ -5,7 +5,7 @@ import { IDENTITY_FILE } from '../../journal/journal-identity.js'
 import { parseSegmentName, type SegmentRef } from '../../journal/segments.js'
 import type { JournalFile } from '../../store/port.js'
 import { StoredJournal } from '../../store/postgres/stored-journal.js'
-import { openS3 } from '../objects/s3-store.js'
+import { ObjectStore } from '../objects/s3-store.js'
 import { ShippedJournal } from '../ship/shipped-journal.js'
 import { RestoreError } from './errors.js'
 
@@ -77,7 +77,7 @@ export async function databaseSource(
  * @throws RestoreError JOURNAL_UNKNOWN; ObjectStoreError; InputError PACKAGE_MISSING.
  */
 export async function shippedSource(address: string, journalId: string): Promise<JournalSource> {
-  const store = await openS3(address)
+  const store = await ObjectStore.open(address)
   try {
     const copy = new ShippedJournal(store, journalId)
     const found = await copy.files()

@@ -8,7 +8,7 @@ import { nodeFileSystem } from '../../journal/file-system.js'
 import { IDENTITY_FILE, readIdentity, sharedMode } from '../../journal/journal-identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, plainSize, type Segment } from '../../journal/segments.js'
-import { type ObjectStore, openS3 } from '../objects/s3-store.js'
+import { ObjectStore } from '../objects/s3-store.js'
 import { type LocalFile, shipFile } from './ship-file.js'
 import { type ShippedFile, ShippedJournal } from './shipped-journal.js'
 
@@ -56,7 +56,7 @@ export interface ShipResult {
  *   ObjectStoreError STORE_AWAY, STORE_REFUSED, OBJECT_DIFFERS; InputError PACKAGE_MISSING.
  */
 export async function ship(options: ShipOptions): Promise<ShipResult> {
-  const store = await openS3(options.to)
+  const store = await ObjectStore.open(options.to)
   try {
     return await shipTo(store, options, PART_BYTES)
   } finally {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { s3Address } from '../../../src/maintenance/objects/s3-address.js'
-import type { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
-import { openS3 } from '../../../src/maintenance/objects/s3-store.js'
+import { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
 import { S3Server } from '../../support/s3-server.js'
 
 const bytes = Buffer.from('some bytes')
@@ -15,7 +14,7 @@ async function keysOf(store: ObjectStore, beginning = ''): Promise<string[]> {
 describe('a store with the protocol of S3', () => {
   test('gives back what was created, and never overwrites it', async () => {
     const server = await S3Server.start()
-    const store = await openS3('s3://logs/a b/c')
+    const store = await ObjectStore.open('s3://logs/a b/c')
     expect(store.name).toBe('s3://logs/a b/c')
     expect(await store.read('x')).toBe(null)
     expect(await store.metadata('x')).toBe(null)
@@ -29,9 +28,9 @@ describe('a store with the protocol of S3', () => {
 
   test('lists keys of its prefix page by page, in their order', async () => {
     await S3Server.start()
-    const other = await openS3('s3://logs/other')
+    const other = await ObjectStore.open('s3://logs/other')
     await other.create('k', bytes)
-    const store = await openS3('s3://logs')
+    const store = await ObjectStore.open('s3://logs')
     const keys = Array.from({ length: 8 }, (_, n) => `keys/${n}`)
     for (const key of keys.toReversed()) await store.create(key, bytes)
     expect(await keysOf(store, 'keys/')).toEqual(keys)
@@ -42,7 +41,7 @@ describe('a store with the protocol of S3', () => {
 
   test.each(['slow-down', 'cut'] as const)('tries again after the fault %s', async (fault) => {
     const server = await S3Server.start()
-    const store = await openS3('s3://logs')
+    const store = await ObjectStore.open('s3://logs')
     for (const method of ['PUT', 'HEAD', 'GET']) server.faults.push({ method, fault })
     expect(await store.create('x', bytes)).toBe(true)
     expect(await store.metadata('x')).toEqual({})
@@ -53,7 +52,7 @@ describe('a store with the protocol of S3', () => {
 
   test('reads again an answer that broke off, and finds an object whose answer was lost', async () => {
     const server = await S3Server.start()
-    const store = await openS3('s3://logs')
+    const store = await ObjectStore.open('s3://logs')
     server.faults.push({ method: 'PUT', fault: 'lose-answer' }, { method: 'GET', fault: 'cut-answer' })
     expect(await store.create('x', bytes)).toBe(false)
     expect((await store.read('x'))?.bytes).toEqual(bytes)
@@ -63,11 +62,11 @@ describe('a store with the protocol of S3', () => {
 
   test('says what is wrong with a store that refuses', async () => {
     const server = await S3Server.start()
-    const missing = await openS3('s3://others')
+    const missing = await ObjectStore.open('s3://others')
     await expect(keysOf(missing)).rejects.toMatchObject({ code: 'STORE_REFUSED', address: 's3://others/' })
     await expect(keysOf(missing)).rejects.toThrow(/NoSuchBucket/)
     server.refusesAll = true
-    const store = await openS3('s3://logs')
+    const store = await ObjectStore.open('s3://logs')
     await expect(store.create('x', bytes)).rejects.toThrow(/InvalidAccessKeyId/)
     await expect(store.metadata('x')).rejects.toMatchObject({ code: 'STORE_REFUSED' })
     for (const each of [store, missing]) each.close()

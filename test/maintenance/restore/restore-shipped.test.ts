@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, onTestFinished } from 'vitest'
 import { restore, ship, verify } from '../../../src/maintenance/index.js'
-import { openS3 } from '../../../src/maintenance/objects/s3-store.js'
+import { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
 import { shipTo } from '../../../src/maintenance/ship/ship.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
@@ -29,7 +29,7 @@ async function shippedJournal({ journal, database }: Workspace, journalId: strin
   writeSegment(journal, lines(requestLine('b'), 'broken', ''), SECOND)
   writeSegment(journal, lines(requestLine('c')), OPEN)
   await projectOnce({ journal, database })
-  const store = await openS3(from)
+  const store = await ObjectStore.open(from)
   onTestFinished(() => store.close())
   await shipTo(store, { journal, to: from }, 200_000)
 }

@@ -4,8 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished } from 'vitest'
 import { archiveWith } from '../../../src/maintenance/archive.js'
 import { prune, ship } from '../../../src/maintenance/index.js'
-import type { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
-import { openS3 } from '../../../src/maintenance/objects/s3-store.js'
+import { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
 import { shipTo } from '../../../src/maintenance/ship/ship.js'
 import { projectOnce } from '../../../src/projection/index.js'
 import { runHere } from '../../support/command.js'
@@ -30,7 +29,7 @@ async function sealedJournal({ journal, database }: Workspace): Promise<void> {
 }
 
 async function storeOf(): Promise<ObjectStore> {
-  const store = await openS3('s3://logs/fleet')
+  const store = await ObjectStore.open('s3://logs/fleet')
   onTestFinished(() => store.close())
   return store
 }
