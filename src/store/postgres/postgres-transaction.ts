@@ -20,7 +20,7 @@ import type { JournalConnection } from './journal-connection.js'
 import type { Partitions } from './partitions.js'
 import { insertPrices } from './price-rows.js'
 import { addToRepricing, takeRowsToReprice } from './repricing-queries.js'
-import { COMPLETE_SQL, costRows, outcomeRows, REPRICE_SQL, requestRow } from './request-rows.js'
+import { COMPLETE_SQL, costRows, isUnstored, outcomeRows, REPRICE_SQL, requestRow } from './request-rows.js'
 import type { RollupWriter } from './rollup-writer.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
 import { advancePosition, insertPosition } from './segment-queries.js'
@@ -133,7 +133,7 @@ export class PostgresTransaction implements StoreTransaction {
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
-    if (repriced.length > 0) await this.journal.run(REPRICE_SQL, jsonRows(costRows(repriced)))
+    await this.#change(REPRICE_SQL, costRows(repriced))
   }
 
   async #insert(inserted: Changes['inserted']): Promise<void> {
@@ -262,7 +262,7 @@ export class PostgresTransaction implements StoreTransaction {
       `ON CONFLICT (journal, segment_id, byte_offset) DO UPDATE SET
          request_id = excluded.request_id, success = excluded.success`,
     )
-    await this.journal.run(COMPLETE_SQL, jsonRows(outcomeRows(completed)))
+    await this.#change(COMPLETE_SQL, outcomeRows(completed))
     const irregular = completed
       .map(({ before, by, isAmbiguous }) => ({
         id: by.place.segmentId,
@@ -282,6 +282,17 @@ export class PostgresTransaction implements StoreTransaction {
     )
   }
 
+  /** @throws PostgresError TABLES_RESTORED */
+  async #change(sql: string, rows: readonly object[]): Promise<void> {
+    if (rows.length === 0) return
+    const { connection, number } = this.journal
+    const json = jsonRows(rows.map((row) => ({ ...row, journal: number })))
+    const changed = await connection.all<{ byte_offset: number }>(sql, json)
+    if (!changed.some(isUnstored)) return
+    const found = 'a row of requests is gone that was there a moment ago'
+    throw new PostgresError('TABLES_RESTORED', connection.name, `${found}; the batch is projected again`)
+  }
+
   async #hold(held: readonly PlacedCompletion[]): Promise<void> {
     if (held.length === 0) return
     const { connection, number } = this.journal
@@ -293,8 +304,10 @@ export class PostgresTransaction implements StoreTransaction {
   async #release(released: Changes['released']): Promise<void> {
     if (released.length === 0) return
     await this.journal.run(
-      `DELETE FROM held_completions h USING unnest($2::bigint[], $3::bigint[]) AS r(segment_id, byte_offset)
-       WHERE h.journal = $1 AND h.segment_id = r.segment_id AND h.byte_offset = r.byte_offset`,
+      `DELETE FROM held_completions WHERE ctid = ANY (ARRAY(
+         SELECT h.ctid FROM unnest($2::bigint[], $3::bigint[]) AS r(segment_id, byte_offset)
+         CROSS JOIN LATERAL (SELECT ctid FROM held_completions WHERE journal = $1
+           AND segment_id = r.segment_id AND byte_offset = r.byte_offset OFFSET 0) h))`,
       released.map(({ segmentId }) => segmentId),
       released.map(({ byteOffset }) => byteOffset),
     )

@@ -1,7 +1,7 @@
 import type { CompletedRequest } from '../../folds/changes.js'
 import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
-import type { NewRequest } from '../../folds/stored-request.js'
+import type { NewRequest, StoredRequest } from '../../folds/stored-request.js'
 import { OUTCOME_COLUMNS } from '../outcome-columns.js'
 import type { CopyValue } from './connection/copy-rows.js'
 
@@ -75,36 +75,48 @@ export const COMPLETE_SQL = changeSql(CHANGED_COLUMNS)
 /** Overwrites what prices change. */
 export const REPRICE_SQL = changeSql(COST_COLUMNS)
 
+/** The place of a row that isn't stored. */
+const NOWHERE = -1
+
 /**
- * The statement that overwrites columns of stored rows. Its parameters are the journal and the rows
- * in JSON.
+ * The statement that overwrites columns of stored rows, which it gets in JSON, and returns the
+ * places that they have in the journal. It finds them as an upsert does. If it joined them, the
+ * server might plan, while a month's partition is nearly empty, to read all rows of the journal,
+ * and would keep that plan: 80,000 requests, half of them streams, took 14 s instead of 5.
  */
 function changeSql(columns: readonly string[]): string {
-  return `UPDATE requests r SET ${columns.map((column) => `${column} = c.${column}`).join(', ')}
-    FROM json_populate_recordset(NULL::requests, $2) c
-    WHERE r.journal = $1 AND r.id = c.id AND r.timestamp = c.timestamp`
+  return `INSERT INTO requests SELECT * FROM json_populate_recordset(NULL::requests, $1)
+    ON CONFLICT (journal, id, timestamp)
+      DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
+    RETURNING byte_offset`
+}
+
+/** Whether a change found no stored row, and has made one that must not be committed. */
+export function isUnstored({ byte_offset }: { byte_offset: number }): boolean {
+  return byte_offset === NOWHERE
 }
 
 /** Returns the rows for `COMPLETE_SQL`. */
 export function outcomeRows(completed: readonly CompletedRequest[]): object[] {
   const last = new Map(completed.map((request) => [request.before.id, request]))
-  return [...last.values()].map(({ before, after, by: { completion, place } }) => {
-    const { completedBy, price, labels, ...columns } = after
-    return {
-      ...columns,
-      ...costRow(after),
-      id: before.id,
-      error_status: completion.error_status,
-      error_message: completion.error_message,
-      completed_segment_id: place.segmentId,
-      completed_byte_offset: place.byteOffset,
-    }
-  })
+  return [...last.values()].map(({ before, after, by: { completion, place } }) => ({
+    ...changedRow(before, { ...after, ...costRow(after) }),
+    error_status: completion.error_status,
+    error_message: completion.error_message,
+    completed_segment_id: place.segmentId,
+    completed_byte_offset: place.byteOffset,
+  }))
 }
 
 /** Returns the rows for `REPRICE_SQL`. */
 export function costRows(repriced: readonly RepricedRequest[]): object[] {
-  return repriced.map(({ before: { id, timestamp }, cost }) => ({ id, timestamp, ...costRow(cost) }))
+  return repriced.map(({ before, cost }) => changedRow(before, costRow(cost)))
+}
+
+/** A row with its key, its changed columns, and any value in the others that can't be null. */
+function changedRow({ id, timestamp }: StoredRequest, changed: object): object {
+  const others = { correlation_id: '', model: '', streaming: false, latency_ms: 0, success: false }
+  return { ...others, ...changed, id, timestamp, labels: null, segment_id: NOWHERE, byte_offset: NOWHERE }
 }
 
 function costRow({ cost_sats, cost_usd, cost_source, cost_currency, price }: RowCost): object {

@@ -135,6 +135,7 @@ export class RollupWriter {
   async #addLatencies({ latencies, key }: RollupTables, changed: readonly StagedLatencies[]): Promise<void> {
     if (changed.length === 0) return
     const names = Object.keys(key).join(', ')
+    const keyed = Object.keys(key).map((name) => `k.${name}`)
     const types = Object.values(key)
     const keys = keyColumns(
       key,
@@ -142,7 +143,8 @@ export class RollupWriter {
     )
     const rows = await this.#journal.all<{ ordinal: number; buckets: Buffer }>(
       `SELECT ordinal, buckets FROM unnest(${arrays(types)}) WITH ORDINALITY k(${names}, ordinal)
-       JOIN ${latencies} USING (${names}) WHERE journal = $1`,
+       CROSS JOIN LATERAL (SELECT buckets FROM ${latencies} l
+         WHERE journal = $1 AND (${names}) = (${keyed.join(', ')}) OFFSET 0) l`,
       ...keys,
     )
     const stored = new Map(rows.map(({ ordinal, buckets }) => [ordinal, buckets]))

@@ -67,6 +67,9 @@ export async function findRequests(
   journal: JournalConnection,
   sought: readonly SoughtRequest[],
 ): Promise<Map<string, KnownRequest[]>> {
+  // OFFSET 0 keeps the planner from reading a journal's ids from the primary key, in their order,
+  // until a correlation_id matches. It may plan that while a month's partition is nearly empty, and
+  // a prepared statement keeps its plan: 80,000 requests, half of them streams, took 288 s, not 14.
   const rows = await journal.all<StoredRow & { correlation_id: string; newer: number }>(
     `SELECT k.correlation_id, r.newer, ${STORED_COLUMNS}
      FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[])
@@ -75,8 +78,9 @@ export async function findRequests(
        SELECT *, row_number() OVER newest - 1 AS newer,
          count(*) FILTER (WHERE streaming AND completed_segment_id IS NULL) OVER newest AS open_rank,
          row_number() OVER (PARTITION BY attempt ORDER BY id DESC) AS attempt_rank
-       FROM (SELECT * FROM requests WHERE journal = $1 AND correlation_id = k.correlation_id
-         AND id < k.before_id ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}) shared
+       FROM (SELECT * FROM (
+           SELECT * FROM requests WHERE correlation_id = k.correlation_id AND journal = $1 OFFSET 0
+         ) found WHERE id < k.before_id ORDER BY id DESC LIMIT ${MAX_SHARED_ROWS}) shared
        WINDOW newest AS (ORDER BY id DESC)) r
      WHERE r.newer = 0 OR (r.attempt_rank = 1 AND r.attempt = ANY (k.attempts::bigint[]))
        OR (r.streaming AND r.completed_segment_id IS NULL AND r.open_rank <= k.open_wanted)
