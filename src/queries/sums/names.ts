@@ -109,7 +109,7 @@ function* namesFromTotals(
   const most = database
     .prepare<unknown[], [string, number]>(
       `SELECT substr(group_name, 2), sum(requests) ${ofDay} AND ${dialect.beginsWith('substr(group_name, 2)')}
-       GROUP BY group_name ORDER BY 2 DESC LIMIT ${MAX_OF_DAY}`,
+       GROUP BY group_name ORDER BY 2 DESC, ${name} LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
   const longNames = totalsOfLongNames(database, dimension, prefix)
@@ -152,7 +152,7 @@ function totalsOfLongNames(
     .prepare<unknown[], [string, number]>(
       `SELECT name, sum(requests) FROM ${dialect.totalsWithNames}
        WHERE grain = 'day' AND grouped_by = ? AND period = ? AND ${ofKeys.sql}
-       GROUP BY name ORDER BY 2 DESC LIMIT ${MAX_OF_DAY}`,
+       GROUP BY name ORDER BY 2 DESC, ${dialect.inByteOrder('name')} LIMIT ${MAX_OF_DAY}`,
     )
     .raw()
   return (day) => statement.all(dimension, day, ...ofKeys.values)
@@ -217,7 +217,8 @@ function joinSpellings(counts: ReadonlyMap<string, number>): [string, number][] 
     if (known === undefined) names.set(folded, { spelling, most: requests, sum: requests })
     else {
       known.sum += requests
-      if (requests > known.most) Object.assign(known, { spelling, most: requests })
+      const isMore = requests > known.most || (requests === known.most && spelling < known.spelling)
+      if (isMore) Object.assign(known, { spelling, most: requests })
     }
   }
   return [...names.values()].map(({ spelling, sum }) => [spelling, sum])

@@ -31,6 +31,14 @@ test('names that begin with a prefix in any ASCII case, those with most requests
   expect(listNames(database, { limit: 5 }).has_more).toBe(false)
 })
 
+test('of spellings with equally many requests, the first in byte order names them, whatever their length', ({
+  database,
+}) => {
+  const [long, Long] = ['m', 'M'].map((first) => first + 'x'.repeat(300)) as [string, string]
+  insert(database, { model: 'b' }, { model: 'B' }, { model: long }, { model: Long })
+  expect(names(database, {})).toEqual(['B 2', `${Long} 2`])
+})
+
 describe('dimensions', () => {
   test('providers, policies and labels, those that no roll-up is kept by too; what has none has no name', ({
     database,
