@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
 import { DEFAULT_SCHEMA, isPostgresAddress } from '../store/postgres/connection/address.js'
 import { StoredJournal } from '../store/postgres/stored-journal.js'
 import type { DatabaseLocation } from './database-location.js'
 import { ObjectStore } from './objects/s3-store.js'
 import { ShippedJournal } from './ship/shipped-journal.js'
-
-const decompress = promisify(gunzip)
 
 /** A segment that is to be archived or pruned. */
 export interface HeldSegment {
@@ -43,16 +39,22 @@ export async function openOffHostCopies(
   const isShared = isPostgresAddress(database)
   if (!isShared && shippedTo === undefined) return null
   const copies: OffHostCopy[] = []
-  if (shippedTo !== undefined) copies.push(await openShipped(shippedTo, journalId))
-  if (isShared) copies.push(...(await openChunks(database, schema, journalId)))
+  const close = async () => {
+    for (const copy of copies) await copy.close()
+  }
+  try {
+    if (shippedTo !== undefined) copies.push(await openShipped(shippedTo, journalId))
+    if (isShared) copies.push(...(await openChunks(database, schema, journalId)))
+  } catch (error) {
+    await close()
+    throw error
+  }
   return {
     async holds(segment) {
       for (const copy of copies) if (await copy.holds(segment)) return true
       return false
     },
-    async close() {
-      for (const copy of copies) await copy.close()
-    },
+    close,
   }
 }
 
@@ -84,19 +86,10 @@ async function openChunks(database: string, schema: string, journalId: string): 
   if (copy === null) return []
   return [
     {
-      holds: async ({ id, size, recorded }) => await areWhole(plainChunks(copy.chunks(id)), size, recorded),
+      holds: async ({ id, size, recorded }) => await areWhole(copy.stretches(id), size, recorded),
       close: async () => await copy.close(),
     },
   ]
-}
-
-/** Decompresses chunks, and ends before one that isn't gzip. */
-async function* plainChunks(chunks: AsyncIterable<Stretch>): AsyncGenerator<Stretch> {
-  for await (const { byteOffset, bytes } of chunks) {
-    const plain = await decompress(bytes).catch(() => null)
-    if (plain === null) return
-    yield { byteOffset, bytes: plain }
-  }
 }
 
 interface Stretch {

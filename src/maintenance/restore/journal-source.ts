@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
 import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
 import { IDENTITY_FILE } from '../../journal/journal-identity.js'
 import { parseSegmentName, type SegmentRef } from '../../journal/segments.js'
@@ -8,8 +6,6 @@ import { StoredJournal } from '../../store/postgres/stored-journal.js'
 import { ObjectStore } from '../objects/s3-store.js'
 import { ShippedJournal } from '../ship/shipped-journal.js'
 import { RestoreError } from './errors.js'
-
-const decompress = promisify(gunzip)
 
 /**
  * The bytes of a segment that a source claims to have: all up to an offset, with their checksum.
@@ -52,7 +48,7 @@ export async function databaseSource(
   if (copy === null) throw unknown(database, journalId)
   return {
     name: database,
-    whyMissing: 'a projector or replay with --no-chunks leaves them out',
+    whyMissing: 'a projector or replay with --no-chunks leaves them out, or a chunk is damaged',
     files: async () => await copy.files(),
     async segments() {
       const positions = await copy.segments()
@@ -62,11 +58,7 @@ export async function databaseSource(
         checksum: projectedCrc32,
       }))
     },
-    async *read({ id }, fromOffset) {
-      for await (const { byteOffset, bytes } of copy.chunks(id, fromOffset)) {
-        yield { byteOffset, bytes: await decompress(bytes) }
-      }
-    },
+    read: ({ id }, fromOffset) => copy.stretches(id, fromOffset),
     close: async () => await copy.close(),
   }
 }

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { VERSION } from '../../package/package-files.js'
 import type { JournalFile } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
@@ -14,13 +16,7 @@ const PAGE_CHUNKS = 16
 /** How long to wait for a projector that may just be ending. */
 const LOCK_WAIT_MS = 1000
 
-/** Bytes of a segment, gzipped. */
-export interface StoredChunk {
-  byteOffset: number
-  /** How many bytes there are when they are decompressed. */
-  length: number
-  bytes: Buffer
-}
+const decompress = promisify(gunzip)
 
 /**
  * Reads back the copy of a journal that PostgreSQL holds: what `JournalChunks` and `keepFile` have
@@ -83,10 +79,10 @@ export class StoredJournal {
   }
 
   /**
-   * Yields the chunks of a segment in the order of their offsets, beginning with the one that holds
-   * the byte at an offset.
+   * Yields the bytes of a segment in stretches, in the order of their offsets, beginning with the
+   * one that has the byte at an offset. Ends before a chunk that isn't gzip: its bytes are missing.
    */
-  async *chunks(segmentId: number, fromOffset = 0): AsyncGenerator<StoredChunk> {
+  async *stretches(segmentId: number, fromOffset = 0): AsyncGenerator<{ byteOffset: number; bytes: Buffer }> {
     const first = await this.#journal.one<{ byte_offset: number | null }>(
       `SELECT max(byte_offset) AS byte_offset FROM journal_chunks
        WHERE journal = $1 AND segment_id = $2 AND byte_offset <= $3`,
@@ -95,14 +91,16 @@ export class StoredJournal {
     )
     let after = (first?.byte_offset ?? 0) - 1
     for (;;) {
-      const page = await this.#journal.all<{ byte_offset: number; length: number; bytes: Buffer }>(
-        `SELECT byte_offset, length, bytes FROM journal_chunks
+      const page = await this.#journal.all<{ byte_offset: number; bytes: Buffer }>(
+        `SELECT byte_offset, bytes FROM journal_chunks
          WHERE journal = $1 AND segment_id = $2 AND byte_offset > $3 ORDER BY byte_offset LIMIT ${PAGE_CHUNKS}`,
         segmentId,
         after,
       )
-      for (const { byte_offset, length, bytes } of page) {
-        yield { byteOffset: byte_offset, length, bytes }
+      for (const { byte_offset, bytes } of page) {
+        const plain = await decompress(bytes).catch(() => null)
+        if (plain === null) return
+        yield { byteOffset: byte_offset, bytes: plain }
         after = byte_offset
       }
       if (page.length < PAGE_CHUNKS) return

@@ -134,6 +134,20 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     expect(filesOf(target)).toEqual(filesOf(journal))
   })
 
+  test('a chunk that isn’t gzip is missing, and the error names its bytes', async ({ workspace }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema })
+    await ask(address, `UPDATE ${schema}.journal_chunks SET bytes = 'damaged' WHERE segment_id = 20261121000`)
+    const target = `${journal}.restored`
+    const restored = restore({ journal: target, database: address, schema, journalId })
+    await expect(restored).rejects.toMatchObject({
+      code: 'CHUNKS_MISSING',
+      message: expect.stringMatching(/2026-11-21\.ndjson lacks the bytes from 0\b.*or a chunk is damaged/),
+    })
+    expect(existsSync(target)).toBe(false)
+  })
+
   test('a replay without what a host has lost leaves the only copy', async ({ workspace }) => {
     const { journal } = workspace
     writeJournal(journal)
