@@ -48,7 +48,7 @@ export class JournalTables {
 
   /** The condition that the journal's rows meet, for questions that don't use `from`. */
   get condition(): Condition {
-    return all(this.number === null ? [] : dialectOf(this.database).isOfJournal(this.number))
+    return all(this.number === null ? [] : dialectOf(this.database).isInJournal(this.number))
   }
 
   /** Returns the SQL for a FROM clause that reads only the journal's rows of a table. */

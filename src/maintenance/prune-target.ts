@@ -9,7 +9,7 @@ import type { RowExtent, RowPruner } from '../store/row-pruner.js'
 import { openDatabase } from '../store/sqlite/connection/database.js'
 import { asDatabaseError } from '../store/sqlite/connection/errors.js'
 import { acquireDatabaseLock } from '../store/sqlite/connection/lock.js'
-import { checkUnreferred } from '../store/sqlite/foreign-references.js'
+import { checkUnreferenced } from '../store/sqlite/foreign-references.js'
 import { connectedSegments, SqlitePruner } from '../store/sqlite/sqlite-pruner.js'
 import { SqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { DatabaseLocation } from './database-location.js'
@@ -27,7 +27,7 @@ export interface PruneExtent extends RowExtent {
 export interface PruneTarget {
   readonly tables: JournalTables
   /** @throws DatabaseError ROWS_REFERRED_TO */
-  checkUnreferred(extent: RowExtent): void
+  checkUnreferenced(extent: RowExtent): void
   /**
    * Whether rows of this imported segment can be removed although rows of segments before it stay.
    */
@@ -69,7 +69,7 @@ async function openFile(
     let connected: ReadonlySet<number> | null = null
     return {
       tables: new JournalTables(database, journalId),
-      checkUnreferred: (extent) => checkUnreferred(database, extent),
+      checkUnreferenced: (extent) => checkUnreferenced(database, extent),
       mayPruneImport: (segmentId) => {
         connected ??= connectedSegments(database)
         return !connected.has(segmentId)
@@ -110,7 +110,7 @@ async function openShared(
     const database = openDatabaseReadOnly(address, { schema })
     return {
       tables: new JournalTables(database, journalId),
-      checkUnreferred: () => {},
+      checkUnreferenced: () => {},
       // A replay into PostgreSQL numbers the rows of a journal without gaps.
       mayPruneImport: () => false,
       pruner: async (extent) => {

@@ -117,7 +117,7 @@ export async function pruneWith(
     if (!chunks) copies = await openOffHostCopies(options, identity.journal_id)
     const run = new PruneRun(directory, before, known)
     const extent = await run.choose(target, copies)
-    target.checkUnreferred(extent)
+    target.checkUnreferenced(extent)
     if (dryRun) return run.result(countRows(target, extent), true)
     const lastIdBefore = segmentOf(before, 0).id - 1
     const chunksThrough = chunks ? Math.min(extent.through, lastIdBefore) : 0

@@ -119,7 +119,7 @@ function reportOf(
   const bookOf = booksWith(database, list)
   const { sql, values } = rowCondition(database, checkedFilter(database, filter))
   const rows = database.prepare<unknown[], Row>(
-    `SELECT ${COLUMNS.join(', ')}, ${dialect.journal} AS journal,
+    `SELECT ${COLUMNS.join(', ')}, ${dialect.journalColumn} AS journal,
        CASE WHEN ${dialect.isTrue('success')} THEN 1 ELSE 0 END AS success
      FROM requests WHERE ${sql}`,
   )
@@ -150,7 +150,7 @@ function reportOf(
 function booksWith(database: QueryDatabase, list: PriceList | null): (journal: number) => PriceBook {
   const books = new Map<number, PriceBook>()
   return (journal) => {
-    const { sql, values } = all(dialectOf(database).isOfJournal(journal))
+    const { sql, values } = all(dialectOf(database).isInJournal(journal))
     const book = books.get(journal) ?? bookWith(readPrices(database, sql, ...values), list)
     books.set(journal, book)
     return book

@@ -2,7 +2,7 @@ import { dialectOf, type QueryDatabase } from '../store/query-database.js'
 
 /** A journal that a database has rows of. */
 export interface NamedJournal {
-  /** The value of `Dialect.journal` in its rows. */
+  /** The value of `Dialect.journalColumn` in its rows. */
   number: number
   journalId: string
   /** The name of its host, if no other journal has the same one; otherwise its id. */
@@ -12,7 +12,9 @@ export interface NamedJournal {
 /** Lists the journals of a database. A file has one, or none yet. */
 export function namedJournals(database: QueryDatabase): NamedJournal[] {
   const rows = database
-    .prepare<[], { number: number; journal_id: string; host: string | null }>(dialectOf(database).journals)
+    .prepare<[], { number: number; journal_id: string; host: string | null }>(
+      dialectOf(database).journalsQuery,
+    )
     .all()
   const hosts = new Map<string | null, number>()
   for (const { host } of rows) hosts.set(host, (hosts.get(host) ?? 0) + 1)

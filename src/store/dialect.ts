@@ -30,9 +30,9 @@ export interface Dialect {
    * roll-ups, prices and other tables begin with the journal, and only a statement with this
    * condition can use them. If a journal is named, by its id or its host, only that one meets it.
    */
-  ofJournals(journal?: string): Condition[]
+  journalConditions(journal?: string): Condition[]
   /** Whether a row of `journals` has this id or this host. */
-  isJournal(name: string): Condition
+  hasJournalName(name: string): Condition
   isTrue(column: string): string
   isFalse(column: string): string
   /** The number of rows that meet a condition. */
@@ -83,9 +83,9 @@ export interface Dialect {
   /** Whether a row exists already. Rows that are added later don't meet this condition. */
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
-  journalOf(id: number): number
+  journalNumberOf(id: number): number
   /** Whether a row belongs to a journal. */
-  isOfJournal(journal: number): Condition[]
+  isInJournal(journal: number): Condition[]
   /** Whether rows of two tables belong to the same journal. */
   isSameJournal(table: string, other: string): string
   /** Whether the tables hold many journals. */
@@ -96,7 +96,7 @@ export interface Dialect {
   readonly priceColumns: string
   readonly rateColumns: string
   /** The statement that lists the journals: their numbers, ids and hosts. */
-  readonly journals: string
+  readonly journalsQuery: string
   /** The column with the number of a row's journal. */
-  readonly journal: string
+  readonly journalColumn: string
 }

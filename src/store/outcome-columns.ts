@@ -35,8 +35,11 @@ export const DETAIL_COLUMNS = [...PACKED_COLUMNS, 'cost_usd', 'provider_cost_usd
 /** The columns of a request that a completion overwrites, even with nulls. */
 export const OUTCOME_COLUMNS = [...USUAL_OUTCOME_COLUMNS, ...DETAIL_COLUMNS] as const
 
-/** The columns of a completion in either store, without its place. */
+/** The columns of a completion, without those of its place. */
 export const COMPLETION_VALUES = ['correlation_id', 'attempt', ...OUTCOME_COLUMNS] as const
+
+/** The columns of a table that keeps completions: a completion's place, then its values. */
+export const COMPLETION_COLUMNS = ['segment_id', 'byte_offset', ...COMPLETION_VALUES] as const
 
 /**
  * The SQL of the values of `COMPLETION_VALUES` that a row of `requests` got from its completion. A

@@ -1,6 +1,6 @@
 import type { Place } from '../../events/place.js'
 import { segmentOfId } from '../../journal/segments.js'
-import { isSameCell, type Row, reportedCell } from '../../store/sqlite/compare/tables.js'
+import { isSameValue, type Row, reportedValue } from '../../store/sqlite/compare/tables.js'
 
 /**
  * The kinds of problems that `verify` finds.
@@ -129,9 +129,9 @@ export function differingColumns(
 ): DifferingColumn[] {
   return columns.flatMap((column) => {
     const [journal, database] = [expected?.[column] ?? null, found?.[column] ?? null]
-    return isSameCell(journal, database)
+    return isSameValue(journal, database)
       ? []
-      : [{ column, journal: reportedCell(journal), database: reportedCell(database) }]
+      : [{ column, journal: reportedValue(journal), database: reportedValue(database) }]
   })
 }
 

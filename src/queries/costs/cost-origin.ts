@@ -82,7 +82,7 @@ function computation(
   const { segmentId, byteOffset } = place
   const dialect = dialectOf(database)
   const { sql, values } = all([
-    ...dialect.isOfJournal(dialect.journalOf(id)),
+    ...dialect.isInJournal(dialect.journalNumberOf(id)),
     { sql: 'segment_id = ? AND byte_offset = ?', values: [segmentId, byteOffset] },
   ])
   const { prices } = readPrices(database, sql, ...values)

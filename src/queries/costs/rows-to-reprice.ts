@@ -18,7 +18,7 @@ export function countRowsToReprice(
   { range, journal }: RowsToRepriceOptions = {},
 ): number {
   const dialect = dialectOf(database)
-  const pending = all(journal === undefined ? [] : dialect.isOfJournal(journal))
+  const pending = all(journal === undefined ? [] : dialect.isInJournal(journal))
   const { sql, values } = all([
     { sql: dialect.isSameJournal('p', 'r'), values: [] },
     dialect.timestampIn('r.timestamp', { from: range?.from, before: range?.until }),

@@ -71,9 +71,9 @@ export function unpriced(database: QueryDatabase, filter: RequestFilter = {}): U
     const used = usedCurrencies(database)
     const currencies = filter.currency === undefined ? used : used.filter((name) => name === filter.currency)
     const isUnpriced = currencies.map((currency) => `cost_${currency} IS NULL`).join(' OR ')
-    const { journal, storedColumns } = dialectOf(database)
+    const { journalColumn, storedColumns } = dialectOf(database)
     const rows = database.prepare<unknown[], RequestColumns & { journal: number }>(
-      `SELECT ${journal} AS journal, ${storedColumns} FROM requests
+      `SELECT ${journalColumn} AS journal, ${storedColumns} FROM requests
        WHERE ${sql} AND (${isUnpriced || 'cost_sats IS NULL AND cost_usd IS NULL'})`,
     )
     const models = new Map<string, UnpricedModel>()

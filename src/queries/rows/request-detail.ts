@@ -106,8 +106,8 @@ async function detailOf(
 ): Promise<RequestDetail> {
   const place = journalPlace(row.segment_id, row.byte_offset)
   const completedPlace = journalPlace(row.completed_segment_id, row.completed_byte_offset)
-  const { isShared, journalOf } = dialectOf(database)
-  const number = journalOf(row.id)
+  const { isShared, journalNumberOf } = dialectOf(database)
+  const number = journalNumberOf(row.id)
   const isElsewhere = isShared && (journal === undefined || !isJournalHere(database, journal, number))
   const lineAt = async (at: JournalPlace | null, segmentId: number | null): Promise<JournalLine> => {
     if (at === null || segmentId === null) return missing('the row is not from the journal')

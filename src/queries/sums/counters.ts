@@ -89,7 +89,7 @@ function readFirst(database: QueryDatabase, limit: number): CombinationRow[] {
   const columns = COLUMNS.map((name) => `${dialect.integer(counterSql(dialect, name))} AS ${name}`)
   return database
     .prepare<[number], CombinationRow>(
-      `SELECT id, ${dialect.journal} AS journal, model, provider, policy, ${columns.join(', ')}
+      `SELECT id, ${dialect.journalColumn} AS journal, model, provider, policy, ${columns.join(', ')}
        FROM request_counters ORDER BY id LIMIT ?`,
     )
     .safeIntegers()

@@ -54,7 +54,7 @@ export const groupByErrorStatus = groupBy('error_status', STATUS, { isKept: fals
 
 /** Groups by the journal, whose number is the key. */
 export function groupByJournal(database: QueryDatabase): Grouping {
-  return groupBy('journal', `CAST(${dialectOf(database).journal} AS TEXT)`, { isJournal: true })
+  return groupBy('journal', `CAST(${dialectOf(database).journalColumn} AS TEXT)`, { isJournal: true })
 }
 
 export function groupByLabel(database: QueryDatabase, label: string): Grouping {

@@ -95,7 +95,7 @@ function* namesFromTotals(
   prefix: string,
 ): Generator<[string, number]> {
   const dialect = dialectOf(database)
-  const ofJournals = all(dialect.ofJournals()).sql
+  const ofJournals = all(dialect.journalConditions()).sql
   const previousDay = database
     .prepare<[string, string], string | null>(
       `SELECT max(period) FROM rollup_totals
@@ -179,7 +179,7 @@ function namesOfJournals(database: QueryDatabase, prefix: string): Map<string, n
   const dialect = dialectOf(database)
   const counts = database
     .prepare<[], [number, number]>(
-      `SELECT ${dialect.journal}, sum(requests) FROM rollup_totals
+      `SELECT ${dialect.journalColumn}, sum(requests) FROM rollup_totals
        WHERE grain = 'day' AND grouped_by = '' GROUP BY 1`,
     )
     .raw()

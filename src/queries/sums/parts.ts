@@ -170,7 +170,7 @@ function partOfRollups(
   const sums = (names: readonly SumName[]) => rollupSums(dialect, names)
   const common = { sign, grain, latencies: 'buckets', time: 'period', range, sums } as const
   const ofRange = [
-    ...dialect.ofJournals(filter.journal),
+    ...dialect.journalConditions(filter.journal),
     { sql: 'grain = ?', values: [grain] },
     inRange('period', range),
   ]

@@ -201,7 +201,7 @@ class TallyReader {
 
   #periodsOf({ grain, range }: Part): string[] {
     const { sql, values } = all([
-      ...dialectOf(this.#database).ofJournals(),
+      ...dialectOf(this.#database).journalConditions(),
       { sql: "grain = ? AND grouped_by = ''", values: [grain] },
       inRange('period', range),
     ])

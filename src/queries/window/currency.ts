@@ -57,7 +57,7 @@ function currenciesIn(database: QueryDatabase, window: Window): Currency[] {
   const days = window.since === undefined ? {} : { from: since.slice(0, 10) }
   const isBounded = window.until !== undefined || window.before !== undefined
   const { sql, values } = all([
-    ...dialectOf(database).ofJournals(),
+    ...dialectOf(database).journalConditions(),
     { sql: "grain = 'day' AND grouped_by = ''", values: [] },
     inRange('period', isBounded ? { ...days, to: until.slice(0, 10) } : days),
   ])

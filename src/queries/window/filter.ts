@@ -116,17 +116,17 @@ function isKnown(database: QueryDatabase, column: 'model' | 'provider', name: st
 }
 
 function isKnownJournal(database: QueryDatabase, journal: string): boolean {
-  const { sql, values } = dialectOf(database).isJournal(journal)
+  const { sql, values } = dialectOf(database).hasJournalName(journal)
   return (
     database
-      .prepare(`SELECT 1 FROM (${dialectOf(database).journals}) AS known WHERE ${sql} LIMIT 1`)
+      .prepare(`SELECT 1 FROM (${dialectOf(database).journalsQuery}) AS known WHERE ${sql} LIMIT 1`)
       .get(...values) !== undefined
   )
 }
 
 /** Returns the conditions of a filter on journals: none for a file, which has a single journal. */
 export function journalConditions(database: QueryDatabase, { journal }: RequestFilter): Condition[] {
-  return journal === undefined ? [] : dialectOf(database).ofJournals(journal)
+  return journal === undefined ? [] : dialectOf(database).journalConditions(journal)
 }
 
 /** Returns the conditions of a filter on the columns that both rows and dimensions have. */

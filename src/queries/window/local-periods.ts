@@ -71,7 +71,7 @@ function periodsWithRequests(database: QueryDatabase, range: TextRange, period: 
   const from = (range.from ?? range.after)?.slice(0, length)
   const to = (range.to ?? range.before)?.slice(0, length)
   const { sql, values } = all([
-    ...dialectOf(database).ofJournals(),
+    ...dialectOf(database).journalConditions(),
     { sql: "grain = ? AND grouped_by = ''", values: [period] },
     inRange('period', { from, to }),
   ])

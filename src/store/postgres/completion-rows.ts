@@ -3,9 +3,6 @@ import type { PlacedCompletion } from '../../events/place.js'
 import { COMPLETION_VALUES } from '../outcome-columns.js'
 import type { CopyValue } from './connection/copy-rows.js'
 
-/** The columns of a completion and its place. */
-export const COMPLETION_COLUMNS: readonly string[] = ['segment_id', 'byte_offset', ...COMPLETION_VALUES]
-
 /** A row of `COMPLETION_COLUMNS`. */
 export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp' | 'attempt'> {
   attempt: number | null

@@ -1,12 +1,8 @@
 import type { DeferredCompletion, KnownRequest } from '../../folds/changes.js'
 import { requestOf } from '../../folds/completions.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
-import {
-  COMPLETION_COLUMNS,
-  type CompletionRow,
-  completionValues,
-  placedCompletion,
-} from './completion-rows.js'
+import { COMPLETION_COLUMNS } from '../outcome-columns.js'
+import { type CompletionRow, completionValues, placedCompletion } from './completion-rows.js'
 import { CopyRows } from './connection/copy-rows.js'
 import type { JournalConnection } from './journal-connection.js'
 import { findRequests, STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'

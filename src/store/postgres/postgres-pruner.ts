@@ -51,19 +51,19 @@ export class PostgresPruner implements RowPruner {
     const rows = await this.#removeRequests()
     this.#removed.rows += rows
     if (rows > 0) return true
-    const rejected = await this.#removeLines('rejected_lines', through, BATCH_ROWS)
+    const rejected = await this.#removePlaced('rejected_lines', through, BATCH_ROWS)
     this.#removed.rejected += rejected
     if (rejected > 0) return true
-    const held = await this.#removeLines('held_completions', through, BATCH_ROWS)
+    const held = await this.#removePlaced('held_completions', through, BATCH_ROWS)
     this.#removed.held += held
     if (held > 0) return true
-    return chunksThrough > 0 && (await this.#removeLines('journal_chunks', chunksThrough, BATCH_CHUNKS)) > 0
+    return chunksThrough > 0 && (await this.#removePlaced('journal_chunks', chunksThrough, BATCH_CHUNKS)) > 0
   }
 
   async finish(): Promise<PrunedRows> {
     const { journal } = this.#options
     await this.#inTransaction(async () => {
-      for (const sql of EMPTY_ROLLUPS) await journal.run(sql)
+      for (const sql of REMOVE_EMPTY_ROLLUPS) await journal.run(sql)
       // Once the positions are removed, only this number shows that lines came late, and that the
       // remaining ids and completions may therefore be in another order than the lines.
       await this.#run(
@@ -143,7 +143,7 @@ export class PostgresPruner implements RowPruner {
     })
   }
 
-  async #removeLines(table: string, through: number, limit: number): Promise<number> {
+  async #removePlaced(table: string, through: number, limit: number): Promise<number> {
     const sql = `DELETE FROM ${table} WHERE journal = $1 AND (segment_id, byte_offset) IN (
       SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND segment_id <= $2 LIMIT ${limit})`
     return await this.#inTransaction(() => this.#options.journal.run(sql, through))
@@ -172,7 +172,7 @@ export class PostgresPruner implements RowPruner {
 }
 
 /** Removes the roll-ups and totals that no request is left in. */
-const EMPTY_ROLLUPS = [
+const REMOVE_EMPTY_ROLLUPS = [
   `DELETE FROM rollup_latencies l USING rollups r WHERE l.journal = $1 AND r.journal = $1 AND r.grain = l.grain
      AND r.period = l.period AND r.dimension_id = l.dimension_id AND r.requests = 0`,
   'DELETE FROM rollups WHERE journal = $1 AND requests = 0',

@@ -46,7 +46,7 @@ const REBUILT = [
  * journal, and leaves those of others untouched. Readers keep the old view until it commits.
  */
 export async function beginRebuild(
-  options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>,
+  options: Omit<TransactionOptions, 'nextId' | 'mayHaveHeldCompletions'>,
   { before, rollupLabels }: RebuildOptions,
 ): Promise<RebuildTransaction> {
   const { journal } = options
@@ -65,7 +65,7 @@ export async function beginRebuild(
   options.rollups.forget()
   const labels = rollupLabels ?? options.rollupLabels
   return new PostgresRebuild(
-    { ...options, rollupLabels: labels, nextId, mayBeHeld: false },
+    { ...options, rollupLabels: labels, nextId, mayHaveHeldCompletions: false },
     { before, seeds, deferred },
   )
 }

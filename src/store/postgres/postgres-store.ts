@@ -81,7 +81,7 @@ export class PostgresStore implements Store {
       await connection.refusePooler()
       const journal = await connection.transaction(async () => {
         await checkSchema(connection, schema)
-        return await knownJournal(connection, journalId)
+        return await findOrAddJournal(connection, journalId)
       })
       await lock(journal, schema, lockTimeoutMs)
       const note = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
@@ -152,7 +152,7 @@ export class PostgresStore implements Store {
     return await this.#begin(async (options, nextOrdinal) => {
       const held = await this.#journal.one('SELECT 1 FROM held_completions WHERE journal = $1 LIMIT 1')
       const nextId = this.#journal.number * IDS_PER_JOURNAL + nextOrdinal
-      return new PostgresTransaction({ ...options, nextId, mayBeHeld: held !== undefined })
+      return new PostgresTransaction({ ...options, nextId, mayHaveHeldCompletions: held !== undefined })
     })
   }
 
@@ -183,7 +183,10 @@ export class PostgresStore implements Store {
   }
 
   async #begin<T>(
-    action: (options: Omit<TransactionOptions, 'nextId' | 'mayBeHeld'>, nextOrdinal: number) => Promise<T>,
+    action: (
+      options: Omit<TransactionOptions, 'nextId' | 'mayHaveHeldCompletions'>,
+      nextOrdinal: number,
+    ) => Promise<T>,
   ): Promise<T> {
     const connection = this.#connection
     await connection.begin()
@@ -245,7 +248,7 @@ export async function findJournal(
 }
 
 /** Finds the number of a journal. A new journal gets one. */
-async function knownJournal(connection: Connection, journalId: string): Promise<JournalConnection> {
+async function findOrAddJournal(connection: Connection, journalId: string): Promise<JournalConnection> {
   const known = await findJournal(connection, journalId)
   if (known !== null) return known
   const sql = 'INSERT INTO journals (journal_id) VALUES ($1) ON CONFLICT (journal_id) DO NOTHING'

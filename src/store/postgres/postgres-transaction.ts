@@ -3,14 +3,10 @@ import type { Changes, CompletedRequest, Keys, Known } from '../../folds/changes
 import type { PriceBook } from '../../folds/costs/price-book.js'
 import { grouped } from '../../folds/grouped.js'
 import type { SumChanges } from '../../folds/sums/sums.js'
+import { COMPLETION_COLUMNS } from '../outcome-columns.js'
 import type { RepricePage, StoreTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
-import {
-  COMPLETION_COLUMNS,
-  type CompletionRow,
-  completionValues,
-  placedCompletion,
-} from './completion-rows.js'
+import { type CompletionRow, completionValues, placedCompletion } from './completion-rows.js'
 import type { CopyIn } from './connection/copy-in.js'
 import { CopyRows } from './connection/copy-rows.js'
 import { PostgresError } from './connection/errors.js'
@@ -37,7 +33,7 @@ export interface TransactionOptions {
   chunks: JournalChunks | null
   nextId: number
   /** Whether there may be held completions. If there are none, requests don't look for any. */
-  mayBeHeld: boolean
+  mayHaveHeldCompletions: boolean
   /** The prices and rates that are stored. */
   book: PriceBook
   /** Called after a commit, with the prices and rates and the next ordinal that are stored now. */
@@ -53,7 +49,7 @@ export class PostgresTransaction implements StoreTransaction {
   protected book: PriceBook
   readonly addBytes?: NonNullable<StoreTransaction['addBytes']>
   #nextId: number
-  #mayBeHeld: boolean
+  #mayHaveHeldCompletions: boolean
   #isOpen = true
   /**
    * The changes that are being written. If writing them fails, whoever awaits them next throws the
@@ -64,15 +60,15 @@ export class PostgresTransaction implements StoreTransaction {
    * The COPY by which new rows go to the server, batch after batch, until the connection is needed
    * for another statement; null if none is open.
    */
-  #rows: CopyIn | null = null
-  readonly #copied = new CopyRows()
+  #copy: CopyIn | null = null
+  readonly #pendingRows = new CopyRows()
 
   constructor(options: TransactionOptions) {
     this.options = options
     this.journal = options.journal
     this.book = options.book
     this.#nextId = options.nextId
-    this.#mayBeHeld = options.mayBeHeld
+    this.#mayHaveHeldCompletions = options.mayHaveHeldCompletions
     const { chunks } = options
     if (chunks === null) return
     this.addBytes = async (segmentId, byteOffset, bytes) => {
@@ -91,12 +87,12 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async load(keys: Keys): Promise<Known> {
-    const looksUp = keys.completions.size > 0 || this.#mayBeHeld
+    const looksUp = keys.completions.size > 0 || this.#mayHaveHeldCompletions
     if (looksUp) await this.written()
     return {
       ...this.known(),
       requests: keys.completions.size === 0 ? NONE : await this.#requestsFor(keys),
-      held: this.#mayBeHeld && keys.requests.length > 0 ? await this.#heldFor(keys) : NONE,
+      held: this.#mayHaveHeldCompletions && keys.requests.length > 0 ? await this.#heldFor(keys) : NONE,
     }
   }
 
@@ -109,7 +105,7 @@ export class PostgresTransaction implements StoreTransaction {
     await this.#writing
     const throughId = this.lastId
     this.#nextId = (changes.inserted.at(-1)?.id ?? throughId) + 1
-    if (changes.held.length > 0) this.#mayBeHeld = true
+    if (changes.held.length > 0) this.#mayHaveHeldCompletions = true
     if (changes.book !== null) this.book = changes.book
     this.#writing = this.#write(changes, throughId)
     this.#writing.catch(() => {})
@@ -120,7 +116,7 @@ export class PostgresTransaction implements StoreTransaction {
     // No other statement runs while a COPY is open. If a batch only has new rows, the COPY goes on.
     const hasStatementsBefore = book !== null || rejected.length > 0
     const hasStatementsAfter = [completed, held, released, repriced].some(({ length }) => length > 0)
-    if (hasStatementsBefore) await this.#endRows()
+    if (hasStatementsBefore) await this.#endCopy()
     await this.#addPrices(changes, throughId)
     const rows = rejected.map(({ segmentId, byteOffset, event, ...line }) => ({
       ...line,
@@ -129,7 +125,7 @@ export class PostgresTransaction implements StoreTransaction {
     }))
     await this.journal.insert('rejected_lines', rows)
     if (inserted.length > 0) await this.#insert(inserted)
-    if (hasStatementsAfter) await this.#endRows()
+    if (hasStatementsAfter) await this.#endCopy()
     await this.#complete(completed)
     await this.#hold(held)
     await this.#release(released)
@@ -139,19 +135,19 @@ export class PostgresTransaction implements StoreTransaction {
   async #insert(inserted: Changes['inserted']): Promise<void> {
     const { partitions } = this.options
     for (const timestamp of partitions?.unknown(inserted.map(({ event }) => event.timestamp)) ?? []) {
-      await this.#endRows()
+      await this.#endCopy()
       await partitions?.make(timestamp)
     }
     const rows = inserted.map((request) => requestRow(this.journal.number, request))
-    this.#rows ??= this.journal.connection.startCopy('requests', Object.keys(rows[0] ?? {}))
-    for (const row of rows) this.#copied.add(Object.values(row))
-    await this.#rows.write(this.#copied.take())
+    this.#copy ??= this.journal.connection.startCopy('requests', Object.keys(rows[0] ?? {}))
+    for (const row of rows) this.#pendingRows.add(Object.values(row))
+    await this.#copy.write(this.#pendingRows.take())
   }
 
-  async #endRows(): Promise<void> {
-    const rows = this.#rows
-    this.#rows = null
-    await rows?.end()
+  async #endCopy(): Promise<void> {
+    const copy = this.#copy
+    this.#copy = null
+    await copy?.end()
   }
 
   async addSums({ ratios, rollups }: SumChanges): Promise<void> {
@@ -211,7 +207,7 @@ export class PostgresTransaction implements StoreTransaction {
     this.options.rollups.forget()
     this.options.chunks?.forget()
     this.options.partitions?.forget()
-    await this.#rows?.cancel()
+    await this.#copy?.cancel()
     await this.journal.connection.rollback()
   }
 
@@ -226,7 +222,7 @@ export class PostgresTransaction implements StoreTransaction {
    */
   protected async written(): Promise<void> {
     await this.#writing
-    await this.#endRows()
+    await this.#endCopy()
   }
 
   /** What a fold must know if it has nothing to look up. */

@@ -12,16 +12,6 @@ export interface CompletionRow extends Omit<StreamCompleted, 'type' | 'timestamp
   success: number | null
 }
 
-/** The columns of a completion. */
-export const COMPLETION_COLUMNS = COMPLETION_VALUES.join(', ')
-
-/**
- * The columns of a table that keeps completions, in the order of `completionValues`, and a
- * placeholder for each.
- */
-export const PLACED_COLUMNS = `segment_id, byte_offset, ${COMPLETION_COLUMNS}`
-export const PLACEHOLDERS = PLACED_COLUMNS.replaceAll(/\w+/g, '?')
-
 /** How many completions wait for their request. */
 export function countHeldCompletions(database: Database): number {
   return database.prepare<[], number>('SELECT count(*) FROM held_completions').pluck().get() ?? 0
@@ -56,7 +46,7 @@ export function placedCompletion(row: CompletionRow): PlacedCompletion {
   }
 }
 
-/** A completion's values in the order of `PLACED_COLUMNS`. */
+/** A completion's values in the order of `COMPLETION_COLUMNS`. */
 export function completionValues({ completion, place }: PlacedCompletion): RowValue[] {
   return [place.segmentId, place.byteOffset, ...valuesOf(completion, COMPLETION_VALUES)]
 }

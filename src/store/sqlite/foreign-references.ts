@@ -97,7 +97,7 @@ function newDangling(database: Database, child: string): number {
  * @param extent the segments whose rows are removed.
  * @throws DatabaseError ROWS_REFERRED_TO
  */
-export function checkUnreferred(database: Database, extent: RowExtent): void {
+export function checkUnreferenced(database: Database, extent: RowExtent): void {
   for (const { child, condition, onDelete } of requestReferences(database)) {
     if (onDelete !== 'NO ACTION' && onDelete !== 'RESTRICT') continue
     const n = database

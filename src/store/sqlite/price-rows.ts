@@ -56,7 +56,7 @@ export function readBookOf(
   models: readonly string[],
 ): PriceBook {
   const dialect = dialectOf(database)
-  const ofJournal = dialect.isOfJournal(dialect.journalOf(id))
+  const ofJournal = dialect.isInJournal(dialect.journalNumberOf(id))
   const list = dialect.list(models)
   const ofModels = all([...ofJournal, { sql: `model IN ${list.sql}`, values: list.values }])
   const before = all([...ofJournal, { sql: 'observed_at <= ?', values: [timestamp] }])
@@ -71,7 +71,7 @@ export function readBookOf(
 export function priceBooks(database: QueryDatabase): (journal: number) => PriceBook {
   const books = new Map<number, PriceBook>()
   return (journal) => {
-    const book = books.get(journal) ?? readPriceBook(database, all(dialectOf(database).isOfJournal(journal)))
+    const book = books.get(journal) ?? readPriceBook(database, all(dialectOf(database).isInJournal(journal)))
     books.set(journal, book)
     return book
   }

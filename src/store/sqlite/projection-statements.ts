@@ -4,21 +4,14 @@ import type { RepricedRequest } from '../../folds/costs/repricing.js'
 import type { RowCost } from '../../folds/costs/row-cost.js'
 import type { NewRequest, StoredRequest } from '../../folds/stored-request.js'
 import type { RatioChange } from '../../folds/sums/token-ratios.js'
-import { DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
-import {
-  type CompletionRow,
-  completionValues,
-  PLACED_COLUMNS,
-  PLACEHOLDERS,
-  placedCompletion,
-  valuesOf,
-} from './completion-rows.js'
+import { COMPLETION_COLUMNS, DETAIL_COLUMNS, USUAL_OUTCOME_COLUMNS } from '../outcome-columns.js'
+import { type CompletionRow, completionValues, placedCompletion, valuesOf } from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { RowQueue, type RowValue } from './row-queue.js'
 
 const COST_SATS = USUAL_OUTCOME_COLUMNS.indexOf('cost_sats')
 
-const REQUEST_COLUMNS = [
+const INSERTED_COLUMNS = [
   'id',
   'correlation_id',
   'attempt',
@@ -58,8 +51,8 @@ export class ProjectionStatements {
 
   constructor(database: Database) {
     this.#statements = prepareStatements(database)
-    this.#requests = new RowQueue(database, 'requests', REQUEST_COLUMNS)
-    this.#detailedRequests = new RowQueue(database, 'requests', [...REQUEST_COLUMNS, ...RARE_COLUMNS])
+    this.#requests = new RowQueue(database, 'requests', INSERTED_COLUMNS)
+    this.#detailedRequests = new RowQueue(database, 'requests', [...INSERTED_COLUMNS, ...RARE_COLUMNS])
   }
 
   insertRequests(requests: readonly NewRequest[]): void {
@@ -145,7 +138,7 @@ export class ProjectionStatements {
   }
 }
 
-/** A request's values in the order of `REQUEST_COLUMNS`. */
+/** A request's values in the order of `INSERTED_COLUMNS`. */
 function requestRow({ id, event, cost, segmentId, byteOffset }: NewRequest): RowValue[] {
   return [
     id,
@@ -219,10 +212,11 @@ function prepareStatements(database: Database) {
          price_segment_id = ?, price_byte_offset = ? WHERE id = ?`,
     ),
     holdCompletion: database.prepare(
-      `INSERT INTO held_completions (${PLACED_COLUMNS}) VALUES (${PLACEHOLDERS})`,
+      `INSERT INTO held_completions (${COMPLETION_COLUMNS.join(', ')})
+       VALUES (${COMPLETION_COLUMNS.map(() => '?').join(', ')})`,
     ),
     heldCompletions: database.prepare<[string], CompletionRow>(
-      `SELECT ${PLACED_COLUMNS} FROM held_completions
+      `SELECT ${COMPLETION_COLUMNS.join(', ')} FROM held_completions
        WHERE correlation_id = ? ORDER BY segment_id, byte_offset`,
     ),
     releaseCompletion: database.prepare(

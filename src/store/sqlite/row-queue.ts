@@ -12,7 +12,7 @@ type Statement = SQLite.Statement<RowValue[]>
  * that file a million times, which took 0.5 s.
  */
 export class RowQueue {
-  readonly #columns: number
+  readonly #columnCount: number
   readonly #one: Statement
   readonly #several: Statement
   /**
@@ -34,7 +34,7 @@ export class RowQueue {
       const sql = `INSERT OR FAIL INTO ${table} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`
       return database.prepare<RowValue[]>(sql)
     }
-    this.#columns = columns.length
+    this.#columnCount = columns.length
     this.#one = insert(1)
     this.#several = insert(QUEUED_ROWS)
     this.#values = Array<RowValue>(QUEUED_ROWS * columns.length).fill(null)
@@ -62,8 +62,8 @@ export class RowQueue {
 
   /** Inserts the rows that wait. */
   insert(): void {
-    for (let at = 0; at < this.#length; at += this.#columns) {
-      this.#one.run(...this.#values.slice(at, at + this.#columns))
+    for (let at = 0; at < this.#length; at += this.#columnCount) {
+      this.#one.run(...this.#values.slice(at, at + this.#columnCount))
     }
     this.#length = 0
   }

@@ -29,11 +29,11 @@ export const SQLITE: Dialect = {
   totalsWithNames: 'rollup_totals CROSS JOIN rollup_names ON key = group_name',
   priceColumns: '*',
   rateColumns: '*',
-  journals: 'SELECT DISTINCT 0 AS number, journal_id, NULL AS host FROM journal_segments',
-  journal: '0',
+  journalsQuery: 'SELECT DISTINCT 0 AS number, journal_id, NULL AS host FROM journal_segments',
+  journalColumn: '0',
 
-  ofJournals: () => [],
-  isJournal: (name) => ({ sql: 'journal_id = ?', values: [name] }),
+  journalConditions: () => [],
+  hasJournalName: (name) => ({ sql: 'journal_id = ?', values: [name] }),
   isTrue: (column) => `${column} <> 0`,
   isFalse: (column) => `${column} = 0`,
   count: (condition) => `sum(${condition})`,
@@ -72,8 +72,8 @@ export const SQLITE: Dialect = {
     const lastId = database.prepare<[], number>('SELECT coalesce(max(id), 0) FROM requests').pluck().get()
     return { sql: 'id <= ?', values: [lastId ?? 0] }
   },
-  journalOf: () => 0,
-  isOfJournal: () => [],
+  journalNumberOf: () => 0,
+  isInJournal: () => [],
   isSameJournal: () => 'TRUE',
   isShared: false,
   sortsGroups: true,

@@ -1,7 +1,6 @@
 import { Sums } from '../../folds/sums/sums.js'
-import { LOGGED_COLUMNS } from '../outcome-columns.js'
+import { COMPLETION_VALUES, LOGGED_COLUMNS } from '../outcome-columns.js'
 import { isPrunedSql, type PrunedRows, type RowExtent, type RowPruner } from '../row-pruner.js'
-import { COMPLETION_COLUMNS } from './completion-rows.js'
 import type { Database } from './connection/database.js'
 import { pageOf } from './request-queries.js'
 import { rollupLabels } from './rollups/rollup-labels.js'
@@ -121,7 +120,7 @@ export class SqlitePruner implements RowPruner {
     const superseded = 'superseded_completions s JOIN requests r ON r.id = s.request_id'
     this.#database.exec('DELETE FROM carried_completions')
     const statements = [
-      `INSERT INTO carried_completions (segment_id, byte_offset, ${COMPLETION_COLUMNS})
+      `INSERT INTO carried_completions (segment_id, byte_offset, ${COMPLETION_VALUES.join(', ')})
          SELECT completed_segment_id, completed_byte_offset, ${LOGGED_COLUMNS}
          FROM requests r WHERE completed_segment_id <= ? AND ${stays}`,
       `INSERT INTO carried_completions (segment_id, byte_offset, correlation_id, attempt, success)

@@ -60,7 +60,7 @@ export class SqliteTransaction implements StoreTransaction {
   #nextId: number
   #isDeferring: boolean
   /** Whether there may be held completions. If there are none, requests don't look for any. */
-  #mayBeHeld: boolean
+  #mayHaveHeldCompletions: boolean
   protected book: PriceBook
 
   constructor(options: TransactionOptions) {
@@ -68,7 +68,7 @@ export class SqliteTransaction implements StoreTransaction {
     this.#nextId = options.nextId
     this.#isDeferring = options.bulk !== null
     this.book = options.book
-    this.#mayBeHeld = options.statements.projections.hasHeldCompletions()
+    this.#mayHaveHeldCompletions = options.statements.projections.hasHeldCompletions()
   }
 
   async addSegment(position: SegmentPosition): Promise<void> {
@@ -79,7 +79,7 @@ export class SqliteTransaction implements StoreTransaction {
 
   async load(keys: Keys): Promise<Known> {
     if (this.#isDeferring) return this.#known({})
-    const held = this.#mayBeHeld ? this.#heldFor(keys) : NONE
+    const held = this.#mayHaveHeldCompletions ? this.#heldFor(keys) : NONE
     return this.#known({ requests: this.#candidates(keys), held })
   }
 
@@ -93,7 +93,7 @@ export class SqliteTransaction implements StoreTransaction {
     this.#nextId = (inserted.at(-1)?.id ?? this.#nextId - 1) + 1
     for (const request of completed) projections.completeRequest(request)
     for (const completion of held) projections.holdCompletion(completion)
-    if (held.length > 0) this.#mayBeHeld = true
+    if (held.length > 0) this.#mayHaveHeldCompletions = true
     for (const place of released) projections.releaseCompletion(place)
     for (const completion of deferred) bulk?.deferred.add(completion)
     for (const request of repriced) projections.repriceRequest(request)

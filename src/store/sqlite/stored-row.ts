@@ -38,7 +38,7 @@ export interface RequestColumns extends Required<SameColumns> {
 const PACKED = PACKED_COLUMNS.join(', ')
 
 /** The names of these columns. */
-export const REQUEST_COLUMNS = [
+export const READ_COLUMNS = [
   'id',
   'attempt',
   'timestamp',
@@ -68,7 +68,7 @@ export const REQUEST_COLUMNS = [
 ] as const satisfies readonly (keyof RequestColumns)[]
 
 /** The select list that gives rows of `RequestColumns`. */
-export const STORED_COLUMNS = REQUEST_COLUMNS.map((column) =>
+export const STORED_COLUMNS = READ_COLUMNS.map((column) =>
   column === 'details'
     ? `CASE WHEN coalesce(${PACKED}) IS NOT NULL THEN json_array(${PACKED}) END AS details`
     : column,
@@ -78,7 +78,7 @@ export const STORED_COLUMNS = REQUEST_COLUMNS.map((column) =>
  * A row of `STORED_COLUMNS`, as an array of values, since SQLite's driver takes twice as long to
  * name the columns.
  */
-export type StoredRow = ValuesOf<typeof REQUEST_COLUMNS>
+export type StoredRow = ValuesOf<typeof READ_COLUMNS>
 type ValuesOf<Names extends readonly (keyof RequestColumns)[]> = {
   -readonly [Index in keyof Names]: RequestColumns[Names[Index]]
 }

@@ -2,7 +2,7 @@ import { MAX_COST } from '../../../folds/sums/counted-values.js'
 import { type Condition, inRange, type TextRange } from '../../condition.js'
 import type { Dialect } from '../../dialect.js'
 import { PACKED_COLUMNS } from '../../outcome-columns.js'
-import { REQUEST_COLUMNS } from '../../sqlite/stored-row.js'
+import { READ_COLUMNS } from '../../sqlite/stored-row.js'
 import { PRICE_COLUMNS, RATE_COLUMNS } from '../price-rows.js'
 import { IDS_PER_JOURNAL } from '../row-ids.js'
 
@@ -35,7 +35,7 @@ const limited = (column: string) => {
 
 /** The SQL of PostgreSQL, about the rows of all journals. */
 export const POSTGRES: Dialect = {
-  storedColumns: REQUEST_COLUMNS.map((column) => CONVERTED[column] ?? column).join(', '),
+  storedColumns: READ_COLUMNS.map((column) => CONVERTED[column] ?? column).join(', '),
   rowKey: 'journal, id',
   unindexed: '',
   unindexedTimestamp: 'timestamp',
@@ -49,16 +49,16 @@ export const POSTGRES: Dialect = {
     'rollup_totals JOIN rollup_names ON rollup_names.journal = rollup_totals.journal AND key = group_name',
   priceColumns: PRICE_COLUMNS,
   rateColumns: RATE_COLUMNS,
-  journals: 'SELECT number, journal_id, host FROM journals ORDER BY number',
-  journal: 'journal',
+  journalsQuery: 'SELECT number, journal_id, host FROM journals ORDER BY number',
+  journalColumn: 'journal',
 
-  ofJournals: (journal) => {
-    const named = journal === undefined ? { sql: 'TRUE', values: [] } : isJournal(journal)
+  journalConditions: (journal) => {
+    const named = journal === undefined ? { sql: 'TRUE', values: [] } : hasJournalName(journal)
     return [
       { sql: `journal = ANY(ARRAY(SELECT number FROM journals WHERE ${named.sql}))`, values: named.values },
     ]
   },
-  isJournal,
+  hasJournalName,
   isTrue: (column) => column,
   isFalse: (column) => `NOT ${column}`,
   count: (condition) => `count(*) FILTER (WHERE ${condition})`,
@@ -97,8 +97,8 @@ export const POSTGRES: Dialect = {
     table,
   ) => `${table} JOIN (SELECT journal, id AS dimension_id, model, provider, policy, labels
     FROM rollup_dimensions) AS dimensions USING (journal, dimension_id)`,
-  hasId: (id) => ({ sql: 'journal = ? AND id = ?', values: [journalOf(id), id] }),
-  isAfterId: (id) => ({ sql: '(journal, id) > (?, ?)', values: [journalOf(id), id] }),
+  hasId: (id) => ({ sql: 'journal = ? AND id = ?', values: [journalNumberOf(id), id] }),
+  isAfterId: (id) => ({ sql: '(journal, id) > (?, ?)', values: [journalNumberOf(id), id] }),
   isThereNow: (database) => {
     const journals = database.prepare<[], { number: number; next_ordinal: number }>(
       'SELECT number, next_ordinal FROM journals',
@@ -108,18 +108,18 @@ export const POSTGRES: Dialect = {
       .map(({ number, next_ordinal }) => `WHEN ${number} THEN ${number * IDS_PER_JOURNAL + next_ordinal}`)
     return { sql: ends.length === 0 ? 'FALSE' : `id < CASE journal ${ends.join(' ')} ELSE 0 END`, values: [] }
   },
-  journalOf,
-  isOfJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
+  journalNumberOf,
+  isInJournal: (journal): Condition[] => [{ sql: 'journal = ?', values: [journal] }],
   isSameJournal: (table, other) => `${table}.journal = ${other}.journal`,
   isShared: true,
   sortsGroups: false,
 }
 
-function isJournal(name: string): Condition {
+function hasJournalName(name: string): Condition {
   return { sql: '(journal_id = ? OR host = ?)', values: [name, name] }
 }
 
-function journalOf(id: number): number {
+function journalNumberOf(id: number): number {
   return Math.floor(id / IDS_PER_JOURNAL)
 }
 

@@ -5,11 +5,11 @@ import { requestDifferences } from './requests.js'
 import {
   type ComparedTable,
   differencesOf,
-  isSameCell,
+  isSameValue,
   pairIds,
   type Row,
   type RowDifference,
-  reportedCell,
+  reportedValue,
 } from './tables.js'
 
 /** How a table differs from that of a rebuilt database. */
@@ -134,7 +134,7 @@ function add(
   else if (expected === null) difference.removed++
   else {
     difference.changed++
-    shown = compared.filter((column) => !isSameCell(found[column], expected[column]))
+    shown = compared.filter((column) => !isSameValue(found[column], expected[column]))
     for (const column of shown) difference.columns[column] = (difference.columns[column] ?? 0) + 1
   }
   if (difference.examples.length >= MAX_EXAMPLES) return
@@ -147,7 +147,7 @@ function add(
 
 /** Columns of a row, as a report can hold them. */
 function reported(row: Row, columns: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(columns.map((column) => [column, reportedCell(row[column])]))
+  return Object.fromEntries(columns.map((column) => [column, reportedValue(row[column])]))
 }
 
 function emptyDifference(table: string): TableDifference {

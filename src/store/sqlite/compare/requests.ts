@@ -81,7 +81,7 @@ export function* requestDifferences(
   let paired: number | null = null
   for (const { id, expected_id, is_right, is_same } of suspects.iterate()) {
     const found = foundRow(id)
-    const isAgain = expected_id !== null && expected_id === paired
+    const isPairedAlready = expected_id !== null && expected_id === paired
     paired = expected_id
     if (expected_id === null) {
       yield { kind: 'surplus', found }
@@ -89,7 +89,7 @@ export function* requestDifferences(
     }
     const expected = expectedRow(expected_id)
     // Another row with this place is as it should be, or was paired first.
-    if (is_right === 1 || isAgain) yield { kind: 'doubled', found, expected }
+    if (is_right === 1 || isPairedAlready) yield { kind: 'doubled', found, expected }
     else yield { kind: is_same === 1 ? 'moved' : 'altered', found, expected }
   }
   const missing = database.prepare<[], number>(

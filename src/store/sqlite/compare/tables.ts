@@ -26,7 +26,7 @@ export interface ComparedTable {
 }
 
 /** Whether two cells are equal. An integer and a real of the same value are. */
-export function isSameCell(a: unknown, b: unknown): boolean {
+export function isSameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (Buffer.isBuffer(a)) return Buffer.isBuffer(b) && a.equals(b)
   const isNumber = (value: unknown) => typeof value === 'bigint' || typeof value === 'number'
@@ -35,7 +35,7 @@ export function isSameCell(a: unknown, b: unknown): boolean {
 }
 
 /** A cell as a report can hold it: JSON has neither bigints nor bytes. */
-export function reportedCell(value: unknown): unknown {
+export function reportedValue(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
   return Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value
 }
