@@ -18,7 +18,7 @@ const TRANSACTION_MS = 100
  */
 export async function repriceSome(store: Store): Promise<number | null> {
   if (!(await store.hasRowsToReprice())) return null
-  const sums = new Sums(await store.chooseRollupLabels())
+  const sums = new Sums(await store.rollupLabels())
   const transaction = await store.begin('usual')
   try {
     const until = performance.now() + TRANSACTION_MS

@@ -33,14 +33,16 @@ export interface Store {
    *   will be noticed if it goes again.
    */
   replaceAcceptedMissing(names: readonly string[]): Promise<void>
+  /** The names of the labels that roll-ups are kept by, in order. */
+  rollupLabels(): Promise<string[]>
   /**
-   * Returns the names of the labels that roll-ups are kept by, in order. They can be chosen while
-   * there are no requests.
+   * Chooses the labels that roll-ups are kept by, which is possible while there are no requests.
+   * Returns what `rollupLabels` returns then.
    *
    * @param asked the labels to choose; undefined keeps those that are stored.
    * @throws ProjectionError OTHER_ROLLUP_LABELS; RangeError for names that can't be labels.
    */
-  chooseRollupLabels(asked?: readonly string[]): Promise<string[]>
+  chooseRollupLabels(asked: readonly string[] | undefined): Promise<string[]>
   /**
    * @throws ProjectionError PROJECTION_OUTDATED if another version of a fold has filled a
    *   projection.

@@ -242,7 +242,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>, hist
       await withStore(async (opened) => {
         const { store } = opened
         expect(await store.chooseRollupLabels(['team', 'b', 'team'])).toEqual(['b', 'team'])
-        expect(await store.chooseRollupLabels()).toEqual(['b', 'team'])
+        expect(await store.rollupLabels()).toEqual(['b', 'team'])
         const items = [
           log('a', 0, { labels: { team: 'x', tier: 'y' } }),
           log('b', 10, { labels: { b: 'z' } }),
@@ -344,7 +344,7 @@ async function inTransaction<Transaction extends StoreTransaction>(
 /** Writes batches, each of one segment, and advances what they belong to. */
 async function write(store: Store, transaction: StoreTransaction, batches: readonly Items[]): Promise<void> {
   const stored = new Map((await store.positions()).map((position) => [position.id, position]))
-  const sums = new Sums(await store.chooseRollupLabels())
+  const sums = new Sums(await store.rollupLabels())
   await writeWith(transaction, { batches, sums, stored })
 }
 

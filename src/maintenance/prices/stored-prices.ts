@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { isPostgresAddress } from '../../store/postgres/connection/address.js'
 import type { StoredPrices } from '../../store/price-row.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
+import { readPrices } from '../../store/sqlite/price-queries.js'
 import { type DatabaseLocation, readFrom } from '../database-location.js'
 import { JournalTables } from '../journal-tables.js'
 

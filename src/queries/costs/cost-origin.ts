@@ -7,7 +7,7 @@ import { type CostFacts, type Currency, loggedFigures, rowCost } from '../../fol
 import { type PricedTokens, pricedTokens } from '../../folds/costs/usage-cost.js'
 import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { readBookOf, readPrices } from '../../store/sqlite/price-rows.js'
+import { readBookOf, readPrices } from '../../store/sqlite/price-queries.js'
 import { detailsOf, placeOrNull, type RequestColumns } from '../../store/sqlite/stored-row.js'
 import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 import { modelsOf, type UnpricedReason, unpricedReason, usedCurrencies } from './unpriced-reason.js'

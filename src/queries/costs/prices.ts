@@ -1,7 +1,7 @@
 import type { PriceSet } from '../../events/event-types.js'
 import { canonicalTimestamp } from '../../events/timestamp.js'
 import type { QueryDatabase } from '../../store/query-database.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
+import { readPrices } from '../../store/sqlite/price-queries.js'
 import { QueryError } from '../errors.js'
 import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 import { historiesOf, inForceAt } from './price-history.js'

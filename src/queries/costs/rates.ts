@@ -1,7 +1,7 @@
 import type { ExchangeRateObserved } from '../../events/event-types.js'
 import type { PlacedRate } from '../../folds/costs/price.js'
 import type { QueryDatabase } from '../../store/query-database.js'
-import { readPrices } from '../../store/sqlite/price-rows.js'
+import { readPrices } from '../../store/sqlite/price-queries.js'
 import { type JournalPlace, placedEvent } from '../rows/full-row.js'
 
 /** An exchange rate, and the place of its event. */

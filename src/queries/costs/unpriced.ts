@@ -1,7 +1,7 @@
 import type { Currency } from '../../folds/costs/row-cost.js'
 import { all } from '../../store/condition.js'
 import { dialectOf, type QueryDatabase } from '../../store/query-database.js'
-import { priceBooks } from '../../store/sqlite/price-rows.js'
+import { priceBooks } from '../../store/sqlite/price-queries.js'
 import { detailsOf, type RequestColumns } from '../../store/sqlite/stored-row.js'
 import { isInSums } from '../window/added-rows.js'
 import { checkedFilter, type RequestFilter, rowCondition } from '../window/filter.js'

@@ -124,7 +124,11 @@ export class PostgresStore implements Store {
     await this.#inTransaction((journal) => replaceAcceptedMissing(journal, names))
   }
 
-  async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
+  async rollupLabels(): Promise<string[]> {
+    return await this.#inTransaction(({ connection }) => rollupLabels(connection))
+  }
+
+  async chooseRollupLabels(asked: readonly string[] | undefined): Promise<string[]> {
     return await this.#inTransaction(({ connection }) => chooseRollupLabels(connection, asked))
   }
 
@@ -173,7 +177,7 @@ export class PostgresStore implements Store {
    *   stay.
    */
   async pruner(through: number, chunksThrough: number): Promise<RowPruner> {
-    const rollupLabels = await this.chooseRollupLabels()
+    const rollupLabels = await this.rollupLabels()
     const begin = () => this.begin('usual')
     return new PostgresPruner({ journal: this.#journal, begin, rollupLabels, through, chunksThrough })
   }

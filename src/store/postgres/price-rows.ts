@@ -1,3 +1,4 @@
+// Reads and writes a journal's prices and exchange rates in PostgreSQL, for projections.
 import { PRICE_PARTS } from '../../events/event-types.js'
 import type { Place } from '../../events/place.js'
 import { PriceBook } from '../../folds/costs/price-book.js'

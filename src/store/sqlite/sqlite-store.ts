@@ -11,7 +11,7 @@ import { type Database, openDatabase } from './connection/database.js'
 import { asDatabaseError } from './connection/errors.js'
 import { acquireDatabaseLock, type Lock, type LockPurpose } from './connection/lock.js'
 import { checkVersions } from './fold-versions.js'
-import { readPriceBook } from './price-rows.js'
+import { readPriceBook } from './price-queries.js'
 import { readRepricings } from './repricing-queries.js'
 import { chooseRollupLabels, rollupLabels } from './rollups/rollup-labels.js'
 import { acceptedMissing, prunedSegments, readPositions, replaceAcceptedMissing } from './segment-queries.js'
@@ -84,7 +84,11 @@ export class SqliteStore implements Store {
     replaceAcceptedMissing(this.#database, names)
   }
 
-  async chooseRollupLabels(asked?: readonly string[]): Promise<string[]> {
+  async rollupLabels(): Promise<string[]> {
+    return rollupLabels(this.#database)
+  }
+
+  async chooseRollupLabels(asked: readonly string[] | undefined): Promise<string[]> {
     return chooseRollupLabels(this.#database, this.name, asked)
   }
 
