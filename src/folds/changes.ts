@@ -35,7 +35,9 @@ export interface Known {
    * The stored requests that completions of the batch may change, by correlation_id, the newest
    * first. For each correlation_id these are the newest request, the newest request of each attempt
    * that a completion names and, if a completion names none, one more open stream than there are
-   * completions. The additional one shows whether the last completion was ambiguous.
+   * completions. The additional one shows whether the last completion was ambiguous. Each
+   * correlation_id of `Keys.completions` has an entry, an empty list if no row has it; the fold
+   * tells by it which requests have a completion in the batch. No entries if `isDeferring`.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**

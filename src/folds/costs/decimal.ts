@@ -57,7 +57,7 @@ export function roundedToBillionths(numerator: bigint, denominator: bigint): num
 /** Converts a count of billionths to the nearest number. */
 export function numberOfBillionths(nanos: bigint): number {
   const number = Number(nanos)
-  // Both are exact, so that the division alone rounds.
+  // `number` and 1e9 are both exact, so only the division rounds.
   if (Number.isSafeInteger(number)) return number / 1e9
   const size = nanos < 0n ? -nanos : nanos
   const decimal = Number(`${size / NANOS}.${String(size % NANOS).padStart(9, '0')}`)

@@ -25,7 +25,10 @@ export interface PricedRequest {
   input_tokens: number | null
 }
 
-/** By the time from which each is in force until the next one, then by place. */
+/**
+ * Prices or rates, sorted by the time from which each is in force, then by place. Each is in force
+ * until the next one is.
+ */
 type History<T extends Price | Rate> = readonly T[]
 
 /** The prices of a model. Those that share a key are one history. */
@@ -103,8 +106,8 @@ export class PriceBook {
   priceFor(request: PricedRequest): Price | null {
     if (this.#models.size === 0) return null
     const { model, response_model = null } = request
-    const ofResponse = response_model === null ? null : this.#priceOf(response_model, request)
-    return ofResponse ?? (model === response_model ? null : this.#priceOf(model, request))
+    const ofResponse = response_model === null ? null : this.#priceInForce(response_model, request)
+    return ofResponse ?? (model === response_model ? null : this.#priceInForce(model, request))
   }
 
   /** The newest rate that was observed up to a timestamp and at most 24 hours before it. */
@@ -133,7 +136,7 @@ export class PriceBook {
     return this.#models.get(event.model)?.get(keyOf(event)) ?? []
   }
 
-  #priceOf(model: string, request: PricedRequest): Price | null {
+  #priceInForce(model: string, request: PricedRequest): Price | null {
     let best: Price | null = null
     for (const history of this.#models.get(model)?.values() ?? []) {
       const [first] = history

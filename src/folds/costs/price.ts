@@ -18,7 +18,7 @@ export interface PlacedRate extends Place {
 }
 
 /** A price or a rate in the form from which costs are computed. */
-interface Known<Event> {
+interface HistoryItem<Event> {
   readonly event: Event
   readonly place: Place
   /** See {@link identityOf}. */
@@ -27,7 +27,7 @@ interface Known<Event> {
   readonly from: string
 }
 
-export interface Price extends Known<PriceSet> {
+export interface Price extends HistoryItem<PriceSet> {
   /** What a token of each part costs, in trillionths of the currency's unit. */
   readonly perToken: Readonly<Partial<Record<PricePart, bigint>>>
   /** The parts that are priced separately from the rest of the input or the output. */
@@ -36,7 +36,7 @@ export interface Price extends Known<PriceSet> {
   readonly perRequest: bigint
 }
 
-export interface Rate extends Known<ExchangeRateObserved> {
+export interface Rate extends HistoryItem<ExchangeRateObserved> {
   /** Dollars for a bitcoin, in hundred-millionths of a dollar. */
   readonly usdPerBtc: bigint
   /** The timestamp from which it is too old. */
@@ -49,7 +49,7 @@ export interface TimeRange {
   until: string
 }
 
-/** A text that sorts after every timestamp, even one that another program wrote. */
+/** A string that sorts after every timestamp, even one that another program wrote. */
 export const AFTER_ALL_TIMES = '\u{10ffff}'
 
 /** The smallest range that covers both. */
@@ -72,7 +72,7 @@ export function priceOf(price: PlacedPrice): Price {
   }
   const perRequest = event.per_request === null ? 0n : scaledDecimal(event.per_request, 12)
   const parts = { input: pricedParts(INPUT_PARTS, perToken), output: pricedParts(OUTPUT_PARTS, perToken) }
-  return { ...known(price, event, event.valid_from), perToken, parts, perRequest }
+  return { ...historyItem(price, event, event.valid_from), perToken, parts, perRequest }
 }
 
 const INPUT_PARTS = [
@@ -109,10 +109,14 @@ function pricedParts(parts: readonly TokenPart[], prices: Price['perToken']): Pr
 export function rateOf(rate: PlacedRate): Rate {
   const { event } = rate
   const usdPerBtc = scaledDecimal(event.usd_per_btc, 8)
-  return { ...known(rate, event, event.observed_at), until: tooOldFrom(event), usdPerBtc }
+  return { ...historyItem(rate, event, event.observed_at), until: tooOldFrom(event), usdPerBtc }
 }
 
-function known<Event>(placed: PlacedPrice | PlacedRate, event: Event, from: string): Known<Event> {
+function historyItem<Event>(
+  placed: PlacedPrice | PlacedRate,
+  event: Event,
+  from: string,
+): HistoryItem<Event> {
   const { segmentId, byteOffset } = placed
   return { event, place: { segmentId, byteOffset }, identity: identityOf(placed), from }
 }

@@ -5,7 +5,10 @@ import { joinRanges, type TimeRange } from './price.js'
 import type { PriceBook } from './price-book.js'
 import { isSameCost, loggedFigures, type RowCost, rowCost } from './row-cost.js'
 
-/** A stored request whose cost a price or a rate has changed. */
+/**
+ * A stored request whose cost has changed because of a price or a rate, or that the sums have yet
+ * to count as a retry.
+ */
 export interface RepricedRequest {
   before: StoredRequest
   /** Its cost now. */
@@ -35,7 +38,7 @@ export function rangeToReprice(
  * Recomputes the costs of stored requests.
  *
  * @param countsRetries whether the sums have yet to count which of these requests are retries,
- *   because the database is older than that column.
+ *   because the database is older than the `retries` of its roll-ups.
  * @returns those whose cost isn't the stored one, or that the sums have to count as retries.
  */
 export function reprice(

@@ -81,8 +81,9 @@ export function rowCost(request: CostFacts, logged: Figures, book: PriceBook): R
 }
 
 /**
- * Returns the figures that were logged for a row, as its columns show them. A row without a source
- * is from before costs were computed, or from another program.
+ * Returns the figures that were logged for a row, as its columns show them. If a row has no source,
+ * its cost is unknown, or the row is from before costs were computed, or from another program; in
+ * any of these cases its columns hold just what was logged.
  */
 export function loggedFigures(row: Omit<RowCost, 'price'>): Figures {
   const { cost_sats, cost_usd, cost_source, cost_currency } = row

@@ -1,10 +1,10 @@
-// How the values of one request count in sums.
+// How the values of one request are counted in sums.
 import type { Costs, CountedRequest, RequestOutcome } from '../stored-request.js'
 
 /**
- * The most that a request counts in a sum, in either direction. It is far more than any request
- * has, and small enough that nine million requests still fit into the 64 bits of a stored sum.
- * Lists show values as they are.
+ * The most that one request can add to a sum, or take from it. It is far more than any request has,
+ * and small enough that nine million requests still fit into the 64 bits of a stored sum. Lists
+ * show values as they are.
  */
 export const MAX_TOKENS = 1e12
 /** In satoshis, and in dollars. */
@@ -13,12 +13,12 @@ export const MAX_COST = 1e12
 export const MAX_LATENCY_MS = 2 ** 32 - 1
 
 /**
- * Returns a column's number as it counts in sums: whole, and not beyond a limit. A value that
- * another program has written may be anything, and counts as SQLite's CAST converts it.
- * The dialect's `wholeNumber` is the same in SQL.
+ * Returns a column's number as it is counted in sums: whole, and not beyond a limit. A value that
+ * another program has written may be anything, and is counted as SQLite's CAST converts it. SQL's
+ * twin is the dialect's `wholeNumber`.
  */
 export function wholeNumber(value: unknown, limit: number): number {
-  // Only the digits at a text's beginning count: '2e3x' is 2.
+  // Only the digits at a string's beginning count: '2e3x' is 2.
   const number = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
   if (Number.isNaN(number)) return 0
   // Adding 0 turns -0 into 0.
@@ -34,12 +34,12 @@ export const TOKENS = [
   'reasoning_output_tokens',
 ] as const satisfies readonly (keyof RequestOutcome)[]
 
-/** Returns a number of tokens as it counts in sums. */
+/** Returns a number of tokens as it is counted in sums. */
 export function limitedTokens(tokens: number): number {
   return tokens > MAX_TOKENS ? MAX_TOKENS : tokens
 }
 
-/** Returns a latency as it counts in sums. */
+/** Returns a latency as it is counted in sums. */
 export function limitedLatency(latencyMs: number): number {
   return latencyMs > MAX_LATENCY_MS ? MAX_LATENCY_MS : latencyMs
 }
@@ -103,8 +103,9 @@ export const PARTS_OF_TOKENS = [
 export type Tokens = Pick<RequestOutcome, (typeof PARTS_OF_TOKENS)[number][number]>
 
 /**
- * Whether a part of a request's tokens is larger than the whole. SQLite's twin is INCONSISTENT_SQL.
- * Written out instead of looped, because it runs for every request, and hardly any has parts.
+ * Whether a part of a request's tokens is larger than the whole. SQL's twin is INCONSISTENT_SQL.
+ * It is written out rather than a loop, because it runs for every request, and hardly any request
+ * has parts.
  */
 export function isInconsistent(tokens: Tokens): boolean {
   const { input_tokens: input, output_tokens: output, cache_creation_input_tokens: creation } = tokens

@@ -1,4 +1,4 @@
-// Counts latencies in buckets, from which percentiles are computed, and stores those counts.
+// Counts latencies in buckets, from which percentiles are computed, and encodes those counts.
 import { MAX_LATENCY_MS } from './counted-values.js'
 
 /** Latencies below this have a bucket for each millisecond. */
@@ -50,7 +50,10 @@ const MAX_SPARSE = 64
  */
 export class LatencyHistogram {
   #sparse = new Map<number, number>()
-  /** The counts of all buckets, since a month's answer adds millions; null while `#sparse` is used. */
+  /**
+   * The counts of all buckets, in an array, because an answer about a month adds millions of
+   * entries; null while `#sparse` is used.
+   */
   #counts: Float64Array | null = null
   #total = 0
 
@@ -134,7 +137,7 @@ export type Latencies = Buffer
 const ENTRY_BYTES = 6
 
 /**
- * Stores the latencies of the requests from one index up to, but not including, another.
+ * Encodes the latencies of the requests from one index up to, but not including, another.
  *
  * @param sorted for each request its bucket plus a multiple of `BUCKETS`, which is the same for all
  *   of them; in ascending order.
@@ -178,8 +181,8 @@ function writeEntry(bytes: Buffer, at: number, bucket: number, count: number): n
   return bytes.writeUInt32BE(count, at + 2)
 }
 
-// Reads byte by byte, because a month's answer reads millions of entries, and readUInt16BE with
-// readUInt32BE took three times as long.
+// Reads byte by byte, because an answer about a month reads millions of entries, and readUInt16BE
+// with readUInt32BE took three times as long.
 function bucketAt(bytes: Buffer, at: number): number {
   return (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1)
 }

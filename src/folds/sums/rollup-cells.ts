@@ -46,7 +46,7 @@ export const SUMS = [
 
 export type SumName = (typeof SUMS)[number]
 
-/** Sums over some requests, or changes of such sums, in which case any may be negative. */
+/** Sums over some requests, or changes to such sums, in which case any may be negative. */
 export interface Rollup {
   /** In the order of `SUMS`. */
   readonly sums: Float64Array

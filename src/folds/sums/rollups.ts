@@ -49,7 +49,10 @@ const MAX_BUFFERED_REQUESTS = 200_000
  */
 const MAX_BUFFERED_NAMES = 4 * 1024 * 1024
 
-/** The largest sum to which another of this size can be added exactly. */
+/**
+ * Sums are closed before they grow beyond this: a quarter of 2^53, up to which a number holds every
+ * integer exactly.
+ */
 const MAX_EXACT = 2 ** 51
 
 interface OpenDimension extends DimensionChanges {
@@ -219,7 +222,7 @@ export class RollupSums {
       cell = this.#cells.newCell()
       dimension.hours.set(hour, cell)
     }
-    // A text shorter than an hour's name may also be a prefix of other hours' timestamps.
+    // A string shorter than an hour's name may also be a prefix of other hours' timestamps.
     if (hour.length === HOUR_LENGTH) {
       dimension.lastHour = hour
       dimension.lastCell = cell

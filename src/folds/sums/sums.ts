@@ -4,7 +4,7 @@ import type { Costs, CountedRequest } from '../stored-request.js'
 import { type RollupChanges, RollupSums } from './rollups.js'
 import { type RatioChange, RatioSums } from './token-ratios.js'
 
-/** Folds changes of requests into sums over requests: token ratios, roll-ups, counters. */
+/** Folds changes to requests into sums over requests: token ratios, roll-ups, counters. */
 export class Sums {
   readonly #ratios = new RatioSums()
   readonly #rollups: RollupSums
