@@ -57,7 +57,7 @@ export class BatchWriter {
   ): Promise<boolean> {
     const { source } = decoder
     if (source.position !== before.projectedBytes) {
-      // Lines before the position would get their rows twice.
+      // Lines would be projected twice, or skipped.
       const found = `reading goes on at byte ${source.position}`
       throw new Error(`${source.path}: ${found}, but ${before.projectedBytes} bytes were projected`)
     }
@@ -113,7 +113,7 @@ export class BatchWriter {
     const transaction = await begin()
     if (transaction.addBytes !== undefined) await keepBytes(transaction, source, before, position)
     if (!(await transaction.advance(before.projectedBytes, position))) {
-      const found = `its position is not ${before.projectedBytes} any more: another program writes to this database`
+      const found = `its position is not ${before.projectedBytes} any more: another program is writing to this database`
       throw new ProjectionError('POSITION_MOVED', source.path, `${found}; stop it, then start again`)
     }
     this.#segments.push({ position, counts, firstRejected, firstDroppedCost, bytes })
@@ -153,7 +153,7 @@ interface BatchWriterOptions {
    */
   transaction: StoreTransaction | (() => Promise<StoreTransaction>)
   sums: Sums
-  /** Whether the transaction is in bulk, and so takes lines of many segments rather than of one. */
+  /** Whether this is a bulk transaction, which takes lines of many segments rather than of one. */
   isBulk: boolean
   /**
    * Whether rows whose cost may have changed are repriced before the commit rather than later.
@@ -203,7 +203,7 @@ async function keepBytes(
     checksum = crc32(bytes, checksum)
   }
   if (offset === after.projectedBytes && checksum === after.projectedCrc32) return
-  const found = `its bytes from ${before.projectedBytes} to ${after.projectedBytes} changed while they were read`
+  const found = `its bytes from ${before.projectedBytes} to ${after.projectedBytes} changed while they were being read`
   throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: check the disk, then start again`)
 }
 
@@ -220,7 +220,7 @@ async function syncSegment(source: SegmentSource): Promise<void> {
     await source.sync()
   } catch (error) {
     if (isNameNotDurable(error)) throw error
-    const found = `syncing it failed (${reasonOf(error)}); nothing was projected from it`
+    const found = `syncing it failed (${reasonOf(error)}); nothing read since the last commit was projected`
     const text = `${found}: check the disk, then start again`
     throw new ProjectionError('SEGMENT_SYNC_FAILED', source.path, text, { cause: error })
   }

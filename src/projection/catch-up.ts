@@ -18,7 +18,7 @@ import {
   type JournalSegmentsOptions,
   type KnownToJournalSegments,
 } from './segments/journal-segments.js'
-import { withoutNewImports } from './segments/new-imports.js'
+import { segmentsBeforeNewImport } from './segments/new-imports.js'
 import { ProjectedArchives } from './segments/projected-archives.js'
 import { checkJournal, checkSealed, checkSegment } from './segments/segment-check.js'
 import { SegmentsKeptOpen } from './segments/segments-kept-open.js'
@@ -95,7 +95,7 @@ export class CatchUp {
       total = addCounts(total, counts)
     }
     for (let attempt = 1; ; attempt++) {
-      const segments = this.#withoutNewImports(await this.#segments.check())
+      const segments = this.#beforeNewImport(await this.#segments.check())
       try {
         const due = this.#dueSegments(segments, looksAtEverySegment)
         await this.#judgeArchives(due)
@@ -116,8 +116,8 @@ export class CatchUp {
     this.#openSegments.closeAll()
   }
 
-  #withoutNewImports(segments: readonly Segment[]): readonly Segment[] {
-    return withoutNewImports(this.#options.directory, segments, {
+  #beforeNewImport(segments: readonly Segment[]): readonly Segment[] {
+    return segmentsBeforeNewImport(this.#options.directory, segments, {
       isProjected: (segment) => this.#projected.get(segment) !== undefined,
       isRecorded: (segment) => {
         if (this.#archives.bytesOf(segment) === undefined) this.#archives.refresh()
@@ -127,9 +127,9 @@ export class CatchUp {
   }
 
   /**
-   * Returns those that are due among the newest segment and a window over the closed ones, which
-   * goes round once in CLOSED_LOOK_MS. Just after a new segment has appeared, the window has all of
-   * them.
+   * Returns the segments that are due, out of the newest one and a window over the closed ones. The
+   * window goes round once every CLOSED_LOOK_MS; right after a new segment has appeared, it covers
+   * all of them.
    */
   #dueSegments(segments: readonly Segment[], looksAtEverySegment: boolean): readonly Segment[] {
     const newest = segments.at(-1)
@@ -199,15 +199,15 @@ export class CatchUp {
    * @param backlogBytes how many bytes of lines wait to be projected; 0 if they aren't a backlog.
    */
   async #project(due: readonly Segment[], backlogBytes: number, run: Run): Promise<void> {
-    const open: Uncommitted = { writer: null, bytesLeft: backlogBytes, readArchives: [] }
+    const uncommitted: Uncommitted = { writer: null, bytesLeft: backlogBytes, finishedArchives: [] }
     try {
       for (const segment of due) {
-        await this.#projectSegment(segment, open, run)
+        await this.#projectSegment(segment, uncommitted, run)
         if (run.shouldStop()) break
       }
-      await this.#commit(open, run)
+      await this.#commit(uncommitted, run)
     } catch (error) {
-      await open.writer?.rollback()
+      await uncommitted.writer?.rollback()
       // The open readers are ahead of the stored positions now, so they can't be used again.
       this.#openSegments.closeAll()
       throw error
@@ -215,10 +215,10 @@ export class CatchUp {
   }
 
   /**
-   * Writes a segment's lines until it ends. A writer that isn't in bulk is committed after each
-   * call, and one in bulk once it is full.
+   * Writes a segment's lines until it ends. A writer that doesn't write in bulk is committed after
+   * each call, and one that does once it is full.
    */
-  async #projectSegment(segment: Segment, open: Uncommitted, run: Run): Promise<void> {
+  async #projectSegment(segment: Segment, uncommitted: Uncommitted, run: Run): Promise<void> {
     let isAtEnd = false
     while (!isAtEnd && !run.shouldStop()) {
       const source = await this.#open(segment)
@@ -228,7 +228,7 @@ export class CatchUp {
         this.#seen.set(segment.id, versionOf(stats))
         break
       }
-      open.writer ??= await this.#projected.newWriter(segment, open.bytesLeft)
+      uncommitted.writer ??= await this.#projected.newWriter(segment, uncommitted.bytesLeft)
       const decoder = new SegmentDecoder(source, {
         journalId: this.#options.identity.journal_id,
         // However fast lines come, what has been read must become visible eventually.
@@ -236,21 +236,21 @@ export class CatchUp {
       })
       const before = this.#projected.positionOf(segment, fileIdentity(stats))
       const isLate = this.#projected.isLate(segment)
-      isAtEnd = await open.writer.writeSegment(decoder, before, { isLate, shouldStop: run.shouldStop })
-      if (isAtEnd && source.isArchive) open.readArchives.push({ segment, bytes: source.position })
-      if (open.writer.isFull || !open.writer.isBulk) await this.#commit(open, run)
+      isAtEnd = await uncommitted.writer.writeSegment(decoder, before, { isLate, shouldStop: run.shouldStop })
+      if (isAtEnd && source.isArchive) uncommitted.finishedArchives.push({ segment, bytes: source.position })
+      if (uncommitted.writer.isFull || !uncommitted.writer.isBulk) await this.#commit(uncommitted, run)
     }
     if (segment.id !== this.#newestId) this.#openSegments.close(segment.id)
   }
 
-  async #commit(open: Uncommitted, { onCommitted }: Run): Promise<void> {
-    const { writer, readArchives } = open
+  async #commit(uncommitted: Uncommitted, { onCommitted }: Run): Promise<void> {
+    const { writer, finishedArchives } = uncommitted
     if (writer === null) return
     onCommitted(await this.#projected.commit(writer))
-    open.bytesLeft -= writer.bytes
-    open.writer = null
-    open.readArchives = []
-    for (const { segment, bytes } of readArchives) this.#archives.finish(segment, bytes)
+    uncommitted.bytesLeft -= writer.bytes
+    uncommitted.writer = null
+    uncommitted.finishedArchives = []
+    for (const { segment, bytes } of finishedArchives) this.#archives.finish(segment, bytes)
   }
 
   /**
@@ -302,7 +302,7 @@ interface Uncommitted {
   /** How much of the backlog is left. */
   bytesLeft: number
   /** The archives that were read to their end. */
-  readArchives: { segment: Segment; bytes: number }[]
+  finishedArchives: { segment: Segment; bytes: number }[]
 }
 
 /** One call of `CatchUp.run`. */

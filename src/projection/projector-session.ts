@@ -35,7 +35,7 @@ export interface SessionOptions {
  */
 export class ProjectorSession {
   readonly directory: string
-  readonly databasePath: string
+  readonly databaseName: string
   readonly logger: ProjectorLogger
   readonly onWaiting: NonNullable<ProjectorOptions['onWaiting']>
   readonly #storeOptions: Omit<OpenStoreOptions, 'journalId'>
@@ -66,7 +66,7 @@ export class ProjectorSession {
       const isUnreadable = error instanceof JournalError && isTransient(error)
       if (sessionOptions.waits && (isAway || isUnreadable)) return session
       await session.close()
-      throw asStoreError(error, session.databasePath)
+      throw asStoreError(error, session.databaseName)
     }
   }
 
@@ -74,7 +74,7 @@ export class ProjectorSession {
     const { journal, database, schema, chunks, rollupLabels, allowMissing, logger = silentLogger } = options
     this.#catchUpOptions = { rollupLabels, allowMissing, backlogFromBytes }
     this.directory = resolve(journal)
-    this.databasePath = databaseName(database)
+    this.databaseName = databaseName(database)
     this.logger = logger
     if (isPostgresAddress(database)) this.#note = new WaitingNote(this.directory, database)
     this.onWaiting = (reason) => {
@@ -140,7 +140,7 @@ export class ProjectorSession {
    */
   hasGoneBack(error: unknown): boolean {
     const isMoved = error instanceof ProjectionError && error.code === 'POSITION_MOVED'
-    return isMoved && isPostgresAddress(this.databasePath)
+    return isMoved && isPostgresAddress(this.databaseName)
   }
 
   /**
@@ -163,7 +163,7 @@ export class ProjectorSession {
   }
 
   async #openStore(journalId: string): Promise<Store> {
-    this.#store ??= await openStore(this.databasePath, { ...this.#storeOptions, journalId })
+    this.#store ??= await openStore(this.databaseName, { ...this.#storeOptions, journalId })
     return this.#store
   }
 
@@ -177,7 +177,7 @@ export class ProjectorSession {
       this.#sayWaiting(error as JournalError)
       return
     }
-    const fields = { journal: directory, journal_id: identity.journal_id, database: this.databasePath }
+    const fields = { journal: directory, journal_id: identity.journal_id, database: this.databaseName }
     this.#catchUp = await CatchUp.start({
       directory,
       identity,
@@ -191,7 +191,7 @@ export class ProjectorSession {
     logger.info(fields, 'Projecting')
   }
 
-  /** Logs each reason once. */
+  /** Logs a reason, unless it is the same as the last one. */
   #sayWaiting(reason: JournalError): void {
     if (reason.message === this.#saidWaiting) return
     this.#saidWaiting = reason.message

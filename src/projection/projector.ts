@@ -6,9 +6,9 @@ import { readIdentity } from '../journal/journal-identity.js'
 import { asStoreError } from '../store/open-store.js'
 import type { SegmentCounts } from '../store/positions.js'
 import { isPostgresAddress } from '../store/postgres/connection/address.js'
-import { FailureLog } from './failure-log.js'
 import type { ProjectorOptions } from './options.js'
 import { ProjectorSession } from './projector-session.js'
+import { RetryState } from './retry-state.js'
 import { isTransient } from './transient-errors.js'
 import { delayBeforeLook, WakeUp } from './wake-up.js'
 
@@ -47,7 +47,7 @@ export interface Projector {
  * replaced or truncated, or can't be synced, if another database or journal has taken the place of
  * the one that it opened, or if the database is damaged.
  *
- * @throws DatabaseError PROJECTOR_RUNNING if the database has one already; otherwise like
+ * @throws DatabaseError PROJECTOR_RUNNING if the database already has a projector; otherwise like
  *   `openDatabase`.
  * @throws ProjectionError if journal and database don't belong together.
  */
@@ -56,7 +56,7 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
   const session = await ProjectorSession.start(options, { clock: Date, busyTimeoutMs, waits: true })
   let isStopping = false
   const wakeUp = new WakeUp()
-  // Called after each piece of work; a catch-up consists of many.
+  // The callback runs after each piece of work, of which a catch-up has many.
   const finished = follow(session, wakeUp, () => {
     options.onAlive?.()
     return isStopping
@@ -110,7 +110,7 @@ export async function projectOnceWith(
     await session.seal()
     return projectResult(counts, startedAt)
   } catch (error) {
-    throw asStoreError(error, session.databasePath)
+    throw asStoreError(error, session.databaseName)
   } finally {
     await session.close()
   }
@@ -122,7 +122,7 @@ export async function projectOnceWith(
 async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () => boolean): Promise<void> {
   const { logger } = session
   let lastLineAt = performance.now()
-  const failures = new FailureLog(session)
+  const retries = new RetryState(session)
   let looksAtEverySegment = true
   let isWatching = false
   try {
@@ -138,7 +138,7 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
           })
         }
         const counts = await session.catchUp(isStopping, looksAtEverySegment)
-        failures.end()
+        retries.succeeded()
         if (looksAtEverySegment && session.hasJournal && !isStopping())
           logger.info(counts, 'Caught up with the journal')
         looksAtEverySegment = !session.hasJournal
@@ -150,13 +150,13 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
         else await wakeUp.wait(delayBeforeLook(performance.now() - lastLineAt))
       } catch (error) {
         if (!isTransient(error) && !session.hasGoneBack(error))
-          throw asStoreError(error, session.databasePath)
+          throw asStoreError(error, session.databaseName)
         // The watch may have ended when its directory went, and a projector that backs off needn't
         // be woken by each append.
         isWatching = false
         await wakeUp.unwatch()
         await session.letGoAfter(error)
-        await wakeUp.pause(failures.add(asStoreError(error, session.databasePath)))
+        await wakeUp.pause(retries.failed(asStoreError(error, session.databaseName)))
       }
     }
   } finally {
@@ -167,7 +167,7 @@ async function follow(session: ProjectorSession, wakeUp: WakeUp, isStopping: () 
   logger.info({}, 'Projector stopped')
 }
 
-/** @param startedAt when it began, by `performance.now()`. */
+/** @param startedAt when projecting began, by `performance.now()`. */
 export function projectResult(counts: SegmentCounts, startedAt: number): ProjectResult {
   const { requests, completions, prices, rates, rejected, lines, unchecked } = counts
   const projected = requests + completions + prices + rates

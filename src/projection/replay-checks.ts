@@ -58,7 +58,8 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
     const path = join(directory, name)
     const segment = segments.get(id)
     if (segment === undefined) {
-      const found = `the segment is gone, and ${counts.requests} rows came from it`
+      const rows = counts.requests === 1 ? '1 row' : `${counts.requests} rows`
+      const found = `the segment is gone, and ${rows} came from it`
       throw new ProjectionError('SEGMENT_MISSING', path, `${found}: ${advice}`)
     }
     // The size of an archive that no manifest records is known only once it has been read.

@@ -47,7 +47,7 @@ export async function replayInto(
 function checkIsFree(target: string): void {
   if (!existsSync(target)) return
   const text = 'found a file, expected none: a rebuilt database is made at a new path'
-  throw new DatabaseError('DATABASE_UNWRITABLE', target, `${text}; name another one, or remove this one`)
+  throw new DatabaseError('DATABASE_UNWRITABLE', target, `${text}; name another path, or remove this file`)
 }
 
 /** @throws DatabaseError PROJECTOR_RUNNING while another replay is writing the file. */
@@ -60,13 +60,16 @@ function removeAll(databasePath: string): void {
   for (const suffix of BESIDE) rmSync(`${databasePath}${suffix}`, { force: true })
 }
 
-/** Moves a file without overwriting one that another process has put there. */
+/**
+ * Moves a file. If that works by a hard link, it never overwrites a file that another process has
+ * put there; otherwise a file that appears at the last moment is overwritten.
+ */
 function moveInto(temporary: string, target: string): void {
   try {
     linkSync(temporary, target)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') checkIsFree(target)
-    // The file system has no hard links.
+    // The link was refused, for example by a file system without hard links.
     renameSync(temporary, target)
   }
   syncDirectory(nodeFileSystem, dirname(target))

@@ -27,7 +27,7 @@ import { checkAllThere, checkSame, followRenames } from './replay-checks.js'
 import { replayInto } from './replay-into.js'
 import { repriceAll } from './repricing.js'
 import { type KnownSegments, missingSegments, missingSegmentsError } from './segments/missing-segments.js'
-import { withoutNewImports } from './segments/new-imports.js'
+import { segmentsBeforeNewImport } from './segments/new-imports.js'
 import { checkJournal, checkSealed } from './segments/segment-check.js'
 import { SmallFileCopies } from './small-file-copies.js'
 
@@ -93,11 +93,13 @@ export interface ReplayResult extends ProjectResult {
  *   running.
  * @throws DatabaseError ROWS_REFERRED_TO if a table of the operator's refers to a request that
  *   would be gone or have another id.
- * @throws ProjectionError OTHER_JOURNAL; SEGMENT_MISSING and SEGMENT_TRUNCATED unless
- *   `allowMissing`.
+ * @throws ProjectionError OTHER_JOURNAL; SEGMENT_SYNC_FAILED; SEGMENT_MISSING, SEGMENT_TRUNCATED
+ *   and SEGMENT_REPLACED unless `allowMissing`. If PostgreSQL keeps the journal's bytes,
+ *   SEGMENT_REPLACED in any case if they change while they are being read.
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for
  *   another database.
- * @throws TypeError for `diff` without `into`.
+ * @throws TypeError for `diff` without `into`, and for `into` with a PostgreSQL database.
+ * @throws RangeError for an empty name in `rollupLabels`, or more than eight names.
  */
 export async function replay({ into, diff = false, ...options }: ReplayOptions): Promise<ReplayResult> {
   if (into === undefined) {
@@ -119,10 +121,10 @@ export async function replay({ into, diff = false, ...options }: ReplayOptions):
 async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): Promise<ProjectResult> {
   const startedAt = performance.now()
   const directory = resolve(options.journal)
-  const databasePath = databaseName(options.database)
+  const database = databaseName(options.database)
   const identity = readIdentity(directory)
   const { schema, chunks } = options
-  const store = await openStore(databasePath, {
+  const store = await openStore(database, {
     purpose: 'replay',
     journalId: identity.journal_id,
     schema,
@@ -130,7 +132,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
   })
   try {
     const before = followRenames(directory, await store.positions(), Date.now())
-    checkJournal(before, identity, databasePath)
+    checkJournal(before, identity, database)
     const { onProgress, allowMissing = false } = options
     const pruned = await store.pruned()
     if (!allowMissing) {
@@ -138,8 +140,8 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     }
     const rollupLabels =
       options.rollupLabels === undefined ? undefined : checkRollupLabels(options.rollupLabels)
-    // Finishes pending repricing first, because the counters must have each request at the cost of
-    // its row.
+    // Finishes pending repricing first, because the counters must count each request with the cost
+    // that its row has.
     await repriceAll(store)
     const segments = listSegments(directory).filter(({ id }) => !pruned.has(id))
     const days = segments.map(({ day }) => day)
@@ -149,7 +151,7 @@ async function rebuildDatabase(options: Omit<ReplayOptions, 'into' | 'diff'>): P
     await new SmallFileCopies(directory).keep(store)
     return projectResult(counts, startedAt)
   } catch (error) {
-    throw asStoreError(error, databasePath)
+    throw asStoreError(error, database)
   } finally {
     await store.close()
   }
@@ -195,7 +197,7 @@ class Rebuild {
     const manifest = readManifest(directory)
     this.#archives = lastEntries(manifest, 'archived')
     this.#sealed = lastEntries(manifest, 'sealed')
-    this.#segments = withoutNewImports(directory, segments, {
+    this.#segments = segmentsBeforeNewImport(directory, segments, {
       isProjected: ({ id }) => this.#before.has(id),
       isRecorded: ({ name }) => this.#archives.has(name),
     })

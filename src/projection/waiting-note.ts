@@ -33,7 +33,7 @@ export class WaitingNote {
     this.#path = notePath(directory, database)
   }
 
-  /** Writes the note, unless there is one already, whose `since` is earlier. */
+  /** Writes the note. If there is one already, it is kept, because its `since` is earlier. */
   begin(reason: Error, position: SegmentPosition | null): void {
     const projected = position && { segment: position.name, bytes: position.projectedBytes }
     const waiting: Waiting = { since: new Date().toISOString(), reason: reason.message, projected }

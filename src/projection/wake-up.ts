@@ -1,5 +1,5 @@
-// Imported, because tests replace the global ones with fake timers, and then no look would ever
-// happen.
+// The timers are imported, because tests replace the global functions with fake ones, and then no
+// look would ever happen.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { type FSWatcher, watch } from 'chokidar'
 

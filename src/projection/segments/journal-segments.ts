@@ -86,8 +86,8 @@ export class JournalSegments {
     const { accepted } = this.#known
     const unaccepted = missing.filter(({ name }) => !accepted.has(name))
     if (unaccepted.length > 0 && !allowMissing) throw missingSegmentsError(directory, unaccepted)
-    // Nothing has changed: all that are missing are accepted, and as many as were accepted, so none
-    // has come back.
+    // Nothing has changed: every missing segment is accepted, and there are as many missing
+    // segments as accepted ones, so none has come back.
     if (unaccepted.length === 0 && missing.length === accepted.size) return
     const names = missing.map(({ name }) => name)
     await store.replaceAcceptedMissing(names)

@@ -85,7 +85,7 @@ export function missingSegmentsError(directory: string, missing: readonly Missin
     : `the segment is gone, and ${first.reason}`
   const isFuture = first.name.slice(0, 10) > utcDay(Date.now())
   const renamed = isFuture ? 'if `redate` has renamed it, run `request-journal replay`; otherwise ' : ''
-  const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected of it, \`request-journal replay --allow-missing\` does not`
+  const advice = `${renamed}bring it back from a backup, or do without it: \`request-journal project --once --allow-missing\` keeps what was projected from it, \`request-journal replay --allow-missing\` does not`
   const code = first.isTruncated ? 'SEGMENT_TRUNCATED' : 'SEGMENT_MISSING'
   return new ProjectionError(code, join(directory, first.name), `${found}${more}; ${advice}`)
 }

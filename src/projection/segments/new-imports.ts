@@ -15,10 +15,10 @@ interface KnownArchives {
 /**
  * Returns the segments before the first one that an import is adding right now. That segment
  * appears as an archive while writers that haven't looked since may still append to the segment
- * before it. The importer records it in the manifest once every writer must have looked. If it were
- * read before that, the lines of those writers would be late.
+ * before it. The importer records it in the manifest only after every writer has certainly looked
+ * again. If it were read before that, the lines of those writers would be late.
  */
-export function withoutNewImports(
+export function segmentsBeforeNewImport(
   directory: string,
   segments: readonly Segment[],
   { isProjected, isRecorded }: KnownArchives,

@@ -101,7 +101,7 @@ export class ProjectedArchives {
     this.#done.set(segment.id, this.#file(segment).key)
   }
 
-  /** A key that changes with the file and the manifest's entry about it, and the file's size. */
+  /** Returns an archive's size, and a key that changes when the file or its manifest entry does. */
   #file(segment: Segment): { key: string; size: number } {
     const path = join(this.#directory, archiveFile(segment))
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false })

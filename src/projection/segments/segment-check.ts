@@ -9,7 +9,7 @@ import type { SegmentSource } from '../../journal/read/segment-source.js'
 import { ProjectionError } from '../../store/errors.js'
 import type { SegmentPosition } from '../../store/positions.js'
 
-const REPLACED =
+const ADVICE =
   'put the segment back, or rebuild the database from the journal as it is with `request-journal replay --allow-missing`'
 
 const PIECE_BYTES = 1024 * 1024
@@ -28,7 +28,7 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
   const { size } = stats
   if (Number(size) < position.projectedBytes) {
     const text = `the segment has ${size} bytes, but ${position.projectedBytes} were projected from it`
-    throw new ProjectionError('SEGMENT_TRUNCATED', reader.path, `${text}: it was truncated; ${REPLACED}`)
+    throw new ProjectionError('SEGMENT_TRUNCATED', reader.path, `${text}: it was truncated; ${ADVICE}`)
   }
   const { lastLine } = position
   if (
@@ -36,20 +36,20 @@ export function checkSegment(reader: SegmentSource, position: SegmentPosition): 
     lastLineChecksum(reader, lastLine.byteOffset, lastLine.length) !== lastLine.crc32
   ) {
     const text = `the line at byte ${lastLine.byteOffset}, the last that was projected, is not there any more`
-    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: this is another file; ${REPLACED}`)
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: this is another file; ${ADVICE}`)
   }
   const file = fileIdentity(stats)
   if (!isRemembered(file, position.file) && prefixChecksum(reader, position) !== position.projectedCrc32) {
     const text = `the file is another one (inode ${file.inode} of device ${file.device}, was ${position.file.inode} of ${position.file.device ?? 'an unknown one'}) and not a faithful copy`
-    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${REPLACED}`)
+    throw new ProjectionError('SEGMENT_REPLACED', reader.path, `${text}: its bytes differ; ${ADVICE}`)
   }
 }
 
 /**
  * Checks that a segment still begins with the bytes that were sealed. Bytes that were projected are
  * left to `checkSegment`, which compares them with the position; a new database has no position.
- * Hashing takes 2.5 % of the time of a replay, about a second for 1 GB. Archives are judged by their
- * own entry.
+ * Hashing takes 2.5 % of the time of a replay, about a second for 1 GB. Archives are judged by
+ * their own entry.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */
@@ -79,14 +79,14 @@ export function isRemembered(file: FileIdentity, remembered: SegmentPosition['fi
 export function checkJournal(
   positions: Iterable<SegmentPosition>,
   identity: JournalIdentity,
-  databasePath: string,
+  databaseName: string,
 ): void {
   for (const position of positions) {
     if (position.journalId === identity.journal_id) continue
     const text = `it was projected from the journal ${position.journalId}, but this is ${identity.journal_id}`
     throw new ProjectionError(
       'OTHER_JOURNAL',
-      databasePath,
+      databaseName,
       `${text}: check --journal and --db, or choose another --db`,
     )
   }

@@ -16,11 +16,11 @@ export class SegmentsKeptOpen {
   }
 
   /**
-   * Returns the reader that is open. If its path now leads to another file, or if the part of a
-   * line that it keeps may be stale, it is closed and another one is opened at the position. Bytes
-   * that no newline ends aren't final: whoever copies or mends the file may have replaced them. A
-   * part of MAX_LINE_BYTES or more is kept all the same, since reading so much again at each look
-   * would take too long.
+   * Returns the open reader of a segment, or opens one at the position. If the path of an open one
+   * now leads to another file, or if the part of a line that it keeps may be stale, it is closed
+   * and another one is opened at the position. Bytes that no newline ends aren't final: whoever
+   * copies or mends the file may have replaced them. A part of MAX_LINE_BYTES or more is kept all
+   * the same, since reading so much again at each look would take too long.
    */
   open(segment: Segment, position: SegmentPosition | undefined): SegmentSource {
     const open = this.#readers.get(segment.id)

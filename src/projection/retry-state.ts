@@ -10,10 +10,10 @@ const TEXTS = {
 }
 
 /**
- * Counts a projector's failures in a row. It logs each new reason once, and says once that the
- * failures have ended.
+ * Counts a projector's failures in a row, by which it backs off. It logs a reason unless it is the
+ * same as the last one, and says once that the failures have ended.
  */
-export class FailureLog {
+export class RetryState {
   readonly #session: Pick<ProjectorSession, 'logger' | 'onWaiting'>
   #failures = 0
   #said = ''
@@ -23,8 +23,12 @@ export class FailureLog {
     this.#session = session
   }
 
-  /** @returns how many milliseconds to wait before the next attempt. */
-  add(error: unknown): number {
+  /**
+   * Call it after an attempt that failed.
+   *
+   * @returns how many milliseconds to wait before the next attempt.
+   */
+  failed(error: unknown): number {
     const reason = error instanceof Error ? error : new Error(String(error))
     this.#failures++
     this.#kind = isAboutDatabase(reason) ? 'database' : 'journal'
@@ -38,7 +42,7 @@ export class FailureLog {
   }
 
   /** Call it after an attempt that succeeded. */
-  end(): void {
+  succeeded(): void {
     if (this.#failures === 0) return
     const failures = this.#failures
     this.#failures = 0
