@@ -20,7 +20,7 @@ function describeObject(value: object): string {
   return typeof name === 'string' ? `an instance of ${shownText(name)}` : 'an instance of a class'
 }
 
-/** How many characters of a text an error quotes. */
+/** How many characters of a string an error quotes. */
 const SHOWN_CHARACTERS = 60
 
 /**
@@ -30,7 +30,7 @@ const SHOWN_CHARACTERS = 60
 const SEARCHED_CHARACTERS = 1024
 
 /**
- * Returns the beginning of a caller's text without secrets, since errors end up in the gateway's
+ * Returns the beginning of a caller's string without secrets, since errors end up in the gateway's
  * log.
  */
 export function shownText(text: string, redact = maskSecrets): string {

@@ -98,13 +98,15 @@ interface RequestDefaults {
 interface RequestFacts {
   /** The model's name, as the client asked for it. */
   model: string
-  /** Wall clock, in milliseconds, rounded to an integer; for a stream, the time to its first byte. */
+  /** Elapsed time in milliseconds, rounded to an integer; for a stream, until its first byte. */
   latency_ms: number
   /** Whether the attempt succeeded. */
   success: boolean
 }
 
-/** One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun. */
+/**
+ * One attempt at one request, as a caller logs it: when it has ended, or when its stream has begun.
+ */
 export interface RequestLog
   extends Omissible<Outcome & RequestDefaults>,
     Nullable<OutcomeDetails>,
@@ -159,8 +161,8 @@ export const PRICE_PARTS = [
 export type PricePart = (typeof PRICE_PARTS)[number]
 
 /**
- * Prices of a million tokens, as decimal texts such as '0.15', with at most six decimals. A part
- * without a price of its own has the price of what it is a part of.
+ * Prices of a million tokens, as decimal texts (strings such as '0.15') with at most six decimals.
+ * A part without a price of its own has the price of what it is a part of.
  */
 export type PerMillion = { [Part in PricePart]?: string }
 

@@ -77,7 +77,7 @@ export const FIELDS = {
     provider: nullable('identifier', 'null: rejected before a provider was chosen'),
     policy: nullable('identifier', 'the routing policy that applied'),
     streaming: { ...optional('flag'), default: false },
-    latency_ms: required('milliseconds', 'wall clock; for a stream, the time to its first byte'),
+    latency_ms: required('milliseconds', 'elapsed time; for a stream, the time to its first byte'),
     success: required('flag'),
     ...OUTCOME,
     labels: optional('labels', "the caller's own labels: user, team, key, tag, tier"),
@@ -87,7 +87,7 @@ export const FIELDS = {
     attempt: ATTEMPT,
     timestamp: nullable('timestamp'),
     ...OUTCOME,
-    stream_duration_ms: nullable('milliseconds', 'wall clock'),
+    stream_duration_ms: nullable('milliseconds', 'elapsed time, from the first byte to the last'),
     success: nullable('flag', "null: leaves the request's own value"),
   } satisfies Fields<StreamCompletion | StreamCompleted>,
   price_set: {

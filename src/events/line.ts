@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { describeValue } from './describe-value.js'
 import { InvalidEventError } from './errors.js'
 import type { JournalEvent } from './event-types.js'
-import { type EventDefaults, eventTypeOf, normalizeEvent } from './normalize-event.js'
+import { eventTypeOf, type NormalizeHooks, normalizeEvent } from './normalize-event.js'
 import { maskSecrets } from './redact.js'
 import { CHECKSUM_START, serializeMembers, serializeOpen } from './serialize.js'
 import { safeIdentifier } from './value-kinds.js'
@@ -111,10 +111,10 @@ export function hexChecksum(crc: number): string {
 }
 
 /**
- * Reads one whole line, given without its newline. `defaults` fill the fields that a foreign line
+ * Reads one whole line, given without its newline. `hooks` fill the fields that a foreign line
  * leaves out.
  */
-export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
+export function decodeLine(line: Buffer, hooks: NormalizeHooks): DecodedLine {
   const parsed = parseLine(line)
   if ('reason' in parsed) return parsed
   const { members, isChecked } = parsed
@@ -125,7 +125,7 @@ export function decodeLine(line: Buffer, defaults: EventDefaults): DecodedLine {
     }
   }
   try {
-    return { event: normalizeEvent(members, defaults), isChecked }
+    return { event: normalizeEvent(members, hooks), isChecked }
   } catch (error) {
     if (error instanceof InvalidEventError) return { reason: 'invalid_event', detail: error.message }
     throw error
@@ -217,9 +217,9 @@ export function isJsonSpace(byte: number | undefined): boolean {
 }
 
 /**
- * Reads the checksum in the last 20 bytes, if they have its shape. Any last member with a name of five characters and a value of
- * eight counts as a damaged checksum: a flipped bit can turn a crc32 member into one, and would
- * otherwise silently switch the check off.
+ * Reads the checksum in the last 20 bytes, if they have its shape. Any last member with a name of
+ * five characters and a value of eight counts as a damaged checksum: a flipped bit can turn a crc32
+ * member into one, and would otherwise silently switch the check off.
  */
 function checksumTail(line: Buffer, end: number): number | 'damaged' | 'none' {
   const start = end - CHECKSUM_BYTES
@@ -239,7 +239,7 @@ function checksumTail(line: Buffer, end: number): number | 'damaged' | 'none' {
   return hexNumber(line, end - 10) ?? 'damaged'
 }
 
-/** Reads eight hex digits; null for other bytes. Measured: comparing texts instead takes 400 ns more. */
+/** Reads eight hex digits; null for other bytes. Measured: comparing strings takes 400 ns more. */
 function hexNumber(line: Buffer, start: number): number | null {
   let value = 0
   for (let i = start; i < start + 8; i++) {
@@ -257,7 +257,7 @@ function tooLong(bytes: number): InvalidEventError {
 }
 
 /**
- * The longest text that V8 hashes by its characters. It hashes longer ones by their length alone,
+ * The longest string that V8 hashes by its characters. It hashes longer ones by their length alone,
  * and JSON.parse looks up each member's name in a hash table.
  */
 const MAX_HASHED_LENGTH = 16_383
@@ -286,7 +286,7 @@ export function cutLongNames(json: string): string {
   return copied === 0 ? json : result + json.slice(copied)
 }
 
-/** The index after the closing quote of the text that begins at `start`; −1 if it isn't closed. */
+/** The index after the closing quote of the string that begins at `start`; −1 if none closes it. */
 function endOfString(json: string, start: number): number {
   for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
     let backslashes = 0

@@ -5,9 +5,9 @@ const MAX_ERROR_SHARE = 0.5
 
 /**
  * Finds the known name that was probably meant, ignoring upper and lower case; null if none is
- * close. That is the one that differs by the fewest characters left out, added, changed, or swapped
- * with their neighbour; or else the only one that the name could abbreviate, like `tz` for
- * `timezone`.
+ * close. The name meant is the one that differs by the fewest characters left out, added, changed,
+ * or swapped with their neighbour; or else the only one that the given name could abbreviate, as
+ * `tz` abbreviates `timezone`.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const found = known
@@ -23,7 +23,7 @@ function onlyLongForm(short: string, known: readonly string[]): string | null {
   return others.length === 0 ? found : null
 }
 
-/** Whether a text is made of the first letter of a name and of others of its letters, in order. */
+/** Whether `short` is the first letter of a name followed by others of its letters, in order. */
 function isShortFor(short: string, name: string): boolean {
   if (short[0] !== name[0]) return false
   let matched = 0

@@ -15,7 +15,7 @@ export function isBefore(a: Place, b: Place): boolean {
   return comparePlaces(a, b) < 0
 }
 
-/** Puts places in the order of the journal, for a sort. */
+/** Compares two places by the order of the journal, for a sort. */
 export function comparePlaces(a: Place, b: Place): number {
   return a.segmentId - b.segmentId || a.byteOffset - b.byteOffset
 }

@@ -1,9 +1,9 @@
-// The values of prices and exchange rates: which decimal texts are accepted, and how errors and
-// schemas describe them.
+// The values of prices and exchange rates, which are decimal texts: strings such as '0.15'. Decides
+// which ones are accepted, and how errors and schemas describe them.
 
 /**
- * How large a decimal text may be, and how fine. Prices are texts, because JSON readers in many
- * languages turn a number such as 0.15 into a slightly different one.
+ * How large a decimal text may be, and how many decimals it may have. Prices are strings, because
+ * JSON readers in many languages turn a number such as 0.15 into a slightly different one.
  */
 export interface DecimalLimits {
   /** An integer. */
@@ -38,7 +38,7 @@ export function isDecimalText(
 ): value is string {
   const [, whole, decimals = ''] = typeof value === 'string' ? (DECIMAL.exec(value) ?? []) : []
   if (whole === undefined || decimals.length > maxDecimals) return false
-  // The decimals are compared as text, since a double doesn't hold twelve of them after 10^9.
+  // The decimals are compared as a string, since a double doesn't hold twelve of them after 10^9.
   const hasDecimals = /[1-9]/.test(decimals)
   const isWithin = Number(whole) < max || (Number(whole) === max && !hasDecimals)
   return isWithin && (!isPositive || hasDecimals || Number(whole) > 0)
@@ -57,7 +57,7 @@ function shortDecimal(value: number, decimals: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(decimals).replace(/0+$/, '')
 }
 
-/** The pattern of such texts in a JSON Schema. */
+/** The pattern of decimal texts within these limits, for a JSON Schema. */
 export function decimalPattern({ max, maxDecimals, isPositive }: DecimalLimits): string {
   const below = `[0-9]{1,${String(max).length - 1}}(\\.[0-9]{1,${maxDecimals}})?`
   const positive = isPositive ? '(?=.*[1-9])' : ''

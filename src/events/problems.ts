@@ -17,8 +17,8 @@ import { isIdentifier, KINDS } from './value-kinds.js'
 type Mask = typeof maskSecrets
 
 /**
- * Finds every field of `input` that isn't what the table says. These texts are stored in
- * `rejected_lines`, where `verify` compares them: rewording or reordering them would make existing
+ * Finds every field of `input` that isn't what the table says. What is reported here is stored in
+ * `rejected_lines`, where `verify` compares it: rewording or reordering it would make existing
  * databases look altered.
  */
 export function findProblems(
@@ -27,7 +27,8 @@ export function findProblems(
   redact = maskSecrets,
 ): EventProblem[] {
   const value = (name: string) => (input as Record<string, unknown>)[name]
-  // A text in `timestamp` that isn't a time comes last, as it does in the texts that are stored.
+  // A `timestamp` that is a string but not a time is reported last, because that is its place in
+  // the messages that are stored already.
   const comesLast = (name: string) => name === 'timestamp' && typeof value(name) === 'string'
   const named = Object.entries(fields)
   const ordered = [

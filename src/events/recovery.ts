@@ -41,7 +41,7 @@ export class EventRecovery {
     this.#gapStart = byteOffset
   }
 
-  /** The part of the line that is in no event; null if it is blank. */
+  /** The rest, with the current gap (see above); null if every gap is blank. */
   get rest(): Stretch | null {
     return this.#restWithGap(this.#windowOffset + this.#window.length)
   }

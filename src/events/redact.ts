@@ -112,7 +112,7 @@ const NAMED = new RegExp(
 const PROOF = /((\\{0,7}["'])C\2\s{0,4}:\s{0,4}\2)0[23][0-9a-f]{32,}/g
 
 /**
- * Long opaque texts after words that announce a secret: `your api token 0123…`; `public key`
+ * Long opaque strings after words that announce a secret: `your api token 0123…`; `public key`
  * doesn't announce one.
  */
 const ANNOUNCED =
@@ -166,7 +166,7 @@ export function maskSecrets(text: string): string {
 }
 
 function maskAnnounced(match: string, before: string, value: string): string {
-  return isName(value) ? match : `${before}${MASK}`
+  return isJoinedWords(value) ? match : `${before}${MASK}`
 }
 
 function maskAuthorization(
@@ -207,7 +207,7 @@ function isCredential(isBearer: boolean, isBasic: boolean, value: string): boole
 }
 
 /**
- * Whether a text of credential characters has some that no word has, or is longer than any word.
+ * Whether a string of credential characters has some that no word has, or is longer than any word.
  */
 function cannotBeAWord(text: string): boolean {
   return /[0-9=_+/~]|[a-z][A-Z]/.test(text) || text.length > LONGEST_WORD
@@ -245,7 +245,8 @@ function isPlaceholderWord(value: string): boolean {
 
 /** Whether a value is opaque: not a sentence, an identifier of a program, or a path. */
 function isOpaque(value: string): boolean {
-  if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value) || isName(value)) return false
+  if (!/^[^\s<>{}()[\]]{12,}$/.test(value) || !/\d|[a-z][A-Z]/.test(value)) return false
+  if (isJoinedWords(value)) return false
   return value.length >= 32 || !/^[a-z_]\w{0,31}(?:[./][\w-]{1,31}){1,16}$/i.test(value)
 }
 
@@ -253,6 +254,6 @@ function isOpaque(value: string): boolean {
  * Whether a value consists of words that are joined, perhaps with a version or a year:
  * `gateway-credentials-2026`.
  */
-function isName(value: string): boolean {
+function isJoinedWords(value: string): boolean {
   return /^[a-z]{2,16}(?:[_-](?:[a-z]{2,16}|v?\d{1,4}))+$/.test(value) && /[a-z]{4}/.test(value)
 }

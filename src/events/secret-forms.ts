@@ -48,7 +48,8 @@ const KEYS = [
   '(?<!-)eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{2,}(?:\\.[A-Za-z0-9_-]*){0,3}',
   // Cashu tokens.
   `cashu[AB]${BASE64_CHARACTER}{16,}`,
-  // Macaroons in hex, and in base64 of both versions. Fedimint's notes begin like the newer ones.
+  // Macaroons of version 2 in hex, and of both versions in base64. Fedimint's notes begin like
+  // those of version 2.
   `0201[0-9a-fA-F]{80,}|AgE${BASE64_CHARACTER}{40,}|MDA[wxyz]${BASE64_CHARACTER}{40,}`,
   // Bitcoin private keys: BIP-32 extended ones, and single ones in the wallets' import format.
   `[xyztuvYZUV]prv${BASE58}{40,}`,

@@ -11,8 +11,8 @@ export const LINE_START = '{"type":'
 export const CHECKSUM_START = ',"crc32":"'
 
 /**
- * Matches characters that JSON.stringify escapes or that aren't ASCII. A text that contains one is
- * left to JSON.stringify.
+ * Matches characters that JSON.stringify escapes or that aren't ASCII. A string that contains one
+ * is left to JSON.stringify.
  */
 const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
 

@@ -24,8 +24,8 @@ export const MAX_ERROR_MESSAGE_BYTES = 4096
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER
 
 /**
- * Refuses NUL, because SQL shells and C programs end a text there, so that two different names
- * would look the same.
+ * Refuses NUL, because SQL shells and C programs end a string there, so that two different
+ * names would look the same.
  */
 const WITHOUT_NUL = '^[^\\u0000]*$'
 const CUT = 'cut if longer than 1 KiB of UTF-8: see "Values" in README.md'
@@ -245,7 +245,7 @@ export function cutErrorMessage(text: string): string {
   return bytes.length <= MAX_ERROR_MESSAGE_BYTES ? text : utf8Prefix(bytes, MAX_ERROR_MESSAGE_BYTES)
 }
 
-/** Returns the whole characters within the first `maxBytes` of a text that is longer. */
+/** Returns the whole characters within the first `maxBytes` of a string that is longer. */
 function utf8Prefix(bytes: Buffer, maxBytes: number): string {
   let end = maxBytes
   // Go back to the first byte of a character: continuation bytes are 10xxxxxx.

@@ -45,7 +45,10 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** What helps if this user isn't allowed to read a file of the journal, to end a message with. */
+/**
+ * Returns the advice that ends an error message if this user may not read a file of the journal; ''
+ * for any other error.
+ */
 export function ownerAdvice(error: unknown): string {
   const isRefused = errorCode(error) === 'EACCES'
   return isRefused ? ". Run this as the journal's owner, or share the journal with a group" : ''
@@ -262,7 +265,11 @@ export function freeBytes(directory: string): number | null {
  */
 export const FULL_DISK_BYTES = 1024 * 1024
 
-/** Whether a file of this size is empty or ends with a newline, and not with part of a line. */
+/**
+ * Whether a file is empty or ends with a newline, and not with part of a line.
+ *
+ * @param size the size of the file.
+ */
 export function endsWithNewline(fs: FileSystem, fd: number, size: number): boolean {
   if (size === 0) return true
   const last = Buffer.alloc(1)

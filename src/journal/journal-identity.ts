@@ -48,7 +48,7 @@ export function readIdentity(directory: string, fs: FileSystem = nodeFileSystem)
     if (late !== null) return late
     const found = `${path} is gone, but there are segments: bring it back from a backup (that file says which journal this is)`
     const remedy =
-      'if the directory never had one: move the segments out, run `request-journal init`, move them back'
+      'if the directory never had one, move the segments out, run `request-journal init`, and move them back'
     const text = `${found}; ${remedy}`
     // Callers tell this from damage by the cause: a journal that is still being copied looks like
     // this too.
@@ -73,7 +73,7 @@ export function checkIsDirectory(directory: string, fs: FileSystem = nodeFileSys
     // It doesn't exist or can't be examined. Opening a file in it will give the reason.
     return
   }
-  const text = `${directory} isn't a directory: expected the directory that the journal is in or will be created in; check --journal.`
+  const text = `${directory} isn't a directory: expected the directory that the journal is in or will be created in; check the path.`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 
@@ -82,7 +82,7 @@ export function assertIdentity(directory: string, journalId: string, fs: FileSys
   const found = readIfThere(join(directory, IDENTITY_FILE), fs)
   if (found?.journal_id === journalId) return
   const what = found === null ? 'no longer holds a journal' : `now holds another journal, ${found.journal_id}`
-  const text = `${directory} ${what}, but this writer opened ${journalId}. Put that journal back, or open the directory again`
+  const text = `${directory} ${what}, but this writer opened ${journalId}. Put ${journalId} back, or open the directory again`
   throw new JournalError('JOURNAL_INVALID', directory, text)
 }
 

@@ -28,8 +28,8 @@ export interface Segment extends SegmentRef {
   /**
    * Which file it is read from:
    *
-   * - `plain`: its `.ndjson`. It wasn't archived yet.
-   * - `leaving`: `.ndjson.gone`. It was archived, but its plain file is still there under this
+   * - `plain`: its `.ndjson`. It hasn't been archived yet.
+   * - `leaving`: `.ndjson.gone`. It has been archived, but its plain file is still there under this
    *   name: a writer that hasn't noticed yet may still append to that file.
    * - `archived`: its archive, `.ndjson.gz`, which is all that is left.
    */
@@ -205,11 +205,11 @@ export function segmentToWrite(segments: readonly Segment[], today: string): Seg
   const latest = segments.at(-1)
   if (latest === undefined || latest.day < today) return segmentOf(today, 0)
   if (!latest.isDistrusted && latest.state === 'plain') return latest
-  return nextNumber(latest)
+  return nextSegmentOfDay(latest)
 }
 
 /** The next segment of the same day. @throws JournalError SEGMENTS_EXHAUSTED */
-export function nextNumber(segment: SegmentRef): SegmentRef {
+export function nextSegmentOfDay(segment: SegmentRef): SegmentRef {
   if (segment.number < MAX_NUMBER) return segmentOf(segment.day, segment.number + 1)
   const text = `${segment.day} has used up its ${MAX_NUMBER} segment numbers: find out why syncs fail on this disk`
   throw new JournalError('SEGMENTS_EXHAUSTED', segment.name, text)

@@ -7,7 +7,7 @@ import { readIdentity } from '../journal/journal-identity.js'
 import {
   distrustMarker,
   listSegments,
-  nextNumber,
+  nextSegmentOfDay,
   type Segment,
   type SegmentRef,
   segmentOf,
@@ -123,7 +123,7 @@ function plan(directory: string, today: string): { renames: Rename[]; left: stri
   if (left.length > 0) return { renames: [], left }
   let last = segments.findLast(({ day }) => day === today) as SegmentRef | undefined
   const renames = future.map((segment) => {
-    last = last === undefined ? segmentOf(today, 0) : nextNumber(last)
+    last = last === undefined ? segmentOf(today, 0) : nextSegmentOfDay(last)
     return { segment, to: last }
   })
   return { renames, left }

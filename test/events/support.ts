@@ -2,12 +2,12 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import type { JournalEvent, RequestLogged, StreamCompleted } from '../../src/events/event-types.js'
 import { encodeLine, hexChecksum } from '../../src/events/line.js'
-import { type EventDefaults, normalizeEvent } from '../../src/events/normalize-event.js'
+import { type NormalizeHooks, normalizeEvent } from '../../src/events/normalize-event.js'
 
 export const ID = '7f9c24e8-3b12-4c6f-9d1a-0c5e8a4b2d10'
 export const NOW = '2026-11-22T19:43:00.123Z'
 
-export const defaults: EventDefaults = { correlationId: () => ID, timestamp: () => NOW }
+export const defaults: NormalizeHooks = { correlationId: () => ID, timestamp: () => NOW }
 
 /** The least that a RequestLog must say. */
 export const leastLog = { model: 'gpt-5', latency_ms: 12, success: true }

@@ -5,7 +5,7 @@ import { JournalError } from '../../src/journal/errors.js'
 import {
   distrustMarker,
   listSegments,
-  nextNumber,
+  nextSegmentOfDay,
   segmentOf,
   segmentOfId,
   segmentToWrite,
@@ -144,9 +144,9 @@ describe('where a writer appends', () => {
   })
 
   test('a day has 999 numbers', () => {
-    expect(nextNumber(segmentOf('2026-11-22', 998)).name).toBe('2026-11-22_999.ndjson')
-    expect(() => nextNumber(segmentOf('2026-11-22', 999))).toThrow(JournalError)
-    expect(() => nextNumber(segmentOf('2026-11-22', 999))).toThrow(
+    expect(nextSegmentOfDay(segmentOf('2026-11-22', 998)).name).toBe('2026-11-22_999.ndjson')
+    expect(() => nextSegmentOfDay(segmentOf('2026-11-22', 999))).toThrow(JournalError)
+    expect(() => nextSegmentOfDay(segmentOf('2026-11-22', 999))).toThrow(
       expect.objectContaining({ code: 'SEGMENTS_EXHAUSTED' }),
     )
   })

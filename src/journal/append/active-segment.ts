@@ -15,7 +15,7 @@ import { createFile } from '../new-file.js'
 import {
   distrustMarker,
   listSegments,
-  nextNumber,
+  nextSegmentOfDay,
   type Segment,
   type SegmentRef,
   segmentToWrite,
@@ -77,7 +77,8 @@ export class ActiveSegment {
 
   /** Appends a line. Call `lookIfDue` first; once is enough for several lines. */
   write(line: Buffer): void {
-    // After a look that threw, no segment is open, so each write tries to open one, and may throw.
+    // After a look that threw, it may be that no segment is open. Then each write tries to open
+    // one, and may throw.
     const writer = this.#writer ?? this.#open()
     writer.write(line)
     this.#linesSinceLook++
@@ -126,7 +127,7 @@ export class ActiveSegment {
   }
 
   /**
-   * Syncs every segment that was written to since the last call. A segment whose sync fails is
+   * Syncs every segment that has been written to since the last call. A segment whose sync fails is
    * marked as distrusted and no longer appended to; what was written there isn't written again.
    *
    * @throws JournalWriteError SYNC_FAILED; SYNC_INCOMPLETE, after which the next call tries again;
@@ -142,7 +143,9 @@ export class ActiveSegment {
       try {
         await writer.sync()
       } catch (error) {
-        failure = isNameNotDurable(error) ? this.#postpone(writer, error) : this.#distrust(writer, error)
+        failure = isNameNotDurable(error)
+          ? this.#postpone(writer, error, 'its name may not survive a power cut')
+          : this.#distrust(writer, error)
       }
       if (failure === null) failure = this.#checkKept(writer, lines)
       // A segment that was written to and retired while this sync ran is closed by the next sync.
@@ -181,7 +184,7 @@ export class ActiveSegment {
     const { fs, clock, directory } = this.#options
     const segments = listSegments(directory, fs)
     let target = segmentToWrite(segments, utcDay(clock.now()))
-    if (this.#mustRetire && target.id <= writer.segment.id) target = nextNumber(writer.segment)
+    if (this.#mustRetire && target.id <= writer.segment.id) target = nextSegmentOfDay(writer.segment)
     // The clock may have gone back, but a writer never goes back to an earlier segment.
     if (target.id <= writer.segment.id) return
     this.#start(target, segments)
@@ -238,7 +241,7 @@ export class ActiveSegment {
     // The plain file is gone too. A retired segment has received no lines since the look that
     // retired it, and that look came before its plain file was removed.
     if (writer !== this.#writer) return true
-    // A line that was written since the last look may have come too late for the archive.
+    // A line that has been written since the last look may have come too late for the archive.
     return this.#linesSinceLook === 0
   }
 
@@ -263,16 +266,20 @@ export class ActiveSegment {
       }
       return null
     } catch (error) {
-      return this.#postpone(writer, error)
+      return this.#postpone(writer, error, "it can't be checked whether the journal still has it")
     }
   }
 
-  /** Leaves the rest to the next sync, since nothing is known to be lost. */
-  #postpone(writer: SegmentWriter, cause: unknown): JournalWriteError {
+  /**
+   * Leaves the rest to the next sync, since nothing is known to be lost.
+   *
+   * @param doubt what isn't certain although the segment was synced.
+   */
+  #postpone(writer: SegmentWriter, cause: unknown, doubt: string): JournalWriteError {
     writer.isDirty = true
     if (writer !== this.#writer && !this.#retired.includes(writer)) this.#retired.push(writer)
     const reason = reasonOf(cause)
-    const text = `${writer.path} was synced, but its name may not survive a power cut (${reason}): flush again`
+    const text = `${writer.path} was synced, but ${doubt} (${reason}): flush again`
     return new JournalWriteError('SYNC_INCOMPLETE', writer.path, text, { cause })
   }
 

@@ -1,5 +1,5 @@
-// Imported, because a caller's fake timers would replace the global one, and then no flush would
-// ever resolve.
+// setImmediate is imported, because a caller's fake timers would replace the global function, and
+// then no flush would ever resolve.
 import { setImmediate } from 'node:timers'
 
 /**

@@ -14,7 +14,7 @@ import type {
   StreamCompletion,
 } from '../../events/event-types.js'
 import { encodeLine } from '../../events/line.js'
-import { type EventDefaults, normalizeEvent, unknownFields } from '../../events/normalize-event.js'
+import { type NormalizeHooks, normalizeEvent, unknownFields } from '../../events/normalize-event.js'
 import { maskSecrets, type Redact } from '../../events/redact.js'
 import { cutErrorMessage, safeIdentifier } from '../../events/value-kinds.js'
 import { JournalWriteError } from '../errors.js'
@@ -25,7 +25,7 @@ import { type JournalPorts, LineWriter } from './line-writer.js'
 import { type JournalOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { BoundedWarnings, OneTimeWarnings } from './warnings.js'
 
-/** How many events were written, refused, kept or lost since the journal was opened. */
+/** How many events have been written, refused, kept or lost since the journal was opened. */
 export interface JournalCounters {
   /** Events written to the journal. */
   appended: number
@@ -68,7 +68,7 @@ export class Journal {
   readonly #writer: LineWriter
   readonly #refusals: BoundedWarnings
   readonly #members: OneTimeWarnings
-  readonly #defaults: Required<EventDefaults> = {
+  readonly #hooks: Required<NormalizeHooks> = {
     correlationId: randomUUID,
     timestamp: () => new Date(this.#clock.now()).toISOString(),
     costDropped: (member) => this.#members.warn(member, 'Cost that is not finite: written as null'),
@@ -177,7 +177,7 @@ export class Journal {
   append(event: EventInput): JournalEvent
   append(event: EventInput): JournalEvent {
     if (this.#writer.isClosed) throw this.#closedError()
-    const [normalized, unknown] = this.#normalize(event, this.#defaults)
+    const [normalized, unknown] = this.#normalize(event, this.#hooks)
     this.#writer.prepare()
     this.#writer.write(encodeLine(normalized, unknown))
     if (unknown === null) return normalized
@@ -194,7 +194,7 @@ export class Journal {
    * @throws InvalidEventError if it breaks the schema.
    */
   encode(event: EventInput, extra: Record<string, unknown> | null): EncodedEvent {
-    const [normalized, unknown] = this.#normalize(event, this.#defaults)
+    const [normalized, unknown] = this.#normalize(event, this.#hooks)
     const members = extra === null ? unknown : { ...unknown, ...extra }
     // Copied, since the next line is encoded into the same buffer.
     const line = Buffer.from(encodeLine(normalized, members))
@@ -243,9 +243,9 @@ export class Journal {
       this.#writer.drop(correlationId, this.#closedError())
       return
     }
-    const { timestamp, costDropped, redact } = this.#defaults
-    const defaults = { timestamp, costDropped, redact, correlationId: () => correlationId }
-    const [normalized, unknown] = this.#normalize(event, defaults)
+    const { timestamp, costDropped, redact } = this.#hooks
+    const hooks = { timestamp, costDropped, redact, correlationId: () => correlationId }
+    const [normalized, unknown] = this.#normalize(event, hooks)
     const refusal = this.#writer.prepareOrExplain()
     this.#writer.writeOrKeep(encodeLine(normalized, unknown), correlationId, refusal)
     if (unknown !== null) this.#warnOfUnknown(unknown)
@@ -266,19 +266,19 @@ export class Journal {
    *
    * @throws InvalidEventError if it breaks the schema or its members can't be read.
    */
-  #normalize(event: EventInput, defaults: EventDefaults): [JournalEvent, Record<string, unknown> | null] {
+  #normalize(event: EventInput, hooks: NormalizeHooks): [JournalEvent, Record<string, unknown> | null] {
     try {
-      const normalized = this.#normalizeAndRedact(event, defaults)
+      const normalized = this.#normalizeAndRedact(event, hooks)
       return [normalized, unknownFields(event, normalized.type)]
     } catch (error) {
       if (error instanceof InvalidEventError) throw error
-      const found = `members that can't be read (${describeThrown(error, this.#defaults.redact)})`
+      const found = `members that can't be read (${describeThrown(error, this.#hooks.redact)})`
       throw new InvalidEventError([{ field: 'event', found, expected: 'plain values' }])
     }
   }
 
-  #normalizeAndRedact(event: EventInput, defaults: EventDefaults): JournalEvent {
-    const normalized = normalizeEvent(event, defaults)
+  #normalizeAndRedact(event: EventInput, hooks: NormalizeHooks): JournalEvent {
+    const normalized = normalizeEvent(event, hooks)
     const { redact } = this.#options
     if (redact === null) return normalized
     switch (normalized.type) {

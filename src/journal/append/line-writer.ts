@@ -250,8 +250,8 @@ export class LineWriter {
       // Who gets the error?
       // - A flush's sync failed: its callers get the error, and nobody else needs it.
       // - A tick's sync failed: nobody gets the error, so the next flush must reject with it.
-      // - A flush's sync failed, and another flush was called meanwhile: that one waits for the
-      //   next sync, but this one may have lost its bytes, so it must reject as well.
+      // - A flush's sync failed, and another flush was called meanwhile: that flush waits for the
+      //   next sync, but the failed one may have lost its bytes, so it must reject as well.
       if (!isFlush || this.#isFlushWaiting) this.#pendingError = error
       throw error
     }

@@ -73,8 +73,8 @@ export class LostSegments {
   }
 
   /**
-   * Returns the error that this sync must reject with, unless it rejects anyway: that of the first
-   * pending loss; null if there is none. After that, no loss is pending.
+   * Returns the error of the first pending loss; null if there is none. The sync rejects with it,
+   * unless it has failed already. After that, no loss is pending.
    */
   takePendingError(): JournalWriteError | null {
     const error = this.#losses.find(({ isPending }) => isPending)?.error ?? null
@@ -100,7 +100,7 @@ interface Loss {
    * Kept open until another segment is open; otherwise a new file could get the same inode number.
    */
   writer: SegmentWriter
-  /** How many events were appended to it since the last flush. */
+  /** How many events have been appended to it since the last flush. */
   lines: number
   error: JournalWriteError
   isLogged: boolean

@@ -37,7 +37,10 @@ export class BoundedWarnings {
 const MAX_NAMES = 100
 const MAX_NAME_LENGTH = 256
 
-/** Logs only one warning for each name, such as that of an event's unknown member. */
+/**
+ * Logs only one warning for each name, such as that of an event's unknown member. The log has the
+ * name as `member`, even if it is that of something else.
+ */
 export class OneTimeWarnings {
   readonly #logger: JournalLogger
   readonly #warned = new Set<string>()

@@ -53,7 +53,7 @@ export async function judgeArchive(
   return verdict
 }
 
-/** Returns a text that differs once a file's bytes may have changed. */
+/** Returns a string that changes whenever a file's bytes may have changed. */
 export function versionOf({ dev, ino, size, ctimeNs }: BigIntStats): string {
   return `${dev}/${ino}/${size}/${ctimeNs}`
 }

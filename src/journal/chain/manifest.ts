@@ -257,7 +257,7 @@ export class ManifestFile {
   #broken({ byteOffset, detail }: ManifestProblem): JournalError {
     const found = `${this.path} was changed: ${detail} (at byte ${byteOffset})`
     const advice =
-      'bring it back from a backup, or move it away to begin a new chain, which proves nothing older'
+      'bring it back from a backup, or move it away to begin a new chain, which proves nothing about older segments'
     return new JournalError('JOURNAL_INVALID', this.path, `${found}; ${advice}`)
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { type DecodedLine, decodeLine, MAX_LINE_BYTES, type Rejection } from '../../events/line.js'
-import type { EventDefaults } from '../../events/normalize-event.js'
+import type { NormalizeHooks } from '../../events/normalize-event.js'
 import type { BatchItem } from '../../events/place.js'
 import { recoverEvents } from '../../events/recovery.js'
 import { SegmentDigester } from '../chain/segment-digest.js'
@@ -117,7 +117,7 @@ export class LineDecoder {
   firstRejected: Batch['firstRejected'] = null
   firstDroppedCost: Batch['firstDroppedCost'] = null
   readonly #segmentId: number
-  readonly #defaults: EventDefaults
+  readonly #hooks: NormalizeHooks
   /** The place of the event that is being decoded. */
   #byteOffset = 0
 
@@ -125,7 +125,7 @@ export class LineDecoder {
     this.#segmentId = segment.id
     // A foreign line that leaves these out must get the same values in every replay, so they come
     // from its place: the segment's day, and a UUID (version 8: custom) made of the place's hash.
-    this.#defaults = {
+    this.#hooks = {
       timestamp: () => startOfDay(segment),
       correlationId: () => placeUuid(`${journalId}/${segment.name}/${this.#byteOffset}`),
       costDropped: (member) => {
@@ -151,7 +151,7 @@ export class LineDecoder {
 
   #decode(bytes: Buffer, byteOffset: number): DecodedLine {
     this.#byteOffset = byteOffset
-    return decodeLine(bytes, this.#defaults)
+    return decodeLine(bytes, this.#hooks)
   }
 
   #addEvent({ event, isChecked }: Exclude<DecodedLine, Rejection>, byteOffset: number): void {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { InvalidEventError } from '../../events/errors.js'
 import type { JournalEvent, RequestLogged } from '../../events/event-types.js'
 import { encodeLine } from '../../events/line.js'
-import { type EventDefaults, normalizeEvent } from '../../events/normalize-event.js'
+import { type NormalizeHooks, normalizeEvent } from '../../events/normalize-event.js'
 import { redactSecrets } from '../../events/redact.js'
 import { cutErrorMessage } from '../../events/value-kinds.js'
 import { type ImportedRequest, RowProblem } from './imported-row.js'
@@ -27,20 +27,20 @@ export function importedLines(given: ImportedRequest, place: () => string): Impo
   if (fields.timestamp === undefined) throw new RowProblem('timestamp: found nothing, expected a time')
   const isStreamed = fields.streaming === true || stream_duration_ms !== null
   const input = { ...fields, success: fields.success ?? hasSucceeded(fields), streaming: isStreamed }
-  const defaults: EventDefaults = {
+  const hooks: NormalizeHooks = {
     correlationId: () => uuidOf(place()),
     // Never called: a row without a timestamp was refused.
     timestamp: () => '',
   }
   try {
-    const request = safe(normalizeEvent(input, defaults)) as RequestLogged
+    const request = safe(normalizeEvent(input, hooks)) as RequestLogged
     // A copy, since the next line is encoded into the same buffer.
     const lines = [Buffer.from(encodeLine(request, null))]
     if (isStreamed) {
       const end = Date.parse(request.timestamp) + request.latency_ms + (stream_duration_ms ?? 0)
       const timestamp = new Date(end).toISOString()
       const completion = { ...request, type: 'stream_completed', timestamp, stream_duration_ms }
-      lines.push(Buffer.from(encodeLine(safe(normalizeEvent(completion, defaults)), null)))
+      lines.push(Buffer.from(encodeLine(safe(normalizeEvent(completion, hooks)), null)))
     }
     return { request, hasOwnId: fields.correlation_id !== undefined, lines }
   } catch (error) {

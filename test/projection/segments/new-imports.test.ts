@@ -2,7 +2,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { listSegments, type Segment, stagedImport } from '../../../src/journal/segments.js'
-import { withoutNewImports } from '../../../src/projection/segments/new-imports.js'
+import { segmentsBeforeNewImport } from '../../../src/projection/segments/new-imports.js'
 import { writeSegment } from '../../support/journal-files.js'
 import { test } from '../../support/workspace.js'
 
@@ -20,7 +20,7 @@ test('a segment that an import is just adding holds back itself and all after it
   writeFileSync(join(journal, `${IMPORTED}.gz`), '')
   writeSegment(journal, '', LAST)
   const names = (known: { projected?: string; recorded?: string }) =>
-    withoutNewImports(journal, listSegments(journal), {
+    segmentsBeforeNewImport(journal, listSegments(journal), {
       isProjected: ({ name }: Segment) => name === known.projected,
       isRecorded: ({ name }: Segment) => name === known.recorded,
     }).map(({ name }) => name)
