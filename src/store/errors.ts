@@ -12,7 +12,7 @@
  *   database.
  * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by labels other than those asked for.
  * - `POSITION_MOVED`: another program has moved a position since it was read.
- * - `DATABASE_REMOVED`: the database file was removed or replaced while the projector used it.
+ * - `DATABASE_REMOVED`: the database file was removed or replaced while the projector was using it.
  * - `DATABASE_AWAY`: the database's folder can't be found. This may be temporary, so a projector
  *   that follows the journal waits for it.
  */

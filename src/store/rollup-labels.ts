@@ -17,18 +17,18 @@ export function checkRollupLabels(names: readonly string[]): string[] {
  */
 const MAX_LABELS = 8
 
-/** Returns labels as a sentence names them. */
+/** Returns labels in the form in which a message names them. */
 export function describeLabels(names: readonly string[]): string {
   return names.length === 0 ? 'no label' : names.map((name) => JSON.stringify(name)).join(', ')
 }
 
-/** The error of whoever asks for other labels than those of the stored roll-ups. */
+/** The error for labels other than those that the stored roll-ups are kept by. */
 export function otherRollupLabels(
   databaseName: string,
   stored: readonly string[],
   asked: readonly string[],
 ): ProjectionError {
-  const text = `its roll-ups are kept by ${describeLabels(stored)}, but ${describeLabels(asked)} was asked for`
+  const text = `its roll-ups are kept by ${describeLabels(stored)}, but you asked for ${describeLabels(asked)}`
   const advice = 'leave the option out, or rebuild them with `request-journal replay --rollup-label`'
   return new ProjectionError('OTHER_ROLLUP_LABELS', databaseName, `${text}: ${advice}`)
 }

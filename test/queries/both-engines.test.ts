@@ -174,7 +174,7 @@ describe.skipIf(noPostgres !== null)('a journal in SQLite and in PostgreSQL', ()
     })
   })
 
-  test('a question fails whose connection broke off between two statements', async () => {
+  test('a question fails whose connection was lost between two statements', async () => {
     await withBoth([''], async (_, postgres) => {
       const pid = postgres.prepare<[], number>('SELECT pg_backend_pid()').pluck()
       const other = openDatabaseReadOnly(address as 'postgres://', { schema })

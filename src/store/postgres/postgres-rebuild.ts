@@ -177,7 +177,9 @@ function checkIsWhole(
   const isShorter = projectedBytes < before.projectedBytes
   if (!isShorter && (projectedBytes > before.projectedBytes || projectedCrc32 === before.projectedCrc32))
     return
-  const found = isShorter ? 'is shorter than what was projected from it' : "isn't what was projected"
+  const found = isShorter
+    ? 'the segment is shorter than what was projected from it'
+    : "the segment isn't what was projected"
   const lost = "PostgreSQL's copy of the projected bytes would be lost"
   const advice = 'get the journal back with `restore`, or add --no-chunks, which leaves the copy as it is'
   const code = isShorter ? 'SEGMENT_TRUNCATED' : 'SEGMENT_REPLACED'

@@ -138,7 +138,7 @@ export class PostgresStore implements Store {
 
   async checkIsThere(): Promise<void> {
     if (!this.#connection.isLost) return
-    throw new PostgresError('SERVER_AWAY', this.name, 'the connection broke off')
+    throw new PostgresError('SERVER_AWAY', this.name, 'the connection was lost')
   }
 
   async isWorthBulk(): Promise<boolean> {
@@ -297,7 +297,7 @@ export async function lock(
     })
   } catch (error) {
     if (!isLockTimeout(error)) throw error
-    const text = 'another projector or replay writes the rows of this journal'
+    const text = 'another projector or replay is writing the rows of this journal'
     throw new PostgresError('PROJECTOR_RUNNING', connection.name, `${text}: stop it, or wait until it ends`)
   }
 }

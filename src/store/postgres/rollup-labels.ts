@@ -26,7 +26,7 @@ export async function changeRollupLabels(
   if (names.toSorted().join('\0') === stored.toSorted().join('\0')) return
   const others = 'SELECT 1 FROM journal_segments WHERE journal <> $1 AND requests > 0 LIMIT 1'
   if ((await journal.one(others)) !== undefined) {
-    const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, but ${describeLabels(names)} was asked for`
+    const text = `the roll-ups of other journals are kept by ${describeLabels(stored)}, but you asked for ${describeLabels(names)}`
     const advice =
       'make another schema with `request-journal migrate --schema`, and project every journal there with the new labels'
     throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)

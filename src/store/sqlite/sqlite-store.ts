@@ -104,7 +104,7 @@ export class SqliteStore implements Store {
     }
     if (isSameFile(file, this.#file)) return
     const text =
-      'the database file was removed or replaced while the projector used it; the journal has whatever is missing'
+      'the database file was removed or replaced while the projector was using it; the journal has whatever is missing'
     throw new ProjectionError('DATABASE_REMOVED', this.name, `${text}: start the projector again`)
   }
 

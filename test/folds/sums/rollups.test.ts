@@ -74,7 +74,7 @@ describe('the labels that roll-ups are kept by', () => {
     await projectOnce(workspace)
     await expect(projectOnce({ ...workspace, rollupLabels: ['team'] })).rejects.toMatchObject({
       code: 'OTHER_ROLLUP_LABELS',
-      message: expect.stringContaining('kept by "tier", but "team" was asked for'),
+      message: expect.stringContaining('kept by "tier", but you asked for "team"'),
     })
     await replay({ ...workspace, rollupLabels: ['team'] })
     expect(dimensions(workspace).map((row) => row['labels'])).toEqual(['{"team":"x"}', '{"team":"y"}'])

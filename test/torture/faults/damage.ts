@@ -273,7 +273,7 @@ const MOUNTED_FAULTS: typeof DATABASE_FAULTS = [
         const refused = place.keep(command(['project', ...paths(there)]))
         const status = await refused.exited
         remount('rw')
-        if (status !== 1 || !/cannot be written|permissions|check the disk/.test(refused.stderr)) {
+        if (status !== 1 || !/can't be written|permissions|check the disk/.test(refused.stderr)) {
           return wrong(`expected a refusal that says what to do: ${status}, ${refused.stderr}`)
         }
         return judge(there, ids, { withReplay: true })

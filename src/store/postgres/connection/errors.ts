@@ -4,7 +4,7 @@
  * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
  * - `ADDRESS_INVALID`: the address isn't one of PostgreSQL, or has a password in it.
  * - `SERVER_AWAY`: the server can't be reached, refuses connections or writes for now (starting,
- *   full, too many connections, read-only), or broke off a transaction. This is temporary, so a
+ *   full, too many connections, read-only), or rolled back a transaction. This is temporary, so a
  *   projector tries again.
  * - `LOGIN_REFUSED`: the server doesn't accept the user, the password or the database's name.
  * - `TLS_REFUSED`: the server has no TLS although it is asked for, or its certificate isn't one
@@ -15,7 +15,7 @@
  * - `SCHEMA_MISSING`, `SCHEMA_BEHIND`: the tables aren't there, or not those of this version.
  * - `SCHEMA_TOO_NEW`: a newer version of request-journal has migrated the schema.
  * - `MIGRATION_EDITED`: the text of an applied migration isn't what was applied.
- * - `PROJECTOR_RUNNING`: another projector or replay writes this journal's rows.
+ * - `PROJECTOR_RUNNING`: another projector or replay is writing this journal's rows.
  * - `TABLES_RESTORED`: the tables aren't as this program left them: they were restored or created
  *   again while it was connected. This is temporary, since a projector goes on from the positions
  *   that they have.
@@ -58,7 +58,7 @@ export class PostgresError extends Error {
 
 /** Temporary errors, by SQLSTATE and message, and what each means in words. */
 const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
-  [/^08/, 'the connection broke off'],
+  [/^08/, 'the connection was lost'],
   [/^57P0[123] /, 'the server is stopping or starting'],
   [/^57P05 /, 'the server closed an idle connection'],
   [/^57014 /, 'the server ended a statement that took too long'],
@@ -66,7 +66,7 @@ const TRANSIENT: readonly [pattern: RegExp, meaning: string][] = [
   [/^53100 /, 'the disk of the server is full'],
   [/^53/, 'the server lacks resources'],
   [/^25006 /, 'the server is a read-only replica'],
-  [/^40/, 'the server broke off the transaction because of another one'],
+  [/^40/, 'the server rolled back the transaction because of another one'],
   [/^55P03 /, 'another transaction held a lock for too long'],
   [/^58/, 'the server reports an error of its operating system'],
   [/^XX/, 'the server reports an internal error'],
@@ -144,7 +144,7 @@ export function asPostgresError(error: unknown, address: string): unknown {
   if (meaning !== undefined) return as('SERVER_AWAY', `${meaning} (${error.message}, ${code})`)
   if (SOCKET.test(code) || LOST.test(error.message)) {
     const text = BROKEN_BEFORE.test(error.message)
-      ? 'the connection broke off'
+      ? 'the connection was lost'
       : `the server can't be reached (${error.message || code})`
     return as('SERVER_AWAY', text)
   }

@@ -82,7 +82,7 @@ async function answerTo(call: Exclude<QueryCall, { is: 'use' }>): Promise<QueryA
 async function connected(): Promise<Connection> {
   if (connection !== null && !connection.isLost) return connection
   if (connection?.isInTransaction) {
-    throw new PostgresError('SERVER_AWAY', postgresAddress(address).name, 'the connection broke off')
+    throw new PostgresError('SERVER_AWAY', postgresAddress(address).name, 'the connection was lost')
   }
   await connection?.close()
   connection = null

@@ -109,7 +109,7 @@ async function pendingMigrations(connection: Connection): Promise<MigrationFile[
   for (const { file_name, checksum } of rows) {
     const file = known.get(file_name)
     if (file === undefined) {
-      const text = `has the migration ${file_name}, which this program doesn't have`
+      const text = `the schema has the migration ${file_name}, which this program doesn't have`
       const advice = 'use the version of request-journal that made it, or a newer one'
       throw new PostgresError('SCHEMA_TOO_NEW', connection.name, `${text}: ${advice}`)
     }

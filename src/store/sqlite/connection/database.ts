@@ -53,7 +53,7 @@ export function openDatabaseReadOnly(path: string): Database {
   const file = filePath(path)
   if (isMissing(file)) {
     const text =
-      'there is no such database: check the path, or run `request-journal project --once` to make it; without --once it goes on following the journal'
+      'there is no such database: check the path, or run `request-journal project --once` to make it; without --once, the command keeps running and follows the journal'
     throw new DatabaseError('DATABASE_MISSING', file, text)
   }
   return withConnection(file, { readonly: true, fileMustExist: true }, (database) => {
@@ -73,8 +73,8 @@ function refuseBehind(database: Database, file: string): void {
   tryMigrations(database, file, pending)
   const found =
     pending.length === packagedMigrations().length
-      ? "has none of request-journal's tables"
-      : `lacks ${pending.map((migration) => migration.fileName).join(', ')}`
+      ? "it has none of request-journal's tables"
+      : `it lacks ${pending.map((migration) => migration.fileName).join(', ')}`
   const advice = 'check the path, or run `request-journal project` once, which adds what it lacks'
   throw new DatabaseError('DATABASE_BEHIND', file, `${found}: ${advice}`)
 }
@@ -131,7 +131,7 @@ function makeWritable(file: string): void {
     if (isMissing(file)) createPrivateFile(file)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const text = `the database or its folder cannot be written (${reason}): expected a file and a folder that this user may write to; correct their permissions, or name another file`
+    const text = `the database or its folder can't be written (${reason}): expected a file and a folder that this user may write to; correct their permissions, or name another file`
     throw new DatabaseError('DATABASE_UNWRITABLE', file, text, { cause: error })
   }
 }

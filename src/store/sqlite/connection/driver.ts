@@ -65,7 +65,7 @@ function loadDriver(): typeof SQLite {
   if (main === null) {
     throw unusable(
       NAME,
-      `found no such package from ${process.argv[1] ?? process.cwd()}: it has a native addon, so no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
+      `can't be found from ${process.argv[1] ?? process.cwd()}: it has a native addon, so no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
     )
   }
   const folder = packageFolder(main)
@@ -102,7 +102,7 @@ function asDriverError(error: unknown): unknown {
   if (code !== 'ERR_DLOPEN_FAILED' && !isMissing) return error
   const builtFor = /NODE_MODULE_VERSION (\d+)/.exec(message)?.[1]
   const found = isMissing
-    ? 'its native addon is not there: its install script did not run'
+    ? "found no native addon (the package's install script did not run)"
     : builtFor === undefined
       ? `its native addon can't be loaded (${message.split('\n')[0]})`
       : `its native addon was built for another Node (NODE_MODULE_VERSION ${builtFor})`

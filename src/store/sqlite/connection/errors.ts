@@ -144,7 +144,7 @@ export function asDatabaseError(error: unknown, path: string): unknown {
       '`request-journal doctor` names what was added to the tables: drop it, or move it to a table of its own'
     return as(
       'SCHEMA_CHANGED',
-      `${found}: a constraint, index or trigger that isn't request-journal's refuses a row; ${advice}`,
+      `${found}: a row was refused by a constraint, index or trigger that request-journal didn't make; ${advice}`,
     )
   }
   if (error.code === 'SQLITE_ERROR' && /^no such (table|column)|has no column/.test(error.message)) {

@@ -198,7 +198,7 @@ function existingRealPath(databasePath: string): string | undefined {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    const text = `the path cannot be followed (${code}): correct the permissions of its folders`
+    const text = `the path can't be followed (${code}): correct the permissions of its folders`
     throw new DatabaseError('DATABASE_UNWRITABLE', databasePath, text, { cause: error })
   }
 }

@@ -86,7 +86,7 @@ function makeCopy(file: string): Copy {
   try {
     copyFileSync(file, path, constants.COPYFILE_FICLONE)
     if (!isSame(state, statSync(file, { bigint: true }))) {
-      const found = 'it changed while it was copied from its read-only mount'
+      const found = 'it changed while it was being copied from its read-only mount'
       throw new DatabaseError('DATABASE_BUSY', file, `${found}: try again`)
     }
     const fd = openSync(path, 'r+')

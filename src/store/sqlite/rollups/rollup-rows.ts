@@ -88,7 +88,7 @@ function defineMerge(database: Database): void {
   database.function('merge_latencies', options, (stored: unknown, changes: unknown, sign: unknown) => {
     if (!Buffer.isBuffer(stored) || !Buffer.isBuffer(changes)) {
       throw new TypeError(
-        `latencies of a roll-up: found a ${typeof stored}, expected bytes: rebuild them with \`request-journal replay\``,
+        `latencies of a roll-up: found a value of type ${typeof stored}, expected bytes: rebuild them with \`request-journal replay\``,
       )
     }
     return mergeLatencies(stored, changes, sign === 1 ? 1 : -1)

@@ -87,11 +87,11 @@ export function pendingMigrations(
     }
     const migration = known.get(row.version)
     if (migration === undefined) {
-      const text = `has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`
+      const text = `it has ${label}, which this program does not have (its newest is ${migrations.at(-1)?.version ?? 'none'}): use the version of request-journal that made it, or a newer one`
       throw new DatabaseError('DATABASE_TOO_NEW', path, text)
     }
     if (!migration.checksum.equals(row.checksum)) {
-      const text = `${migration.fileName} was edited after it was applied here (SHA-384 applied ${shortHex(row.checksum)}, of the file ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`
+      const text = `${migration.fileName} was edited after it was applied here (SHA-384 when applied: ${shortHex(row.checksum)}; of the file now: ${shortHex(migration.checksum)}): restore the file's bytes, and put the change into a new migration`
       throw new DatabaseError('MIGRATION_EDITED', path, text)
     }
   }

@@ -189,7 +189,7 @@ describe('openDatabaseReadOnly', () => {
     const error = databaseErrorOf(() => openDatabaseReadOnly(path))
 
     expect(error.code).toBe('DATABASE_BEHIND')
-    expect(error.message).toContain(`lacks ${others[0]?.fileName}`)
+    expect(error.message).toContain(`it lacks ${others[0]?.fileName}`)
     expect(error.message).not.toContain(String(first?.fileName))
   })
 
@@ -222,7 +222,7 @@ describe('openDatabaseReadOnly', () => {
     const error = databaseErrorOf(() => openDatabaseReadOnly(path))
 
     expect(error.code).toBe('DATABASE_BEHIND')
-    expect(error.message).toContain("has none of request-journal's tables: check the path, or run")
+    expect(error.message).toContain("it has none of request-journal's tables: check the path, or run")
     openDatabase(path).close()
     openDatabaseReadOnly(path).close()
   })

@@ -85,12 +85,12 @@ describe('a better-sqlite3 that this Node can not use is refused with the comman
     [
       'whose install script did not run',
       realDriver(null),
-      /its native addon is not there: .*: run `npm rebuild better-sqlite3`/,
+      /found no native addon \(.*\), expected one for Node .*: run `npm rebuild better-sqlite3`/,
     ],
     [
       'that is not installed',
       () => {},
-      /better-sqlite3: found no such package from .*: .*`npm install better-sqlite3@12`/,
+      /better-sqlite3: can't be found from .*: .*`npm install better-sqlite3@12`/,
     ],
   ])('%s', (_what, addDriver, message) => {
     expect(open(installedProgram(addDriver))).toEqual({
