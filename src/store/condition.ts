@@ -7,7 +7,7 @@ export interface Condition {
   values: SqlValue[]
 }
 
-/** A range of texts, in the order of their bytes. A bound that is left out doesn't limit it. */
+/** A range of strings, in the order of their bytes. A bound that is left out doesn't limit it. */
 export interface TextRange {
   /** This one or any after it. */
   from?: string | undefined

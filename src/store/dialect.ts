@@ -6,7 +6,7 @@ import type { QueryDatabase } from './query-database.js'
 export interface Dialect {
   /** The columns of `RequestColumns`. */
   readonly storedColumns: string
-  /** The columns by which a row is found; in their order, rows are in the order of their ids. */
+  /** The columns by which a row is found. Sorting by them puts rows in the order of their ids. */
   readonly rowKey: string
   /** What follows a table's name to have its rows read in the order of their ids. */
   readonly unindexed: string
@@ -28,10 +28,10 @@ export interface Dialect {
   /**
    * A condition on the journal; none if the tables hold only one. Where they hold many, the keys of
    * roll-ups, prices and other tables begin with the journal, and only a statement with this
-   * condition can use them. If a journal is named, by its id or its host, only that one meets it.
+   * condition can use them. If a journal is named, by its id or its host, only its rows meet it.
    */
   journalConditions(journal?: string): Condition[]
-  /** Whether a row of `journals` has this id or this host. */
+  /** Whether a row of `journalsQuery` has this id or this host. */
   hasJournalName(name: string): Condition
   isTrue(column: string): string
   isFalse(column: string): string
@@ -53,26 +53,26 @@ export interface Dialect {
   integerSum(column: string): string
   /** A number as it counts in sums; 0 for null. It is computed as in `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
-  /** A text in such a form that texts which differ only in ASCII case are equal. */
+  /** A string in such a form that strings which differ only in ASCII case are equal. */
   ignoringCase(text: string): string
-  /** A text that sorts by its bytes. */
+  /** A string in a form that sorts by its bytes. */
   inByteOrder(text: string): string
-  /** Whether a text equals a parameter, ignoring ASCII case. */
+  /** Whether a string equals a parameter, ignoring ASCII case. */
   equalsIgnoringCase(text: string): string
-  /** A list for `IN`; with `ignoresCase`, for a text from `ignoringCase`. */
+  /** A list for `IN`; with `ignoresCase`, for a string from `ignoringCase`. */
   list(values: readonly (string | number)[], ignoresCase?: boolean): Condition
   /** The value of a label of a row, or of a roll-up's dimension; null without this label. */
   label(name: string): Condition
-  /** Whether a column contains a parameter's text, ignoring ASCII case. */
+  /** Whether a column contains the string in a parameter, ignoring ASCII case. */
   contains(column: string): string
   /**
-   * Whether a text begins with a parameter's text, ignoring ASCII case. There are two parameters:
-   * the length of that text, then the text.
+   * Whether a string begins with another one, ignoring ASCII case. There are two parameters: the
+   * length of the other string, then that string.
    */
   beginsWith(text: string): string
   /** The first characters of a timestamp. */
   beginning(timestamp: string, length: number): string
-  /** Whether a timestamp lies in a range of texts. */
+  /** Whether a timestamp lies in a range of strings. */
   timestampIn(column: string, range: TextRange): Condition
   /** Roll-ups or their latencies, together with their dimensions. */
   withDimensions(table: string): string
@@ -84,7 +84,7 @@ export interface Dialect {
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalNumberOf(id: number): number
-  /** Whether a row belongs to a journal. */
+  /** Whether a row belongs to the journal with this number; none if the tables hold only one. */
   isInJournal(journal: number): Condition[]
   /** Whether rows of two tables belong to the same journal. */
   isSameJournal(table: string, other: string): string
@@ -92,7 +92,7 @@ export interface Dialect {
   readonly isShared: boolean
   /** Whether rows are sorted to be grouped, so that the time grows faster than their number. */
   readonly sortsGroups: boolean
-  /** The columns of a price or a rate, with decimals as texts. */
+  /** The columns of a price or a rate, with decimals as strings. */
   readonly priceColumns: string
   readonly rateColumns: string
   /** The statement that lists the journals: their numbers, ids and hosts. */

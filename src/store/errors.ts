@@ -4,10 +4,12 @@
  *
  * - `OTHER_JOURNAL`: the database was projected from another journal.
  * - `SEGMENT_MISSING`: a segment that was projected, sealed or archived is gone.
- * - `SEGMENT_TRUNCATED`: a segment is shorter than what was projected, sealed or archived of it.
+ * - `SEGMENT_TRUNCATED`: a segment is shorter than it was when it was last projected, sealed or
+ *   archived.
  * - `SEGMENT_REPLACED`: a segment is neither the file that was read nor a faithful copy of it, or
  *   isn't what was sealed or archived.
- * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read of it may not be on disk.
+ * - `SEGMENT_SYNC_FAILED`: a segment couldn't be synced, so what was read from it may not be on
+ *   disk.
  * - `PROJECTION_OUTDATED`: this version folds events differently from the one that filled the
  *   database.
  * - `OTHER_ROLLUP_LABELS`: the roll-ups are kept by labels other than those asked for.

@@ -13,9 +13,9 @@ export const USUAL_OUTCOME_COLUMNS = [
 ] as const
 
 /**
- * Texts and whole numbers that most events leave out. They are read as one JSON array, because each
- * column of a row takes 40 ns to become a property. Costs aren't among them, because SQLite's JSON
- * functions would round fractions.
+ * Strings and whole numbers that most events leave out. They are read as one JSON array, because
+ * each column of a row takes 40 ns to become a property. Costs aren't among them, because SQLite's
+ * JSON functions would round fractions.
  */
 export const PACKED_COLUMNS = [
   'response_model',

@@ -49,7 +49,7 @@ export function addCounts(a: SegmentCounts, b: LineCounts & { late?: number }): 
   return sum
 }
 
-/** The position of a segment of which nothing has been projected. */
+/** The position of a segment from which nothing has been projected. */
 export function emptyPosition(
   id: number,
   name: string,

@@ -47,8 +47,9 @@ type Grouping = [groupedBy: string, nameOf: (dimension: Dimension) => string | n
 const ALL: Grouping = ['', () => null]
 
 /**
- * Writes the changes of hours to a store, and the changes of days and totals, which follow from
- * them, in the order of their keys. How a row is written is up to the store's `RollupSink`.
+ * Writes to a store the changes to hourly roll-ups, and those to daily roll-ups and totals, which
+ * follow from them, in the order of their keys. How a row is written is up to the store's
+ * `RollupSink`.
  *
  * @param labels the names of `rollup_labels`.
  */

@@ -1,3 +1,5 @@
+// The port by which the rows of pruned segments are removed. Both stores implement it.
+
 /** How many rows were removed, or would be. */
 export interface PrunedRows {
   /** Rows of `requests`. */
@@ -24,11 +26,10 @@ export function isPrunedSql({ through, imports }: RowExtent, column = 'segment_i
 }
 
 /**
- * Removes the rows of the segments that are pruned, in small transactions; a port, which both
- * stores implement. What is left is what a replay of the remaining journal gives: roll-ups and
- * token ratios lose the samples of the removed rows, ids go on after those of the removed rows, and
- * what connects requests and completions across the boundary is kept. A run that was killed is
- * finished by the next one.
+ * Removes the rows of the segments that are pruned, in small transactions. What is left is what a
+ * replay of the remaining journal gives: roll-ups and token ratios lose the samples of the removed
+ * rows, ids go on after those of the removed rows, and what connects requests and completions
+ * across the boundary is kept. A run that was killed is finished by the next one.
  */
 export interface RowPruner {
   /** Marks the segments as pruned: from this commit on they are neither projected nor replayed. */

@@ -20,8 +20,8 @@ export function isLongName(name: string | null): name is string {
 
 /**
  * The most UTF-8 bytes of a name that is part of a total's key itself. A page of 4 KiB holds a
- * thousand bytes of a key, so each total with a longer key took two pages of its own; a name this
- * short costs hardly more than a hash.
+ * thousand bytes of a key, so each total with a longer key would take two pages of its own; a name
+ * this short costs hardly more than a hash.
  */
 const MAX_BYTES = 128
 

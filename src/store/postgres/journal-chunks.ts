@@ -13,7 +13,7 @@ export async function gzipped(bytes: Buffer): Promise<Buffer> {
   return await compress(bytes, OPTIONS)
 }
 
-/** How many small chunks in a row are joined into one. */
+/** How many consecutive small chunks are joined into one. */
 const JOINED_CHUNKS = 64
 
 /** A chunk of this size or more is worth a row of its own. */

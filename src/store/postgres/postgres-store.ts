@@ -241,7 +241,7 @@ export class PostgresStore implements Store {
   }
 }
 
-/** Finds the number of a journal. */
+/** Finds a journal by its id; null if the database doesn't know it. */
 export async function findJournal(
   connection: Connection,
   journalId: string,
@@ -251,7 +251,7 @@ export async function findJournal(
   return found === undefined ? null : new JournalConnection(connection, found.number)
 }
 
-/** Finds the number of a journal. A new journal gets one. */
+/** Finds a journal by its id, and adds it if the database doesn't know it. */
 async function findOrAddJournal(connection: Connection, journalId: string): Promise<JournalConnection> {
   const known = await findJournal(connection, journalId)
   if (known !== null) return known

@@ -52,8 +52,9 @@ export class PostgresTransaction implements StoreTransaction {
   #mayHaveHeldCompletions: boolean
   #isOpen = true
   /**
-   * The changes that are being written. If writing them fails, whoever awaits them next throws the
-   * error. The empty `catch` on it only keeps Node from ending the process before that.
+   * Settles when the changes or bytes that are being written have been. If writing them fails,
+   * whoever awaits this promise next throws the error. The empty `catch` on it only keeps Node from
+   * ending the process before then.
    */
   #writing: Promise<void> = Promise.resolve()
   /**
@@ -61,6 +62,7 @@ export class PostgresTransaction implements StoreTransaction {
    * for another statement; null if none is open.
    */
   #copy: CopyIn | null = null
+  /** New rows that haven't been sent yet. */
   readonly #pendingRows = new CopyRows()
 
   constructor(options: TransactionOptions) {
@@ -211,7 +213,7 @@ export class PostgresTransaction implements StoreTransaction {
     await this.journal.connection.rollback()
   }
 
-  /** The id of the last row. */
+  /** The last id that was given. */
   protected get lastId(): number {
     return this.#nextId - 1
   }

@@ -5,7 +5,7 @@ import { PriceBook } from '../../folds/costs/price-book.js'
 import { type PriceRow, placedPrice, placedRate, type RateRow, type StoredPrices } from '../price-row.js'
 import type { JournalConnection } from './journal-connection.js'
 
-/** SQL for a decimal's text as it was written, since PostgreSQL keeps its zeros. */
+/** The SQL of a decimal as the string that was written, since PostgreSQL keeps its zeros. */
 const decimal = (column: string) => `${column}::text`
 
 /** The select lists of prices and of exchange rates. */

@@ -70,7 +70,7 @@ const CHANGED_COLUMNS = [
   ...COST_COLUMNS,
 ]
 
-/** Overwrites what completions change. Of several changes of one row, the last one counts. */
+/** Overwrites what completions change. If several of them change one row, the last one counts. */
 export const COMPLETE_SQL = changeSql(CHANGED_COLUMNS)
 /** Overwrites what prices change. */
 export const REPRICE_SQL = changeSql(COST_COLUMNS)

@@ -249,7 +249,7 @@ class StagedRollups implements RollupSink {
   }
 
   addTotal({ grain, groupedBy, period, name }: TotalKey, rollup: Rollup): void {
-    // PostgreSQL's texts can't hold NUL.
+    // PostgreSQL's type text can't hold NUL.
     const key = groupName(name).replaceAll('\0', '\ufffd')
     if (isLongName(name)) this.longNames.set(key, name.replaceAll('\0', '\ufffd'))
     this.totals.add([grain, groupedBy, period, key], rollup)
@@ -261,7 +261,7 @@ function arrays(types: readonly string[]): string {
   return types.map((type, index) => `$${index + 2}::${type}[]`).join(', ')
 }
 
-/** Keys as a parameter for each of their columns. */
+/** Returns keys as parameters: for each of their columns, an array of its values. */
 function keyColumns(key: RollupTables['key'], rows: readonly (readonly KeyValue[])[]): SqlParameter[] {
   return Object.keys(key).map((_, index) => rows.map((row) => row[index] ?? null))
 }

@@ -26,8 +26,8 @@ export class StoredJournal {
   readonly #journal: JournalConnection
 
   /**
-   * Opens the copy of a journal. If it is exclusive, projectors and replays of the journal are kept
-   * out until it is closed; otherwise they may write meanwhile.
+   * Opens the copy of a journal. With `isExclusive`, projectors and replays of the journal are kept
+   * out until the copy is closed; otherwise they may write meanwhile.
    *
    * @returns null if the database doesn't know the journal.
    * @throws PostgresError PROJECTOR_RUNNING; otherwise like `Connection.open` and `checkSchema`.

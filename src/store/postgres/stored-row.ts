@@ -1,3 +1,4 @@
+// Finds and reads rows of `requests` for the folds.
 import type { KnownRequest } from '../../folds/changes.js'
 import { MAX_SHARED_ROWS } from '../../folds/completions.js'
 import type { StoredRequest } from '../../folds/stored-request.js'

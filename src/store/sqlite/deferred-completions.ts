@@ -83,7 +83,7 @@ export class DeferredCompletions {
   }
 }
 
-/** Most completions have no details. */
+/** Returns the details that a completion gives, as JSON; null if it gives none, as is usual. */
 function detailsJson(completion: DeferredCompletion['completion']): string | null {
   const given = DETAIL_COLUMNS.filter((column) => (completion[column] ?? null) !== null)
   return given.length === 0 ? null : JSON.stringify(completion, given)

@@ -26,7 +26,7 @@ export class SqliteStatements {
   }
 }
 
-/** Writes the changes of sums, in the caller's transaction. */
+/** Writes the changes to sums, in the caller's transaction. */
 export function writeSums(
   { projections, rollups }: SqliteStatements,
   changes: SumChanges,
@@ -151,7 +151,7 @@ export class SqliteTransaction implements StoreTransaction {
     }
   }
 
-  /** The id of the last row. */
+  /** The last id that was given or skipped. */
   protected get lastId(): number {
     return this.#nextId - 1
   }

@@ -1,10 +1,11 @@
+// Reads rows of `requests` for the folds.
 import type { Place } from '../../events/place.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
 import { MAX_LATENCY_MS, MAX_TOKENS, wholeNumber } from '../../folds/sums/counted-values.js'
 import { PACKED_COLUMNS } from '../outcome-columns.js'
 import type { Database } from './connection/database.js'
 
-/** What `requests` has in one column each, as the folds take it. */
+/** The values that have a column each in `requests`, in the form in which the folds take them. */
 type SameColumns = Omit<
   StoredRequest,
   | keyof Details
@@ -37,7 +38,7 @@ export interface RequestColumns extends Required<SameColumns> {
 
 const PACKED = PACKED_COLUMNS.join(', ')
 
-/** The names of these columns. */
+/** The names of the columns of `RequestColumns`. */
 export const READ_COLUMNS = [
   'id',
   'attempt',
@@ -203,7 +204,7 @@ function parsedDetails(json: string): Details {
 
 const NO_DETAILS = parsedDetails(JSON.stringify(PACKED_COLUMNS.map(() => null)))
 
-/** Reads the labels whose value is a text, since only these can be part of a dimension. */
+/** Reads the labels whose value is a string, since only these can be part of a dimension. */
 function textsOf(json: string | null): Readonly<Record<string, string>> {
   if (json === null) return NO_LABELS
   try {
@@ -214,7 +215,7 @@ function textsOf(json: string | null): Readonly<Record<string, string>> {
     // SQLite returns lone surrogates as other characters.
     return Object.fromEntries(texts.map(([name, value]) => [name, value.toWellFormed()]))
   } catch {
-    // If another program wrote a text that isn't JSON, it counts as no labels, as in the migration.
+    // Labels that aren't JSON, from another program, count as no labels, as in the migration.
     return NO_LABELS
   }
 }
@@ -235,7 +236,7 @@ function wholeOrNull(value: unknown): number | null {
 }
 
 /**
- * Converts a value to a number as SQLite does. SQLite reads the text '1e999' as infinite, which
+ * Converts a value to a number as SQLite does. SQLite reads the string '1e999' as infinite, which
  * `splitCost` then limits, but 'Infinity' as 0.
  */
 function numberOf(value: unknown): number {

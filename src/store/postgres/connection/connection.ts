@@ -51,7 +51,7 @@ export class Connection {
   readonly #copy: Driver['copy']
   readonly #begin: string
   readonly #keepsStatements: boolean
-  /** The names of prepared statements by their texts. */
+  /** The names of prepared statements by their SQL. */
   readonly #statements = new Map<string, string>()
   #isLost = false
   #isInTransaction = false

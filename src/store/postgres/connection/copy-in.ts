@@ -36,7 +36,7 @@ export class CopyIn {
   }
 
   /**
-   * Breaks off the COPY, so that the connection can take the ROLLBACK of its transaction. Never
+   * Cancels the COPY, so that the connection can take the ROLLBACK of its transaction. Never
    * rejects.
    */
   async cancel(): Promise<void> {

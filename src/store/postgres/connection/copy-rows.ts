@@ -4,7 +4,7 @@ export type CopyValue = string | number | boolean | null
 /** How many bytes the first buffer has room for. */
 const START_BYTES = 64 * 1024
 
-/** The greatest length of a number as a text. */
+/** The greatest length of a number as a string. */
 const NUMBER_LENGTH = 32
 
 const TAB = 9
@@ -72,9 +72,9 @@ export class CopyRows {
     this.#length = at
   }
 
-  /** Writes a text that isn't all ASCII. */
+  /** Writes a string that isn't all ASCII. */
   #otherText(text: string): void {
-    // PostgreSQL's texts can't hold NUL.
+    // PostgreSQL's type text can't hold NUL.
     const escaped = text.replaceAll(/[\\\t\n\r\0]/g, (found) =>
       found === '\0' ? '\ufffd' : `\\${String.fromCharCode(ESCAPES[found.charCodeAt(0)] ?? 0)}`,
     )

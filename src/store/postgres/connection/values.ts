@@ -3,7 +3,7 @@ import { AFTER_ALL_TIMES } from '../../../folds/costs/price.js'
 
 /**
  * Returns a timestamp of a session in UTC, such as `2026-11-22 10:00:00.12+00`, as the canonical
- * text that events have: `2026-11-22T10:00:00.120Z`.
+ * string that events have: `2026-11-22T10:00:00.120Z`.
  */
 export function canonicalTimestamp(text: string): string {
   if (text === 'infinity') return AFTER_ALL_TIMES
@@ -14,7 +14,7 @@ export function canonicalTimestamp(text: string): string {
 
 /** Returns rows as a parameter for `json_populate_recordset`. */
 export function jsonRows(rows: readonly object[]): string {
-  // PostgreSQL's texts can't hold NUL, which JSON writes as an escape.
+  // PostgreSQL's type text can't hold NUL, which JSON writes as an escape.
   return JSON.stringify(rows, (_, value) =>
     typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value,
   )

@@ -123,14 +123,15 @@ function journalNumberOf(id: number): number {
   return Math.floor(id / IDS_PER_JOURNAL)
 }
 
-/** Returns a text as PostgreSQL can store it. */
+/** Returns a string as PostgreSQL can store it. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 /**
- * Converts a range of texts to a range of instants. A bound is a canonical timestamp, or the text
- * of a period of UTC (where it begins), or that text followed by U+10FFFF (where it ends).
+ * Converts a range of strings to a range of instants. A bound is a canonical timestamp, or the
+ * prefix of timestamps that names a period of UTC (for its beginning), or that prefix followed by
+ * U+10FFFF (for its end).
  */
 function instantsIn({ from, after, to, before }: TextRange): TextRange {
   return {
@@ -150,13 +151,13 @@ const CANONICAL_LENGTH = 24
 /** Sorts after all instants. */
 const NO_INSTANT = 'infinity'
 
-/** The first instant whose canonical timestamp doesn't sort before a text. */
+/** The first instant whose canonical timestamp doesn't sort before a string. */
 function instantOf(text: string): string {
   if (text.length === CANONICAL_LENGTH) return text
   const isEnd = text.endsWith('\u{10ffff}')
   const period = isEnd ? text.slice(0, -'\u{10ffff}'.length) : text
   const lengthMs = LENGTHS_MS[period.length]
-  // Any other text is the end of a time zone's last period, after which no timestamp sorts.
+  // Any other string is the end of a time zone's last period, after which no timestamp sorts.
   if (lengthMs === undefined) return NO_INSTANT
   const startMs = Date.parse(`${period}${'0000-00-00T00:00:00.000Z'.slice(period.length)}`)
   const instant = new Date(isEnd ? startMs + lengthMs : startMs).toISOString()

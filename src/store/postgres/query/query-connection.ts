@@ -243,8 +243,8 @@ function received(value: unknown): unknown {
 }
 
 /**
- * Numbers the question marks of a statement, except those in texts, since PostgreSQL's placeholders
- * are `$1`, `$2` and so on.
+ * Numbers the question marks of a statement, except those in strings, since PostgreSQL's
+ * placeholders are `$1`, `$2` and so on.
  */
 function numbered(sql: string): string {
   let count = 0

@@ -25,7 +25,7 @@ export interface ComparedTable {
   paired?: { column: string; by: string }
 }
 
-/** Whether two cells are equal. An integer and a real of the same value are. */
+/** Whether two values are equal. An integer and a real of the same value are. */
 export function isSameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (Buffer.isBuffer(a)) return Buffer.isBuffer(b) && a.equals(b)
@@ -34,7 +34,7 @@ export function isSameValue(a: unknown, b: unknown): boolean {
   return isNumber(a) && isNumber(b) && a == b
 }
 
-/** A cell as a report can hold it: JSON has neither bigints nor bytes. */
+/** A value as a report can hold it: JSON has neither bigints nor bytes. */
 export function reportedValue(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
   return Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value
@@ -53,7 +53,7 @@ export function* differencesOf(database: Database, table: ComparedTable): Genera
 
 /**
  * The keys under which any of the tables differs, each once. All tables have the same key. A paired
- * column has the id of `main`, or the negative one of `expected` if it has no pair in `main`.
+ * column has the id of `main`, or the negated id of `expected` if that has no pair in `main`.
  */
 export function* differingKeys(database: Database, tables: readonly ComparedTable[]): Generator<unknown[]> {
   const sql = tables.flatMap((table) => keyQueries(table, columnsOf(database, table.name)))

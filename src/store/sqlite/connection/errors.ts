@@ -63,8 +63,9 @@ export class DatabaseError extends Error {
 }
 
 /**
- * Whether better-sqlite3 has thrown an error. It is recognized by its name, so that a program that
- * needs only the errors doesn't load the addon, and errors of a second copy of the addon count too.
+ * Whether an error was thrown by better-sqlite3. It is recognized by its name, so that a program
+ * that needs only the errors doesn't load the addon, and errors of a second copy of the addon count
+ * too.
  */
 function isSqliteError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && error.name === 'SqliteError' && 'code' in error

@@ -75,24 +75,24 @@ export function acquireDatabaseLock(databasePath: string, purpose: LockPurpose):
 
 /**
  * The mode of the side file. Whoever can read it could hold a shared lock on it, and so keep every
- * projector out. So the group gets it only if it may write what is locked, as the group that shares
- * a journal may: each of its users may import and archive.
+ * projector out. So the group gets access only if it may write the file that is locked, as the
+ * group that shares a journal may: each of its users may import and archive.
  */
 function lockMode(path: string): number {
   return (statSync(path).mode & GROUP_WRITES) === 0 ? 0o600 : 0o660
 }
 
 /**
- * Takes the one lock that a command needs to remove files from a journal, like
- * `acquireDatabaseLock`. Its file is beside the manifest, which must exist.
+ * Like `acquireDatabaseLock`, but takes the one lock that a command needs to remove files from a
+ * journal. Its file is beside the manifest, which must exist.
  */
 export function acquireJournalLock(directory: string, purpose: 'prune' | 'archive' | 'import'): Lock {
   return acquireDatabaseLock(join(directory, MANIFEST_FILE), purpose)
 }
 
 /**
- * Takes the one lock that an import needs to add segments to a journal, like
- * `acquireDatabaseLock`. Its file is beside journal.json.
+ * Like `acquireDatabaseLock`, but takes the one lock that an import needs to add segments to a
+ * journal. Its file is beside journal.json.
  */
 export function acquireImportLock(directory: string): Lock {
   return acquireDatabaseLock(join(directory, IDENTITY_FILE), 'import')

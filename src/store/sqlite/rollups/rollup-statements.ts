@@ -51,7 +51,7 @@ export class RollupStatements implements RollupSink {
   }
 
   /**
-   * Writes changes of roll-ups and counters.
+   * Writes changes to roll-ups and counters.
    *
    * @param labels the names of `rollup_labels`.
    */

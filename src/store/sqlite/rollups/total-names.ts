@@ -1,5 +1,5 @@
 // The names of totals: a total's key contains a short name itself, and the hash of a long one.
-// Both stores are read by this.
+// What is here works for either store.
 import type { QueryDatabase } from '../../query-database.js'
 
 /**
