@@ -287,7 +287,7 @@ export class PostgresTransaction implements StoreTransaction {
     const json = jsonRows(rows.map((row) => ({ ...row, journal: number })))
     const changed = await connection.all<{ byte_offset: number }>(sql, json)
     if (!changed.some(isUnstored)) return
-    const found = 'a row of requests is gone that was there a moment ago'
+    const found = 'a row of requests that was there a moment ago is gone'
     throw new PostgresError('TABLES_RESTORED', connection.name, `${found}; the batch is projected again`)
   }
 

@@ -110,7 +110,7 @@ function switchToWal(database: Database, file: string): void {
       if (database.pragma('journal_mode', { simple: true }) === 'wal') return
       const mode = database.pragma('journal_mode = WAL', { simple: true })
       if (mode === 'wal') return
-      const text = `journal mode is ${String(mode)}, expected wal: put the database on a local file system`
+      const text = `the journal mode is ${String(mode)}, expected wal: put the database on a local file system`
       throw new DatabaseError('DATABASE_UNWRITABLE', file, text)
     } catch (error) {
       if (!isBusy(error) || performance.now() >= deadline) throw error
@@ -137,8 +137,9 @@ function makeWritable(file: string): void {
 }
 
 /**
- * Makes a folder and those above it, which only their owner may enter. It doesn't use mkdirSync's `recursive`, because on Node 20
- * that never returns in a folder that can't contain others, such as /proc.
+ * Makes a folder and those above it, which only their owner may enter. It doesn't use mkdirSync's
+ * `recursive`, because on Node 20 that never returns in a folder that can't contain others, such as
+ * /proc.
  */
 function makeDirectory(directory: string): void {
   if (!isMissing(directory)) return
