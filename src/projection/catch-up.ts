@@ -77,7 +77,7 @@ export class CatchUp {
     return this.#segments.list()
   }
 
-  /** The position in the newest segment of which something is projected; null if nothing is. */
+  /** The position in the newest segment that has been projected in part; null if none has. */
   get newestPosition(): SegmentPosition | null {
     return this.#projected.newest()
   }

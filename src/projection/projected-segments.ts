@@ -31,12 +31,12 @@ export class ProjectedSegments {
     return this.#positions.get(this.#newestId) ?? null
   }
 
-  /** A segment's position; undefined if nothing of it is projected. */
+  /** A segment's position; undefined if none of it has been projected. */
   get(segment: Segment): SegmentPosition | undefined {
     return this.#positions.get(segment.id)
   }
 
-  /** @param file the segment's file, which is used if nothing of the segment is projected yet. */
+  /** @param file the segment's file, which is used if none of the segment has been projected. */
   positionOf(segment: Segment, file: FileIdentity): SegmentPosition {
     return this.get(segment) ?? emptyPosition(segment.id, segment.name, this.#options.journalId, file)
   }

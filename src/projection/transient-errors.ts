@@ -15,9 +15,9 @@ const MAX_DELAY_MS = 10_000
 const TRANSIENT_DATABASE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/
 
 /**
- * What somebody may fix on the server, or what resolves itself there, while a projector waits. A
- * restored backup may lack a user or a migration, and the session of a projector that lost its
- * connection lives on for a while.
+ * The codes of errors that somebody may fix on the server, or that resolve themselves there, while
+ * a projector waits. A restored backup may lack a user or a migration, and the session of a
+ * projector that lost its connection lives on for a while.
  */
 const TRANSIENT_POSTGRES: ReadonlySet<PostgresErrorCode> = new Set([
   'SERVER_AWAY',

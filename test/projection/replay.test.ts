@@ -159,7 +159,10 @@ describe('where the journal lost something', () => {
     writeSegment(workspace.journal, lines(requestLine('b')), '2026-11-23.ndjson')
     await projectOnce(workspace)
     rmSync(join(workspace.journal, DAY))
-    await expect(replay(workspace)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
+    await expect(replay(workspace)).rejects.toMatchObject({
+      code: 'SEGMENT_MISSING',
+      message: expect.stringContaining('and 1 row came from it'),
+    })
     expect(workspace.query('SELECT * FROM requests')).toHaveLength(2)
     expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 1 })
     await projectOnce(workspace)

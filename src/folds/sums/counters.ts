@@ -120,7 +120,7 @@ function countCostDifference(
   }
 }
 
-/** Counts tokens, of which there may be fewer than none in a row that another program wrote. */
+/** Counts tokens. In a row that another program wrote, their number may be negative. */
 function countTokens(
   counters: CounterChanges,
   name: (typeof TOKENS)[number],

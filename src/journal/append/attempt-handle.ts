@@ -22,7 +22,7 @@ type Outcome = Omit<
 /** How an attempt ended: tokens and costs as far as they are known. What is left out is unknown. */
 export type AttemptOutcome = Partial<Omit<Outcome, 'error_status' | 'error_message'>>
 
-/** How an attempt failed. A stream that broke off may already have reported tokens. */
+/** How an attempt failed. A stream that was cut off may already have reported tokens. */
 export type AttemptFailure = Partial<Outcome>
 
 /**

@@ -343,6 +343,7 @@ describe('a sync that failed', () => {
     faulty.add({ call: 'openSync', file: /^journal$/, effect: { error: 'EMFILE' } })
     expect(await rejectionOf(journal.flush())).toMatchObject({
       code: 'SYNC_INCOMPLETE',
+      message: expect.stringContaining('its name may not survive a power cut'),
       cause: { code: 'EMFILE' },
     })
     journal.append(log('b'))
@@ -363,7 +364,10 @@ describe('a sync that failed', () => {
       call: 'fdatasync',
       effect: { before: () => faulty.add({ call: 'lstatSync', effect: { error: 'EMFILE' } }) },
     })
-    expect(await rejectionOf(journal.flush())).toMatchObject({ code: 'SYNC_INCOMPLETE' })
+    expect(await rejectionOf(journal.flush())).toMatchObject({
+      code: 'SYNC_INCOMPLETE',
+      message: expect.stringContaining("it can't be checked whether the journal still has it"),
+    })
     await journal.flush()
     expect(segmentsOf(directory)).toStrictEqual([SEGMENT, '2026-11-23.ndjson'])
     expect(faulty.openFiles).toStrictEqual(['2026-11-23.ndjson'])
