@@ -41,7 +41,7 @@ export function addImport(program: ProgramCommand): void {
     .argument('[file]', 'the file to read; with --from sqlite, a database', parsePath)
     .description(
       'Imports the requests of a file into the journal, once: they keep their timestamps, and a second run ' +
-        'of the same file adds nothing. Writers and the projector may run meanwhile. A row that cannot become ' +
+        "of the same file adds nothing. Writers and the projector may run meanwhile. A row that can't become " +
         'a request is rejected with its line and the reason, and the exit code is 1; the other rows are ' +
         'imported. If more than ten rows, and more than a tenth of all, would be rejected, nothing is ' +
         'imported. A request that an earlier import has added is not added again. An import that was killed ' +

@@ -106,7 +106,7 @@ function keepProjectorsOut(journalId: string, location: DatabaseLocation): Lock 
       isProjected(opened, schema, new JournalTables(opened, journalId).number ?? 0),
     )
     if (isRunning !== true) return null
-    const found = 'a projector or a replay writes the rows of this journal: stop it first'
+    const found = 'a projector or a replay is writing the rows of this journal: stop it first'
     throw new PostgresError('PROJECTOR_RUNNING', postgresAddress(database).name, found)
   }
   try {

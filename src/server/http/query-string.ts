@@ -100,7 +100,7 @@ function parseQueryString(text: string): URLSearchParams {
     // URLSearchParams itself would keep broken encoding as text.
     decodeURIComponent(text)
   } catch {
-    throw badRequest(`the query string cannot be parsed: '${text}' is not percent-encoded UTF-8`)
+    throw badRequest(`the query string can't be parsed: '${text}' isn't percent-encoded UTF-8`)
   }
   // URLSearchParams removes a question mark at the beginning. It removes this one, so that a
   // question mark of the text itself is kept.

@@ -172,7 +172,7 @@ describe.each(ROUTES)('%s', (route) => {
   test.each(['%', '%zz', 'model=%ff', '%e0%a4=1', 'a=b&c=%u0041'])(
     "error body, always JSON, also for a query that can't be parsed: %s",
     async (query) => {
-      await expectError(`${route}?${query}`, 400, /^Invalid request: the query string cannot be parsed: /)
+      await expectError(`${route}?${query}`, 400, /^Invalid request: the query string can't be parsed: /)
     },
   )
 
@@ -192,7 +192,7 @@ describe.each(ROUTES)('%s', (route) => {
 
   const last = route === '/v1/stats' ? ['group_by'] : ['sort', 'order']
   const wrong: [name: string, part: string, message: RegExp][] = [
-    ['query string', '%zz', /cannot be parsed/],
+    ['query string', '%zz', /can't be parsed/],
     ['since', 'since=x', /'since' timestamp/],
     ['range', 'range=x', /Invalid range/],
     ['until', 'until=x', /'until' timestamp/],
