@@ -16,6 +16,7 @@ describe('options', () => {
     })
     const named = readOptions(['--scenario', 'replay', '--scenario=replay', '--events', '5000'], NAMES)
     expect(named).toMatchObject({ scenarios: ['replay'], events: 5000 })
+    expect(readOptions(['--scenario', 'replay,append'], NAMES).scenarios).toEqual(['replay', 'append'])
   })
 
   test.each([

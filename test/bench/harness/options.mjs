@@ -5,7 +5,7 @@ import { whyNoCheckout } from './checkouts.mjs'
 
 export const USAGE = `Usage: npm run bench -- [options]
 
-  --scenario NAME   only this one; may be given several times
+  --scenario NAMES  only these, with commas between them; may be given several times
   --events N        instead of each scenario's own number, where it has one
   --quick           small sizes and few rounds: minutes, to see that everything works
   --rounds N        instead of each scenario's own number
@@ -29,7 +29,7 @@ export class UsageError extends Error {}
  */
 export function readOptions(parameters, scenarioNames) {
   const values = parse(parameters)
-  const scenarios = values.scenario ?? [...scenarioNames]
+  const scenarios = values.scenario?.flatMap((names) => names.split(',')) ?? [...scenarioNames]
   const unknown = scenarios.find((name) => !scenarioNames.includes(name))
   if (unknown !== undefined) {
     throw new UsageError(`--scenario: found ${unknown}, expected one of ${scenarioNames.join(', ')}`)
