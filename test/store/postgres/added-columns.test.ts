@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { fold, keysOf } from '../../../src/folds/requests.js'
+import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
+import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
+import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
+import { ended, logged } from '../../folds/given.js'
+import { ask } from '../../support/fleet-checker.js'
+import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+
+test.skipIf(noPostgres !== null)(
+  'completions change rows of a table to which somebody has added columns, and leave those as they are',
+  async () => {
+    const schema = `added_${randomUUID().replaceAll('-', '')}`
+    const address = await sharedPostgres()
+    await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+    await ask(
+      address,
+      `ALTER TABLE ${schema}.requests ADD COLUMN note TEXT NOT NULL DEFAULT 'none',
+         ADD COLUMN tokens BIGINT GENERATED ALWAYS AS (input_tokens + output_tokens) STORED`,
+    )
+    const store = await PostgresStore.open({
+      address,
+      schema,
+      journalId: 'j',
+      version: '0',
+      purpose: 'project',
+    })
+    const request = [logged('a', 0, { streaming: true })]
+    const completion = [ended('a', 10, { input_tokens: 2, output_tokens: 3 })]
+
+    for (const items of [request, completion]) {
+      const transaction = await store.begin('usual')
+      await transaction.apply(fold(await transaction.load(keysOf(items)), items))
+      await transaction.commit()
+      await ask(address, `UPDATE ${schema}.requests SET note = 'mine'`)
+    }
+    const rows = await ask(address, `SELECT note, tokens::int AS tokens FROM ${schema}.requests`)
+    expect(rows).toEqual([{ note: 'mine', tokens: 5 }])
+    await store.close()
+  },
+)
