@@ -23,7 +23,7 @@ export type QueryName =
   | 'health'
   | 'metrics'
 
-/** One question to the database. It is sent to a process as JSON. */
+/** One question to the database. It is copied to a process, so it holds only data. */
 export interface QueryTask {
   query: QueryName
   /** The options of the query function of that name. */
