@@ -111,7 +111,7 @@ export function hexChecksum(crc: number): string {
 }
 
 /**
- * Reads one whole line, given without its newline. `hooks` fill the fields that a foreign line
+ * Reads one whole line, given without its newline. Two of the `hooks` fill what a foreign line
  * leaves out.
  */
 export function decodeLine(line: Buffer, hooks: NormalizeHooks): DecodedLine {

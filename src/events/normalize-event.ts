@@ -65,7 +65,7 @@ export interface NormalizeHooks {
   /** Called with each cost that became null because it is NaN or infinite. */
   costDropped?(member: CostField): void
   /**
-   * Takes secrets out of a text that an error quotes.
+   * Takes secrets out of a string that an error quotes.
    *
    * @default masks those that SECURITY.md lists
    */

@@ -1,5 +1,5 @@
-// The values of prices and exchange rates, which are decimal texts: strings such as '0.15'. Decides
-// which ones are accepted, and how errors and schemas describe them.
+// Decides which values of prices and exchange rates are accepted, and how errors and schemas
+// describe them. They are decimal texts: strings such as '0.15'.
 
 /**
  * How large a decimal text may be, and how many decimals it may have. Prices are strings, because

@@ -1,7 +1,7 @@
 import { BECH32_KEY, KEY, PRIVATE_KEY, SECRET_URL, SEED_PHRASE, USER_INFO, WRAP } from './secret-forms.js'
 
 /**
- * Takes secrets out of a text before it is written.
+ * Takes secrets out of a string before it is written.
  *
  * @param text the value of a free-text field.
  * @param field `error_message`, `labels.<name>` for a label, or `source` of a price or rate.
@@ -143,7 +143,7 @@ export function redactWith(patterns: readonly RegExp[]): Redact {
 }
 
 /**
- * Masks the secrets in a text, and nothing around them. Measured: 20 µs for a message of 190
+ * Masks the secrets in a string, and nothing around them. Measured: 20 µs for a message of 190
  * characters, 0.4 ms for one of 4 KiB; only failures have one.
  */
 export function maskSecrets(text: string): string {

@@ -58,7 +58,7 @@ const KEYS = [
 export const KEY = new RegExp(`(?<![A-Za-z0-9_])(?:${KEYS.join('|')})`, 'g')
 
 /**
- * Texts in Bech32 and the like: lightning invoices and offers, LNURLs, keys of Nostr and age,
+ * Strings in Bech32 and the like: lightning invoices and offers, LNURLs, keys of Nostr and age,
  * Fedimint notes.
  */
 export const BECH32_KEY = new RegExp(

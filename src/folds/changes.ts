@@ -36,8 +36,9 @@ export interface Known {
    * first. For each correlation_id these are the newest request, the newest request of each attempt
    * that a completion names and, if a completion names none, one more open stream than there are
    * completions. The additional one shows whether the last completion was ambiguous. Each
-   * correlation_id of `Keys.completions` has an entry, an empty list if no row has it; the fold
-   * tells by it which requests have a completion in the batch. No entries if `isDeferring`.
+   * correlation_id of `Keys.completions` has an entry, which is an empty list if no row has that
+   * id: from the entries the fold knows which requests have a completion in the batch. There are
+   * none if `isDeferring`.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**

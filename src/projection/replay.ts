@@ -89,13 +89,15 @@ export interface ReplayResult extends ProjectResult {
  * until it commits, and a kill leaves the old database whole. Rows that never came from a journal
  * keep their ids, and no trigger fires.
  *
- * @throws JournalError JOURNAL_MISSING; DatabaseError PROJECTOR_RUNNING while a projector is
- *   running.
+ * @throws JournalError JOURNAL_MISSING; DatabaseError or PostgresError PROJECTOR_RUNNING while a
+ *   projector is running.
  * @throws DatabaseError ROWS_REFERRED_TO if a table of the operator's refers to a request that
  *   would be gone or have another id.
- * @throws ProjectionError OTHER_JOURNAL; SEGMENT_SYNC_FAILED; SEGMENT_MISSING, SEGMENT_TRUNCATED
- *   and SEGMENT_REPLACED unless `allowMissing`. If PostgreSQL keeps the journal's bytes,
- *   SEGMENT_REPLACED in any case if they change while they are being read.
+ * @throws ProjectionError OTHER_JOURNAL; SEGMENT_SYNC_FAILED; SEGMENT_MISSING, and
+ *   SEGMENT_TRUNCATED and SEGMENT_REPLACED, unless `allowMissing`. If PostgreSQL keeps the bytes of
+ *   the journal, the last two in any case: if bytes that may exist only there would be lost, or if
+ *   the bytes change while they are being read. OTHER_ROLLUP_LABELS if `rollupLabels` would change
+ *   the roll-ups of other journals in PostgreSQL.
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for
  *   another database.
  * @throws TypeError for `diff` without `into`, and for `into` with a PostgreSQL database.

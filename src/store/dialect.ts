@@ -51,7 +51,7 @@ export interface Dialect {
   /** A counter, or the sum of counters, as an integer. */
   integer(column: string): string
   integerSum(column: string): string
-  /** A number as it counts in sums; 0 for null. It is computed as in `wholeNumber`. */
+  /** A number as it is counted in sums; 0 for null. It is computed as in `wholeNumber`. */
   wholeNumber(column: string, limit: number): string
   /** A string in such a form that strings which differ only in ASCII case are equal. */
   ignoringCase(text: string): string
@@ -84,7 +84,7 @@ export interface Dialect {
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalNumberOf(id: number): number
-  /** Whether a row belongs to the journal with this number; none if the tables hold only one. */
+  /** The condition that a row is of the journal with this number; none if there is only one. */
   isInJournal(journal: number): Condition[]
   /** Whether rows of two tables belong to the same journal. */
   isSameJournal(table: string, other: string): string

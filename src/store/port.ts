@@ -145,8 +145,8 @@ export interface RepricePage {
   book: PriceBook
   /**
    * Whether the sums have yet to count which of the requests are retries. That is so only in the
-   * first repricing of a database that is older than the sum of retries. In that repricing each
-   * row comes once.
+   * first repricing of a database that was filled before roll-ups had `retries`. In that repricing
+   * each row comes once.
    */
   countsRetries: boolean
 }

@@ -58,7 +58,7 @@ export async function followRequests(
       if (isFile && !isSameFile(fileIdentityAt(place.database), file)) {
         // Nothing would ever appear in the old file, and nothing would say why.
         throw new CommandFailure(
-          `${place.database}: the database was removed or replaced while it was followed: start again once there is one`,
+          `${place.database}: the database was removed or replaced while it was being followed: start again once there is one`,
         )
       }
       try {

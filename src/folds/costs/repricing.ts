@@ -38,7 +38,7 @@ export function rangeToReprice(
  * Recomputes the costs of stored requests.
  *
  * @param countsRetries whether the sums have yet to count which of these requests are retries,
- *   because the database is older than the `retries` of its roll-ups.
+ *   because the database was filled before roll-ups had `retries`.
  * @returns those whose cost isn't the stored one, or that the sums have to count as retries.
  */
 export function reprice(

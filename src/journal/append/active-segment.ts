@@ -266,7 +266,7 @@ export class ActiveSegment {
       }
       return null
     } catch (error) {
-      return this.#postpone(writer, error, "it can't be checked whether the journal still has it")
+      return this.#postpone(writer, error, "whether the journal still has it couldn't be checked")
     }
   }
 

@@ -38,8 +38,8 @@ const MAX_NAMES = 100
 const MAX_NAME_LENGTH = 256
 
 /**
- * Logs only one warning for each name, such as that of an event's unknown member. The log has the
- * name as `member`, even if it is that of something else.
+ * Logs only one warning for each name, such as that of an event's unknown member. The log field is
+ * always `member`, even if the name is that of something else, such as an API.
  */
 export class OneTimeWarnings {
   readonly #logger: JournalLogger

@@ -201,7 +201,7 @@ class ImportRun {
     }
     // The rows of a table were read at one moment.
     if (this.#options.from === 'sqlite' || statSync(path, { bigint: true }).mtimeNs === mtimeNs) return
-    const found = 'the file changed while it was read: expected one that nobody writes to any more'
+    const found = 'the file changed while it was being read: expected one that nobody writes to any more'
     throw new InputError('FILE_UNREADABLE', path, found)
   }
 

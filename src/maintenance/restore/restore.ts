@@ -61,7 +61,7 @@ export interface RestoreResult {
  * a journal.
  *
  * @throws RestoreError JOURNAL_EXISTS, JOURNAL_UNKNOWN, CHUNKS_MISSING.
- * @throws PostgresError PROJECTOR_RUNNING while a projector writes the journal's rows: then its
+ * @throws PostgresError PROJECTOR_RUNNING while a projector is writing the journal's rows: then its
  *   host is alive, and two hosts must not continue one journal. An object store doesn't know that.
  * @throws ObjectStoreError STORE_AWAY, STORE_REFUSED, OBJECT_DIFFERS; InputError PACKAGE_MISSING.
  */

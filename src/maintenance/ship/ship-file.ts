@@ -49,7 +49,7 @@ export async function shipFile(
       const fileSha256 = file.copy().update(bytes).digest('hex')
       const isLast = offset + bytes.length === end
       if (bytes.length === 0 || (isLast && fileSha256 !== sha256)) {
-        const text = `${name} has changed while it was read: run \`request-journal verify\``
+        const text = `${name} changed while it was being read: run \`request-journal verify\``
         throw new JournalError('SEGMENT_UNREADABLE', name, text)
       }
       if (await copy.create(name, offset, bytes, { sha256: fileSha256, part, mode })) {

@@ -4,7 +4,7 @@ import { countAddedRows } from '../window/added-rows.js'
 import {
   dimensionConditions,
   isOfDimensions,
-  journalConditions,
+  journalFilterConditions,
   type RequestFilter,
   rowCondition,
   timestampColumn,
@@ -47,7 +47,7 @@ function isScattered(database: QueryDatabase, filter: RequestFilter, slice: RowS
   const isFiltered =
     success !== undefined ||
     streaming !== undefined ||
-    journalConditions(database, filter).length > 0 ||
+    journalFilterConditions(database, filter).length > 0 ||
     dimensionConditions(database, filter).length > 0
   return isFiltered || slice.offset > NEAR_OFFSET
 }

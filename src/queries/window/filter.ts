@@ -125,7 +125,7 @@ function isKnownJournal(database: QueryDatabase, journal: string): boolean {
 }
 
 /** Returns the conditions of a filter on journals: none for a file, which has a single journal. */
-export function journalConditions(database: QueryDatabase, { journal }: RequestFilter): Condition[] {
+export function journalFilterConditions(database: QueryDatabase, { journal }: RequestFilter): Condition[] {
   return journal === undefined ? [] : dialectOf(database).journalConditions(journal)
 }
 
@@ -165,7 +165,7 @@ export function rowCondition(
   const { correlationId, success, streaming, open, unfinished, now = Date.now() } = filter
   const conditions = [
     ...withinDeadline(database, filter.deadline),
-    ...journalConditions(database, filter),
+    ...journalFilterConditions(database, filter),
     ...dimensionConditions(database, filter),
   ]
   const isOutcome = (column: string, is: boolean) => {

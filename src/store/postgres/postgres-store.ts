@@ -63,8 +63,8 @@ export class PostgresStore implements Store {
   #nextOrdinal: number | null = null
 
   /**
-   * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process writes this
-   *   journal's rows; POOLER_BETWEEN; otherwise like `postgresAddress`, `Connection.open` and
+   * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process is writing
+   *   this journal's rows; POOLER_BETWEEN; otherwise like `postgresAddress`, `Connection.open` and
    *   `checkSchema`.
    */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {

@@ -366,7 +366,7 @@ describe('a sync that failed', () => {
     })
     expect(await rejectionOf(journal.flush())).toMatchObject({
       code: 'SYNC_INCOMPLETE',
-      message: expect.stringContaining("it can't be checked whether the journal still has it"),
+      message: expect.stringContaining("whether the journal still has it couldn't be checked"),
     })
     await journal.flush()
     expect(segmentsOf(directory)).toStrictEqual([SEGMENT, '2026-11-23.ndjson'])

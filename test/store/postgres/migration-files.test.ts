@@ -8,7 +8,8 @@ const DIRECTORY = fileURLToPath(new URL('../../../migrations/postgres', import.m
 const FILE = new URL('../../../src/store/postgres/schema/migration-files.ts', import.meta.url)
 const REGENERATE = 'UPDATE_MIGRATIONS=1 npx vitest run test/store/postgres/migration-files.test.ts'
 
-const HEADER = `// Generated from migrations/postgres/*.sql, don't edit it: ${REGENERATE}
+const HEADER = `// Generated from migrations/postgres/*.sql; don't edit it. To generate it anew:
+// ${REGENERATE}
 import type { MigrationFile } from './migrations.js'
 
 /** The files of migrations/postgres/ as part of the program. */

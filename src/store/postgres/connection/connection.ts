@@ -115,7 +115,7 @@ export class Connection {
     const { rows } = await this.#run(() =>
       this.#client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'),
     )
-    // A pooler tells each client that connects a process id that it has made up.
+    // A pooler gives each new client a process id that it has made up.
     if (rows[0]?.pid === (this.#client as Client & { processID: number | null }).processID) return
     const advice = 'give projectors the address of the server itself; readers may use the pooler'
     const found =

@@ -1,4 +1,5 @@
-// Generated from migrations/postgres/*.sql, don't edit it: UPDATE_MIGRATIONS=1 npx vitest run test/store/postgres/migration-files.test.ts
+// Generated from migrations/postgres/*.sql; don't edit it. To generate it anew:
+// UPDATE_MIGRATIONS=1 npx vitest run test/store/postgres/migration-files.test.ts
 import type { MigrationFile } from './migrations.js'
 
 /** The files of migrations/postgres/ as part of the program. */

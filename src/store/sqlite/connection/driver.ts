@@ -65,7 +65,7 @@ function loadDriver(): typeof SQLite {
   if (main === null) {
     throw unusable(
       NAME,
-      `can't be found from ${process.argv[1] ?? process.cwd()}: it has a native addon, so no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
+      `the package can't be found from ${process.argv[1] ?? process.cwd()}: it has a native addon, so no bundle can include it; install it where the program runs with \`npm install ${NAME}@12\``,
     )
   }
   const folder = packageFolder(main)

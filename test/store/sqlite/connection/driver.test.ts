@@ -90,7 +90,7 @@ describe('a better-sqlite3 that this Node can not use is refused with the comman
     [
       'that is not installed',
       () => {},
-      /better-sqlite3: can't be found from .*: .*`npm install better-sqlite3@12`/,
+      /better-sqlite3: the package can't be found from .*: .*`npm install better-sqlite3@12`/,
     ],
   ])('%s', (_what, addDriver, message) => {
     expect(open(installedProgram(addDriver))).toEqual({

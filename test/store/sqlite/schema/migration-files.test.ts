@@ -14,20 +14,22 @@ const DIRECTORY = fileURLToPath(new URL('../../../../migrations', import.meta.ur
 const FILE = new URL('../../../../src/store/sqlite/schema/migration-files.ts', import.meta.url)
 const REGENERATE = 'UPDATE_MIGRATIONS=1 npx vitest run test/store/sqlite/schema/migration-files.test.ts'
 
-const HEADER = `// Generated from migrations/*.sql, don't edit it: ${REGENERATE}
+const HEADER = `// Generated from migrations/*.sql; don't edit it. To generate it anew:
+// ${REGENERATE}
 import type { MigrationFile } from './migrations.js'
 
 /**
- * The files of migrations/ as part of the program, so that they go wherever a bundler takes it. A new migration is a
- * new file there and the command above; the same command settles a merge conflict in this file.
+ * The files of migrations/ as part of the program, so that they go wherever a bundler takes it. To
+ * add a migration, add a file there and run the command above; the same command settles a merge
+ * conflict in this file.
  */
 export const MIGRATION_FILES: readonly MigrationFile[] = [
 `
 
 const SCHEMA_HEADER = `
 /**
- * Everything that these migrations leave in an empty database, the ledger aside: a new database gets it at once, which takes
- * a tenth of the time they take one by one.
+ * Everything that these migrations leave in an empty database, the ledger aside. A new database gets
+ * all of it in one step, which takes a tenth of the time of applying the migrations one by one.
  */
 export const MIGRATED_SCHEMA: { readonly fileNames: readonly string[]; readonly sql: string } = {
 `
