@@ -8,6 +8,7 @@ import {
   namesOfGroups,
 } from '../../../src/queries/sums/grouping.js'
 import { type Rank, readFirst, topGroups } from '../../../src/queries/sums/top-groups.js'
+import { inCurrency } from '../../../src/queries/window/value-filters.js'
 import { runs } from '../../support/runs.js'
 import { filter, rows } from '../arbitrary-rows.js'
 import { matches } from '../reference.js'
@@ -76,7 +77,9 @@ test('the first groups are the same whether all are held or only these', ({ data
         fill(database, all, counted)
         const labels = [groupByLabel(database, 'tier'), groupByLabel(database, 'team')]
         const grouping = [...groupings, ...labels][place] ?? groupByPolicy
-        const question = { filter: asked, grouping, latencies: true, unknown: true }
+        // Every question names the currency of its least cost before it gets here.
+        const minCost = inCurrency(asked.minCost, () => asked.currency ?? 'sats')
+        const question = { filter: { ...asked, minCost }, grouping, latencies: true, unknown: true }
         const held = topGroups(database, question, limit, rank)
         const read = readFirst(database, question, limit, rank)
         // Costs that differ by less than a floating-point number can tell are in either order.
