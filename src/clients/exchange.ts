@@ -30,7 +30,7 @@ export interface ExchangeOptions {
   correlationId?: string | undefined
   /** The label that gets the provider's id of the answer. @default none: the id isn't logged */
   responseIdLabel?: string | undefined
-  /** Part of a hint for people: what else makes streams report tokens, if the client doesn't ask. */
+  /** Part of a hint: what else makes streams report tokens if the client doesn't ask for them. */
   usageAlternative: string
 }
 

@@ -286,7 +286,7 @@ export function cutLongNames(json: string): string {
   return copied === 0 ? json : result + json.slice(copied)
 }
 
-/** The index after the closing quote of the string that begins at `start`; −1 if none closes it. */
+/** The index after the closing quote of the string that begins at `start`; −1 without one. */
 function endOfString(json: string, start: number): number {
   for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
     let backslashes = 0

@@ -31,7 +31,7 @@ function isShortFor(short: string, name: string): boolean {
   return matched === short.length
 }
 
-/** The restricted Damerau–Levenshtein distance; infinite if it is more than {@link MAX_ERRORS}. */
+/** The restricted Damerau–Levenshtein distance; infinite if it is over {@link MAX_ERRORS}. */
 function typingErrors(typed: string, meant: string): number {
   if (Math.abs(typed.length - meant.length) > MAX_ERRORS) return Number.POSITIVE_INFINITY
   let beforeLast: number[] = []

@@ -13,7 +13,7 @@ const SHOWN_REQUESTS = 10
 
 /** Counts what rows become. */
 export class ImportTally {
-  /** As the result has them. */
+  /** The counts by the names that they have in the result. */
   readonly counts = {
     rows: 0,
     requests: 0,

@@ -112,7 +112,7 @@ export class QueryProcess {
     let child: ChildProcess
     try {
       child = fork(this.#worker, [database, schema, journal], {
-        // Instead of the options of this process: only one can have, for example, a debugger's port.
+        // Without the options of this process: only one can have, for example, a debugger's port.
         execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -1,21 +1,17 @@
-import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { projectOnce } from '../../../src/projection/index.js'
-import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
-import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ask } from '../../support/fleet-checker.js'
 import { lines, writeSegment } from '../../support/journal-files.js'
 import { completionLine, requestLine } from '../../support/lines.js'
-import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { newSchema } from '../../support/new-schema.js'
+import { noPostgres } from '../../support/postgres.js'
 import { test } from '../../support/workspace.js'
 
 test.skipIf(noPostgres !== null)(
   `completions read only the requests that they change, though the server knows nothing of new tables yet${noPostgres === null ? '' : ` (${noPostgres})`}`,
   async ({ workspace }) => {
     const { journal } = workspace
-    const address = await sharedPostgres()
-    const schema = `reads_${randomUUID().replaceAll('-', '')}`
-    await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+    const { database: address, schema } = await newSchema('reads')
     const count = 4000
     const streams = Array.from({ length: count }, (_, index) => {
       const events = [requestLine(`stream-${index}`, { streaming: true, model: `model-${index % 20}` })]

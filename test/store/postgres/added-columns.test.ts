@@ -1,19 +1,15 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { fold, keysOf } from '../../../src/folds/requests.js'
-import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
-import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ended, logged } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
-import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { newSchema } from '../../support/new-schema.js'
+import { noPostgres } from '../../support/postgres.js'
 
 test.skipIf(noPostgres !== null)(
   'completions change rows of a table to which somebody has added columns, and leave those as they are',
   async () => {
-    const schema = `added_${randomUUID().replaceAll('-', '')}`
-    const address = await sharedPostgres()
-    await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+    const { database: address, schema } = await newSchema('added')
     await ask(
       address,
       `ALTER TABLE ${schema}.requests ADD COLUMN note TEXT NOT NULL DEFAULT 'none',

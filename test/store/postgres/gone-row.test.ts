@@ -1,20 +1,16 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { fold, keysOf } from '../../../src/folds/requests.js'
 import { isTransient } from '../../../src/projection/transient-errors.js'
-import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
 import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
-import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ended, logged } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
-import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { newSchema } from '../../support/new-schema.js'
+import { noPostgres } from '../../support/postgres.js'
 
 test.skipIf(noPostgres !== null)(
   'a row that is deleted between its look-up and its change isn’t made anew: the batch is projected again',
   async () => {
-    const schema = `gone_${randomUUID().replaceAll('-', '')}`
-    const address = await sharedPostgres()
-    await migratePostgres(postgresAddress(address), schema, { monthsAhead: 1 })
+    const { database: address, schema } = await newSchema('gone')
     const place = { address, schema, journalId: 'j', version: '0', lockTimeoutMs: 200 }
     const store = await PostgresStore.open({ ...place, purpose: 'project' })
     const request = [logged('a', 0, { streaming: true })]

@@ -1,22 +1,18 @@
-import { randomUUID } from 'node:crypto'
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openJournal } from '../../../src/journal/append/journal.js'
 import { projectOnce } from '../../../src/projection/index.js'
-import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
-import { migratePostgres } from '../../../src/store/postgres/schema/migrations.js'
 import { ask } from '../../support/fleet-checker.js'
 import { requestLine } from '../../support/lines.js'
-import { noPostgres, sharedPostgres } from '../../support/postgres.js'
+import { newSchema } from '../../support/new-schema.js'
+import { noPostgres } from '../../support/postgres.js'
 
 test.skipIf(noPostgres !== null)(
   'a journal that has used up its ids is refused before its rows take those of the next journal',
   async () => {
-    const schema = `ids_${randomUUID().replaceAll('-', '')}`
-    const database = await sharedPostgres()
-    await migratePostgres(postgresAddress(database), schema, { monthsAhead: 1 })
+    const { database, schema } = await newSchema('ids')
     const journal = mkdtempSync(join(tmpdir(), 'request-journal-ids-'))
     await openJournal({ directory: journal }).close()
     const append = (id: string) => appendFileSync(join(journal, '2026-11-22.ndjson'), `${requestLine(id)}\n`)

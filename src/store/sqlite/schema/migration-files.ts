@@ -1059,8 +1059,8 @@ CREATE TABLE pruned_imports (
 ]
 
 /**
- * Everything that these migrations leave in an empty database, the ledger aside. A new database gets
- * all of it in one step, which takes a tenth of the time of applying the migrations one by one.
+ * Everything that these migrations leave in an empty database, the ledger aside. A new database
+ * gets all of it in one step, which takes a tenth of the time of applying them one by one.
  */
 export const MIGRATED_SCHEMA: { readonly fileNames: readonly string[]; readonly sql: string } = {
   fileNames: [

@@ -28,8 +28,8 @@ export const MIGRATION_FILES: readonly MigrationFile[] = [
 
 const SCHEMA_HEADER = `
 /**
- * Everything that these migrations leave in an empty database, the ledger aside. A new database gets
- * all of it in one step, which takes a tenth of the time of applying the migrations one by one.
+ * Everything that these migrations leave in an empty database, the ledger aside. A new database
+ * gets all of it in one step, which takes a tenth of the time of applying them one by one.
  */
 export const MIGRATED_SCHEMA: { readonly fileNames: readonly string[]; readonly sql: string } = {
 `
