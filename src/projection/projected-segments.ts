@@ -20,7 +20,7 @@ export class ProjectedSegments {
   constructor(options: ProjectedSegmentsOptions, positions: readonly SegmentPosition[]) {
     this.#options = options
     this.#positions = new Map(positions.map((position) => [position.id, position]))
-    this.#newestId = Math.max(0, ...this.#positions.keys())
+    this.#newestId = positions.reduce((newest, { id }) => Math.max(newest, id), 0)
   }
 
   all(): Iterable<SegmentPosition> {

@@ -51,6 +51,12 @@ describe('tables', () => {
     }
   })
 
+  test('a table may have more rows than a call takes arguments', () => {
+    const lines = formatTable([{ title: 'n', cell: String }], Array(200_000).fill(7), 80).split('\n')
+    expect(lines).toHaveLength(200_001)
+    expect(lines.at(-1)).toBe('7')
+  })
+
   test('cutToWidth never splits a wide character', () => {
     expect(cutToWidth('漢字漢字', 4)).toBe('漢…')
     expect(cutToWidth('漢字', 4)).toBe('漢字')
