@@ -111,8 +111,8 @@ export function hexChecksum(crc: number): string {
 }
 
 /**
- * Reads one whole line, given without its newline. Two of the `hooks` fill what a foreign line
- * leaves out.
+ * Reads one whole line, given without its newline. Two of the `hooks` fill in what a foreign
+ * line leaves out.
  */
 export function decodeLine(line: Buffer, hooks: NormalizeHooks): DecodedLine {
   const parsed = parseLine(line)
@@ -286,7 +286,7 @@ export function cutLongNames(json: string): string {
   return copied === 0 ? json : result + json.slice(copied)
 }
 
-/** The index after the closing quote of the string that begins at `start`; −1 without one. */
+/** The index after the closing quote of the string at `start`; −1 if it has no closing quote. */
 function endOfString(json: string, start: number): number {
   for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
     let backslashes = 0

@@ -37,8 +37,8 @@ export interface Known {
    * that a completion names and, if a completion names none, one more open stream than there are
    * completions. The additional one shows whether the last completion was ambiguous. Each
    * correlation_id of `Keys.completions` has an entry, which is an empty list if no row has that
-   * id: from the entries the fold knows which requests have a completion in the batch. There are
-   * none if `isDeferring`.
+   * id: from the entries the fold knows which requests have a completion in the batch. The map is
+   * empty if `isDeferring`.
    */
   requests: ReadonlyMap<string, readonly KnownRequest[]>
   /**

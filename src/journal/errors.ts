@@ -60,9 +60,9 @@ export type JournalWriteErrorCode = (typeof JOURNAL_WRITE_ERROR_CODES)[number]
  * - `SYNC_FAILED`: fdatasync failed. Events appended since the last `flush` may not survive a power
  *   cut, and later events go to another segment. It's reported once: to the flushes that wait for
  *   that sync, or else to the next flush.
- * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut, or whether
- *   the journal still has it couldn't be checked, for example because the process ran out of file
- *   descriptors. Nothing is known to be lost: flush again.
+ * - `SYNC_INCOMPLETE`: the segment was synced, but its name may not survive a power cut, or the
+ *   journal couldn't be read to see whether it still has the segment, for example because the
+ *   process ran out of file descriptors. Nothing is known to be lost: flush again.
  * - `SEGMENT_LOST`: the segment was moved, removed, replaced or hidden by a mount while the journal
  *   was open. Events appended since the last flush may be only in that file.
  * - `BUFFER_NOT_EMPTY`: events passed to `record` wait in memory because the disk refuses them;

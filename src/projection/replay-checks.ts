@@ -72,9 +72,9 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
 }
 
 /**
- * Checks that a segment which was read holds the lines that its rows came from. An archive must
- * hold the lines that the manifest recorded, a plain segment those that were projected. A line that
- * has been damaged since would otherwise take its row with it.
+ * Checks that a segment which was read holds the lines that its rows came from, and an archive also
+ * the later ones that the manifest recorded. A line that has been damaged since would otherwise
+ * take its row with it.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */
@@ -84,8 +84,7 @@ export function checkSame(
   position: SegmentPosition | undefined,
 ): void {
   const { source, sha256, prefixCrc32 } = decoder
-  if (source.isArchive) {
-    if (archived === undefined || sha256 === archived.sha256) return
+  if (source.isArchive && archived !== undefined && sha256 !== archived.sha256) {
     const found = 'its SHA-256 is not the one that the manifest recorded when the segment was archived'
     const advice = 'bring the archive back from a backup, or rebuild from it as it is with --allow-missing'
     throw new ProjectionError('SEGMENT_REPLACED', source.path, `${found}: ${advice}`)

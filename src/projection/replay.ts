@@ -9,7 +9,7 @@ import { openSegment } from '../journal/read/open-segment.js'
 import { SegmentDecoder } from '../journal/read/segment-decoder.js'
 import { archiveFile, listSegments, plainSize, type Segment } from '../journal/segments.js'
 import { asStoreError, databaseName, openStore } from '../store/open-store.js'
-import type { LostSegment, RebuildTransaction } from '../store/port.js'
+import type { RebuildTransaction } from '../store/port.js'
 import {
   addCounts,
   emptyCounts,
@@ -96,8 +96,8 @@ export interface ReplayResult extends ProjectResult {
  * @throws ProjectionError OTHER_JOURNAL; SEGMENT_SYNC_FAILED; SEGMENT_MISSING, and
  *   SEGMENT_TRUNCATED and SEGMENT_REPLACED, unless `allowMissing`. If PostgreSQL keeps the bytes of
  *   the journal, the last two in any case: if bytes that may exist only there would be lost, or if
- *   the bytes change while they are being read. OTHER_ROLLUP_LABELS if `rollupLabels` would change
- *   the roll-ups of other journals in PostgreSQL.
+ *   the bytes change while they are being read. OTHER_ROLLUP_LABELS if `rollupLabels` differ from
+ *   the labels of the PostgreSQL schema, and other journals in it have requests.
  * @throws DatabaseError DATABASE_UNWRITABLE if there is a file at `into`, or too little room for
  *   another database.
  * @throws TypeError for `diff` without `into`, and for `into` with a PostgreSQL database.
@@ -188,7 +188,6 @@ class Rebuild {
   readonly #archives: ReadonlyMap<string, EntryOf<'archived'>>
   readonly #sealed: ReadonlyMap<string, EntryOf<'sealed'>>
   readonly #progress: ReplayProgress
-  readonly #lost: LostSegment[] = []
 
   constructor(transaction: RebuildTransaction, context: RebuildContext) {
     const { directory, before, pruned } = context
@@ -252,31 +251,33 @@ class Rebuild {
         },
       })
       if (!allowMissing) checkSame(decoder, this.#archives.get(name), before)
-      else if (before !== undefined) this.#noteLost(before, decoder)
+      else if (before !== undefined) await this.#noteLost(before, decoder)
     } finally {
       source.close()
     }
   }
 
-  /** Notes a segment that no longer holds all the lines that the counters count. */
-  #noteLost({ name, projectedBytes, projectedCrc32 }: SegmentPosition, decoder?: SegmentDecoder): void {
+  /**
+   * Records that a segment no longer holds all the lines that the counters count, so that `verify`
+   * knows.
+   */
+  async #noteLost(
+    { name, projectedBytes, projectedCrc32 }: SegmentPosition,
+    decoder?: SegmentDecoder,
+  ): Promise<void> {
     const isShorter = decoder === undefined || decoder.source.position < projectedBytes
     if (!isShorter && decoder.prefixCrc32 === projectedCrc32) return
-    this.#lost.push({ name, isReplaced: !isShorter })
+    await this.#transaction.addLost({ name, isReplaced: !isShorter })
   }
 
-  /**
-   * Records the missing segments, so that the next projector and replay accept them too, and those
-   * that have lost lines, so that `verify` knows what the counters count.
-   */
+  /** Records the missing segments, so that the next projector and replay accept them too. */
   async #acceptMissing(): Promise<void> {
     const { directory, allowMissing, pruned } = this.#context
     if (!allowMissing) return
     const there = new Set(this.#segments.map(({ id }) => id))
     for (const [id, position] of this.#before) {
-      if (!pruned.has(id) && !there.has(id)) this.#noteLost(position)
+      if (!pruned.has(id) && !there.has(id)) await this.#noteLost(position)
     }
-    await this.#transaction.addLost(this.#lost)
     const known = { positions: [], pruned, accepted: new Set<string>() }
     const missing = missingSegments(directory, readManifest(directory), this.#segments, known)
     await this.#transaction.replaceAcceptedMissing(missing.map(({ name }) => name))

@@ -84,7 +84,10 @@ export interface Dialect {
   isThereNow(database: QueryDatabase): Condition
   /** The number of the journal that the row with this id is from. */
   journalNumberOf(id: number): number
-  /** The condition that a row is of the journal with this number; none if there is only one. */
+  /**
+   * The condition that a row belongs to the journal with this number; none in a database that can
+   * hold only one journal.
+   */
   isInJournal(journal: number): Condition[]
   /** Whether rows of two tables belong to the same journal. */
   isSameJournal(table: string, other: string): string

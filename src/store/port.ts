@@ -159,8 +159,14 @@ export interface RebuildTransaction extends StoreTransaction {
    */
   unjournaledRequests(): AsyncIterable<readonly StoredRequest[]>
   replaceAcceptedMissing(names: readonly string[]): Promise<void>
-  /** Records permanently which segments have lost lines in this rebuild. */
-  addLost(segments: readonly LostSegment[]): Promise<void>
+  /**
+   * Records permanently that a segment has lost lines in this rebuild. Call it once what is left of
+   * the segment has been written.
+   *
+   * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED if the store holds the only copy of
+   *   those lines, and would lose it.
+   */
+  addLost(segment: LostSegment): Promise<void>
 }
 
 /** A segment that has lost lines that were projected and are therefore in the counters. */

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import SQLite from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { verify } from '../../src/maintenance/index.js'
@@ -210,6 +211,19 @@ describe('where the journal lost something', () => {
     )
     expect(workspace.query('SELECT * FROM requests')).toHaveLength(2)
     expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 1, rejected: 1 })
+  })
+
+  test('refuses an archive that no manifest records, with other lines than were projected', async ({
+    workspace,
+  }) => {
+    writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+    await projectOnce(workspace)
+    const path = join(workspace.journal, DAY)
+    writeFileSync(`${path}.gz`, gzipSync(lines(requestLine('a'))))
+    rmSync(path)
+    await expect(replay(workspace)).rejects.toMatchObject({ code: 'SEGMENT_REPLACED' })
+    expect(workspace.query('SELECT * FROM requests')).toHaveLength(2)
+    expect(await replay({ ...workspace, allowMissing: true })).toMatchObject({ projected: 1 })
   })
 
   test('refuses while a segment is shorter than what was projected', async ({ workspace }) => {

@@ -170,7 +170,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>, hist
         const transaction = await opened.store.beginRebuild({ before: [], rollupLabels: ['team'] })
         expect(transaction.rollupLabels).toEqual(['team'])
         await transaction.replaceAcceptedMissing(['2026-11-23.ndjson'])
-        await transaction.addLost([{ name: '2026-11-23.ndjson', isReplaced: false }])
+        await transaction.addLost({ name: '2026-11-23.ndjson', isReplaced: false })
         await rebuildInto(transaction, [kept])
         // Counters never fall.
         const { counters, latency_counters } = modelOf([kept, ...gone])

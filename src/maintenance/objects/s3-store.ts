@@ -65,7 +65,7 @@ export class ObjectStore {
       forcePathStyle: (AWS_S3_FORCE_PATH_STYLE ?? String(hasEndpoint)) === 'true',
       maxAttempts: ATTEMPTS,
       requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS },
-      // The signature has the SHA-256 of the bytes already, and not every store knows others.
+      // The signature has the SHA-256 already, and not every store knows other checksums.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     })

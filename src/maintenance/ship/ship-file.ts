@@ -25,7 +25,7 @@ export interface LocalFile {
  * @param partBytes how many bytes a part has at most.
  * @returns how many bytes were sent.
  * @throws ObjectStoreError OBJECT_DIFFERS if the store holds something else, or more; JournalError
- *   SEGMENT_UNREADABLE if the file changes while it is read.
+ *   SEGMENT_UNREADABLE if the file changes while it is being read.
  */
 export async function shipFile(
   copy: ShippedJournal,

@@ -112,7 +112,7 @@ export class QueryProcess {
     let child: ChildProcess
     try {
       child = fork(this.#worker, [database, schema, journal], {
-        // Without the options of this process: only one can have, for example, a debugger's port.
+        // Leaves out this process's options: only one process can have a debugger's port, for example.
         execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

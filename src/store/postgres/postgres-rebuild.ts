@@ -82,8 +82,8 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #state: RebuildState
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
-  /** The segments whose chunks are written again. */
-  readonly #replaced = new Set<number>()
+  /** The names of segments whose chunks are written again. */
+  readonly #replaced = new Set<string>()
 
   constructor(options: TransactionOptions, state: RebuildState) {
     super(options)
@@ -97,17 +97,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     await super.addSegment(position)
     // The chunks of segments that the host no longer has are kept, since they may be the only copy.
     const removed = (await this.options.chunks?.removeSegment(position.id)) ?? 0
-    if (removed > 0) this.#replaced.add(position.id)
-  }
-
-  /**
-   * @throws ProjectionError SEGMENT_TRUNCATED, SEGMENT_REPLACED if bytes that exist only in chunks
-   *   would be lost.
-   */
-  override async advance(expectedBytes: number, next: SegmentPosition): Promise<boolean> {
-    const before = this.#state.before.find(({ id }) => id === next.id)
-    if (before !== undefined && this.#replaced.has(next.id)) checkIsWhole(before, next)
-    return await super.advance(expectedBytes, next)
+    if (removed > 0) this.#replaced.add(position.name)
   }
 
   override async load(_: Keys): Promise<Known> {
@@ -139,9 +129,11 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     await replaceAcceptedMissing(this.journal, names)
   }
 
-  async addLost(segments: readonly LostSegment[]): Promise<void> {
+  async addLost(segment: LostSegment): Promise<void> {
+    // The chunks that were removed may have been the only copy.
+    if (this.#replaced.has(segment.name)) throw onlyCopyLost(segment)
     await this.written()
-    await addLost(this.journal, segments)
+    await addLost(this.journal, segment)
   }
 
   override async commit(): Promise<void> {
@@ -166,22 +158,12 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   }
 }
 
-/**
- * Checks that the host has all that was projected from a segment. Otherwise the segment's chunks
- * may be the only copy.
- */
-function checkIsWhole(
-  before: SegmentPosition,
-  { name, projectedBytes, projectedCrc32 }: SegmentPosition,
-): void {
-  const isShorter = projectedBytes < before.projectedBytes
-  if (!isShorter && (projectedBytes > before.projectedBytes || projectedCrc32 === before.projectedCrc32))
-    return
-  const found = isShorter
-    ? 'the segment is shorter than what was projected from it'
-    : "the segment isn't what was projected"
+function onlyCopyLost({ name, isReplaced }: LostSegment): ProjectionError {
+  const found = isReplaced
+    ? "the segment isn't what was projected"
+    : 'the segment is shorter than what was projected from it'
   const lost = "PostgreSQL's copy of the projected bytes would be lost"
   const advice = 'get the journal back with `restore`, or add --no-chunks, which leaves the copy as it is'
-  const code = isShorter ? 'SEGMENT_TRUNCATED' : 'SEGMENT_REPLACED'
-  throw new ProjectionError(code, name, `${found}, and ${lost}: ${advice}`)
+  const code = isReplaced ? 'SEGMENT_REPLACED' : 'SEGMENT_TRUNCATED'
+  return new ProjectionError(code, name, `${found}, and ${lost}: ${advice}`)
 }

@@ -92,12 +92,11 @@ export async function replaceAcceptedMissing(
 }
 
 /** Records which segments have lost lines in a replay. Nothing removes these rows. */
-export async function addLost(journal: JournalConnection, segments: readonly LostSegment[]): Promise<void> {
-  const last = new Map(segments.map(({ name, isReplaced }) => [name, { name, is_replaced: isReplaced }]))
+export async function addLost(journal: JournalConnection, { name, isReplaced }: LostSegment): Promise<void> {
   await journal.run(
-    `INSERT INTO lost_segments SELECT $1, name, is_replaced, now()
-       FROM json_to_recordset($2) AS l(name TEXT, is_replaced BOOLEAN)
+    `INSERT INTO lost_segments VALUES ($1, $2, $3, now())
      ON CONFLICT (journal, name) DO UPDATE SET is_replaced = lost_segments.is_replaced OR excluded.is_replaced`,
-    jsonRows([...last.values()]),
+    name,
+    isReplaced,
   )
 }

@@ -119,13 +119,13 @@ class SqliteRebuild extends SqliteTransaction implements RebuildTransaction {
     replaceAcceptedMissing(this.options.database, names)
   }
 
-  async addLost(segments: readonly LostSegment[]): Promise<void> {
-    const statement = this.options.database.prepare(
-      `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET is_replaced = max(is_replaced, excluded.is_replaced)`,
-    )
-    const at = new Date().toISOString()
-    for (const { name, isReplaced } of segments) statement.run(name, Number(isReplaced), at)
+  async addLost({ name, isReplaced }: LostSegment): Promise<void> {
+    this.options.database
+      .prepare(
+        `INSERT INTO lost_segments (name, is_replaced, lost_at) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET is_replaced = max(is_replaced, excluded.is_replaced)`,
+      )
+      .run(name, Number(isReplaced), new Date().toISOString())
   }
 
   /** @throws DatabaseError ROWS_REFERRED_TO */

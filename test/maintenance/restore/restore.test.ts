@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -148,22 +149,35 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     expect(existsSync(target)).toBe(false)
   })
 
-  test('a replay without what a host has lost leaves the only copy', async ({ workspace }) => {
-    const { journal } = workspace
-    writeJournal(journal)
-    await projectOnce({ journal, database: address, schema })
-    const before = filesOf(journal)
-    truncateSync(join(journal, '2026-11-20.ndjson'), 5000)
-    const asked = { journal, database: address, schema, allowMissing: true }
-    await expect(replay(asked)).rejects.toMatchObject({ code: 'SEGMENT_TRUNCATED' })
-    const target = `${journal}.restored`
-    await restore({ journal: target, database: address, schema, journalId })
-    expect(filesOf(target)).toEqual(before)
-    const bytes = `SELECT sum(length)::int AS n FROM ${schema}.journal_chunks`
-    const kept = await ask(address, bytes)
-    await replay({ ...asked, chunks: false })
-    expect(await ask(address, bytes)).toEqual(kept)
-  })
+  test.for([
+    { damage: 'cut off', code: 'SEGMENT_TRUNCATED', write: (path: string) => truncateSync(path, 5000) },
+    {
+      damage: 'altered, and longer since',
+      code: 'SEGMENT_REPLACED',
+      write: (path: string) => {
+        const text = readFileSync(path, 'utf8')
+        writeFileSync(path, `${text.replace('"latency_ms"', '"latency_sm"')}${text.split('\n')[0]}\n`)
+      },
+    },
+  ])(
+    'a replay leaves the only copy of a segment that was $damage',
+    async ({ code, write }, { workspace }) => {
+      const { journal } = workspace
+      writeJournal(journal)
+      await projectOnce({ journal, database: address, schema })
+      const before = filesOf(journal)
+      write(join(journal, '2026-11-20.ndjson'))
+      const asked = { journal, database: address, schema, allowMissing: true }
+      await expect(replay(asked)).rejects.toMatchObject({ code })
+      const target = `${journal}.restored`
+      await restore({ journal: target, database: address, schema, journalId })
+      expect(filesOf(target)).toEqual(before)
+      const bytes = `SELECT sum(length)::int AS n FROM ${schema}.journal_chunks`
+      const kept = await ask(address, bytes)
+      await replay({ ...asked, chunks: false })
+      expect(await ask(address, bytes)).toEqual(kept)
+    },
+  )
 
   test('the directory is as open as its files', async ({ workspace }) => {
     const { journal } = workspace

@@ -12,7 +12,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** The page is served as it was written, but for comments and this line: nothing builds it. */
+/**
+ * The page is served as it was written, except for comments in its scripts, and for this line:
+ * nothing builds it.
+ */
 const MODULES_LINE = '<!-- The server names the other modules here. -->'
 const PAGE_FILE = 'src/server/dashboard/index.html'
 const UPLOT_FILES = ['uPlot.iife.min.js', 'uPlot.min.css']

@@ -2,7 +2,8 @@
  * The things that can be wrong with a PostgreSQL database. The codes are stable:
  *
  * - `DRIVER_MISSING`: the packages `pg` and `pg-copy-streams` aren't installed.
- * - `ADDRESS_INVALID`: the address isn't a PostgreSQL address, or has a password in it.
+ * - `ADDRESS_INVALID`: the address isn't a PostgreSQL address, has a password or an unknown
+ *   parameter in it, or asks for TLS in a way that can't be followed.
  * - `SERVER_AWAY`: the server can't be reached, refuses connections or writes for now (starting,
  *   full, too many connections, read-only), or rolled back a transaction. This is temporary, so a
  *   projector tries again.

@@ -8,7 +8,7 @@ import { IDS_PER_JOURNAL } from '../row-ids.js'
 
 const PACKED = PACKED_COLUMNS.join(', ')
 
-/** The columns of `RequestColumns` that are an expression here rather than a column. */
+/** The columns of `RequestColumns` that are expressions here rather than columns. */
 const CONVERTED: Readonly<Record<string, string>> = {
   streaming: 'streaming::int AS streaming',
   success: 'success::int AS success',
