@@ -225,6 +225,38 @@ test('a run that was killed between recording and naming an archive with a late 
   expect(rows(workspace)).toBe('a b c late')
 })
 
+describe('while the plain file is still there, the next run', () => {
+  /** Kills a run once it has renamed the plain file. */
+  async function kill(workspace: Workspace): Promise<void> {
+    const onStep = (step: string) => {
+      if (step === 'left') throw new Error('killed')
+    }
+    await expect(archiveWith(workspace, { noticeMs: 1, onStep })).rejects.toThrow('killed')
+  }
+
+  test('makes an archive anew that was damaged meanwhile', async ({ workspace }) => {
+    await twoDays(workspace)
+    const plain = workspace.readSegment(DAY)
+    const archive = join(workspace.journal, `${DAY}.gz`)
+    await kill(workspace)
+    writeFileSync(archive, readFileSync(archive).fill('x', 20, 30))
+    expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({ archived: [{ segment: DAY }] })
+    expect(files(workspace)).toEqual([`${DAY}.gz`, NEXT_DAY])
+    expect(gunzipSync(readFileSync(archive))).toEqual(plain)
+  })
+
+  test('ends a line that a late writer left unfinished, so that it is rejected', async ({ workspace }) => {
+    await twoDays(workspace)
+    const writer = openSync(join(workspace.journal, DAY), 'a')
+    await kill(workspace)
+    writeSync(writer, '{"frag')
+    closeSync(writer)
+    await archiveWith(workspace, AT_ONCE)
+    expect(files(workspace)).toEqual([`${DAY}.gz`, NEXT_DAY])
+    expect(await projectOnceWith(workspace, LATER)).toMatchObject({ projected: 0, rejected: 1 })
+  })
+})
+
 /** The requests of the first segment, as readers find them. */
 async function seen({ journal }: Workspace): Promise<string> {
   const [segment] = listSegments(journal)

@@ -84,6 +84,21 @@ describe('a backlog that is brought in at once', () => {
   })
 })
 
+test('a segment that can’t be read keeps back neither the segments before it nor those of a next run', async ({
+  workspace,
+}) => {
+  const archive = join(workspace.journal, `${NEXT_DAY}.gz`)
+  const whole = gzipSync(lines(...requests('b', 20)))
+  writeSegment(workspace.journal, lines(...requests('a', 20)))
+  writeFileSync(archive, whole.subarray(0, whole.length / 2))
+  await expect(inBulk(workspace)).rejects.toMatchObject({ code: 'SEGMENT_UNREADABLE' })
+  const count = 'SELECT count(*) AS n FROM requests'
+  expect(workspace.query(count)).toEqual([{ n: 20 }])
+  writeFileSync(archive, whole)
+  await inBulk(workspace)
+  expect(workspace.query(count)).toEqual([{ n: 40 }])
+})
+
 test('rows of another program in between keep their ids, and are completed', async ({ workspace }) => {
   writeSegment(workspace.journal, lines(...requests('a', 3)))
   await inBulk(workspace)

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { Sums } from '../../src/folds/sums/sums.js'
@@ -7,6 +7,7 @@ import { SegmentDecoder } from '../../src/journal/read/segment-decoder.js'
 import { SegmentReader } from '../../src/journal/read/segment-reader.js'
 import { parseSegmentName } from '../../src/journal/segments.js'
 import { BatchWriter } from '../../src/projection/batch-writer.js'
+import type { StoreTransaction } from '../../src/store/port.js'
 import { emptyPosition, type SegmentPosition } from '../../src/store/positions.js'
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.js'
 import { DAY, lines, writeSegment } from '../support/journal-files.js'
@@ -143,6 +144,29 @@ describe('a batch writer', () => {
       await expect(writing).rejects.toThrow(
         `reading goes on at byte 0, but ${LINE.length} bytes were projected`,
       )
+    })
+  })
+
+  test('refuses to keep bytes that are not those that it folded', async ({ workspace }) => {
+    writeSegment(workspace.journal, lines(requestLine('a'), requestLine('b')))
+    await withStore(workspace, async ({ store, segment }) => {
+      const { decoder, before } = segment(DAY)
+      const transaction: StoreTransaction = await store.begin('usual')
+      transaction.addBytes = async () => {}
+      const path = join(workspace.journal, DAY)
+      const whole = readFileSync(path)
+      const damage = () => {
+        if (decoder.source.position === whole.length) writeFileSync(path, whole.fill('x', 20, 21))
+      }
+      const sums = new Sums([])
+      const writer = new BatchWriter({ transaction, sums, isBulk: false, maxBytes: Number.POSITIVE_INFINITY })
+      const writing = writer.writeSegment(decoder, before, { onBatch: damage })
+      await expect(writing).rejects.toMatchObject({
+        code: 'SEGMENT_REPLACED',
+        message: expect.stringContaining('changed while they were being read'),
+      })
+      await writer.rollback()
+      expect(await store.positions()).toEqual([])
     })
   })
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ManifestFile } from '../../src/journal/chain/manifest.js'
@@ -65,6 +65,24 @@ test('closed segments that nobody has touched are not opened again, and a late l
       expect(await catchUp.run(goOn, true)).toMatchObject({ requests: 1, late: 1 })
     })
     expect(late.opens).toBeLessThan(4)
+  })
+})
+
+test('after a run that failed, the next one looks at the closed segments that it did not come to', async ({
+  workspace,
+}) => {
+  const days = Array.from({ length: 300 }, (_, i) => `2026-11-21_${String(i + 1).padStart(3, '0')}.ndjson`)
+  for (const [i, name] of days.entries()) writeSegment(workspace.journal, lines(requestLine(`${i}`)), name)
+  writeSegment(workspace.journal, lines(requestLine('today')))
+  const first = join(workspace.journal, days[0] ?? '')
+  const bytes = readFileSync(first)
+  await withCatchUp(workspace, OPTIONS, async (catchUp) => {
+    await catchUp.run(goOn, true)
+    writeSegment(workspace.journal, lines(requestLine('late')), days[200])
+    writeFileSync(first, '')
+    await expect(catchUp.run(goOn, true)).rejects.toMatchObject({ code: 'SEGMENT_TRUNCATED' })
+    writeFileSync(first, bytes)
+    expect(await catchUp.run(goOn)).toMatchObject({ requests: 1, late: 1 })
   })
 })
 

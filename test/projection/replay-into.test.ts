@@ -128,6 +128,16 @@ test('never writes over a file, removes what a killed run has left, and nothing 
   expect(readdirSync(workspace.directory).filter((name) => /replay|third/.test(name))).toEqual([])
 })
 
+test('never writes over a file that somebody puts there while it rebuilds', async ({ workspace }) => {
+  const into = await fill(workspace)
+  const onProgress = () => writeFileSync(into, 'mine')
+  await expect(replay({ ...workspace, into, onProgress })).rejects.toMatchObject({
+    code: 'DATABASE_UNWRITABLE',
+  })
+  expect(readFileSync(into, 'utf8')).toBe('mine')
+  expect(readdirSync(workspace.directory).filter((name) => name.includes('replay'))).toEqual([])
+})
+
 test('refuses to compare without a new path', async ({ workspace }) => {
   await fill(workspace)
   await expect(replay({ ...workspace, diff: true })).rejects.toThrow(TypeError)

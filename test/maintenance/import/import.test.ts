@@ -11,6 +11,8 @@ import { doctor, listImports, status, undoImport, verify } from '../../../src/ma
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { openDatabaseReadOnly } from '../../../src/queries/open-database.js'
 import { acquireDatabaseLock } from '../../../src/store/sqlite/connection/lock.js'
+import { lines } from '../../support/journal-files.js'
+import { requestLine } from '../../support/lines.js'
 import { requestLog, test, type Workspace } from '../../support/workspace.js'
 import { importHere } from './support.js'
 
@@ -346,6 +348,30 @@ describe('beside writers', () => {
     const live = contents(workspace)
     await replay({ journal, database })
     expect(contents(workspace)).toEqual(live)
+    await expectSound(workspace)
+  })
+
+  test('a writer that takes the number of a segment keeps it, and the import takes another one', async ({
+    workspace,
+  }) => {
+    const { journal, database } = workspace
+    let taken = ''
+    const { segments } = await importHere(
+      { journal, from: 'litellm', file: writeExport(workspace, 2) },
+      {
+        onStep(step) {
+          if (step !== 'noticed' || taken !== '') return
+          const archive = readdirSync(journal).find((name) => name.endsWith('.gz')) ?? ''
+          taken = archive.replace('.gz', '')
+          writeFileSync(join(journal, taken), lines(requestLine('live')))
+        },
+      },
+    )
+    expect(segments).toHaveLength(2)
+    expect(segments).not.toContain(taken)
+    await projectOnce({ journal, database })
+    expect(ids(workspace)).toHaveLength(5)
+    expect(new Set(ids(workspace)).size).toBe(5)
     await expectSound(workspace)
   })
 

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { beforeAll, beforeEach, describe, expect } from 'vitest'
 import { restore, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
@@ -145,6 +146,25 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     await expect(restored).rejects.toMatchObject({
       code: 'CHUNKS_MISSING',
       message: expect.stringMatching(/2026-11-21\.ndjson lacks the bytes from 0\b.*or a chunk is damaged/),
+    })
+    expect(existsSync(target)).toBe(false)
+  })
+
+  test('a chunk that holds other bytes than were projected isn’t given back', async ({ workspace }) => {
+    const { journal } = workspace
+    writeJournal(journal)
+    await projectOnce({ journal, database: address, schema })
+    const other = readFileSync(join(journal, '2026-11-22.ndjson'), 'latin1').replace('"c"', '"e"')
+    const gzip = gzipSync(Buffer.from(other, 'latin1')).toString('hex')
+    await ask(
+      address,
+      `UPDATE ${schema}.journal_chunks SET bytes = '\\x${gzip}' WHERE segment_id = 20261122000`,
+    )
+    const target = `${journal}.restored`
+    const restored = restore({ journal: target, database: address, schema, journalId })
+    await expect(restored).rejects.toMatchObject({
+      code: 'CHUNKS_MISSING',
+      message: expect.stringContaining("the bytes of 2026-11-22.ndjson aren't those that"),
     })
     expect(existsSync(target)).toBe(false)
   })

@@ -348,6 +348,9 @@ describe.skipIf(noPostgres !== null)(
       expect(others).toEqual([{ n: 0 }])
       await projector.stop()
       await projector.finished
+      // The files beside the segments went with the tables, too.
+      const files = await ask(address, `SELECT name FROM ${own}.journal_files WHERE name = 'journal.json'`)
+      expect(files).toEqual([{ name: 'journal.json' }])
       await host.follow()
       await ask(address, `DROP SCHEMA ${own} CASCADE`)
     })
