@@ -262,7 +262,9 @@ export class CatchUp {
     const position = this.#projected.positionOf(segment, file)
     checkSegment(source, position)
     if (!this.#sealedChecked.has(segment.id)) {
-      await checkSealed(source, this.#archives.sealedEntry(segment), position.projectedBytes)
+      const sealed = this.#archives.sealedEntry(segment)
+      const archived = this.#archives.bytesOf(segment) !== undefined
+      await checkSealed(source, { sealed, archived }, position.projectedBytes)
       this.#sealedChecked.add(segment.id)
     }
     if (!source.isArchive) await this.#projected.remember(segment, file)

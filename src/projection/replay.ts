@@ -234,7 +234,8 @@ class Rebuild {
     try {
       // Lines that were projected are compared with their position once they have been read.
       if (!allowMissing) {
-        await checkSealed(source, this.#sealed.get(name), before?.projectedBytes ?? 0)
+        const recorded = { sealed: this.#sealed.get(name), archived: this.#archives.has(name) }
+        await checkSealed(source, recorded, before?.projectedBytes ?? 0)
       }
       const decoder = new SegmentDecoder(source, {
         journalId: identity.journal_id,

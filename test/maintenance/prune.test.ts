@@ -369,6 +369,29 @@ describe('another database of the same journal', () => {
     await expect(projectOnceWith(workspace, CLOCK)).rejects.toMatchObject({ code: 'SEGMENT_MISSING' })
     workspace.expectDamage()
   })
+
+  test('stops when it had read all of an older segment and nothing of a pruned one', async ({
+    workspace,
+  }) => {
+    workspace.expectDamage()
+    const other = { ...workspace, database: join(workspace.directory, 'other.db') }
+    writeSegment(workspace.journal, lines(sample('z', 1)), FIRST)
+    await projectOnceWith(workspace, CLOCK)
+    writeSegment(workspace.journal, lines(sample('a', 1)), SECOND)
+    writeSegment(workspace.journal, lines(sample('b', 1)), FOURTH)
+    await projectOnceWith(other, CLOCK)
+    await archiveWith(other, { noticeMs: 1, onStep() {} })
+    await prune({ ...other, before: BEFORE })
+    await expect(projectOnceWith(workspace, CLOCK)).rejects.toMatchObject({
+      code: 'SEGMENT_MISSING',
+      message: expect.stringContaining("it was pruned with 1 line that this database hadn't read"),
+    })
+    expect(await projectOnceWith({ ...workspace, allowMissing: true }, CLOCK)).toMatchObject({ projected: 1 })
+    expect(await projectOnceWith(workspace, CLOCK)).toMatchObject({ projected: 0 })
+    // A new database begins with what is left.
+    const late = { ...workspace, database: join(workspace.directory, 'new.db') }
+    expect(await projectOnceWith(late, CLOCK)).toMatchObject({ projected: 1 })
+  })
 })
 
 test('archives that come back are not projected again', async ({ workspace }) => {

@@ -27,7 +27,7 @@ export function checkPositions(
   const missing = missingSegments(directory, readManifest(directory), segments, known)
   const wrong = missing
     .filter(({ name }) => names.has(name))
-    .map(({ name, reason }) => `${name}: gone, ${reason}`)
+    .map(({ name, isTruncated, reason }) => `${name}: ${isTruncated ? 'truncated' : 'gone'}, ${reason}`)
   let compared = 0
   let uncompared = 0
   let unread = 0

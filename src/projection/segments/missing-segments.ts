@@ -37,26 +37,34 @@ export function missingSegments(
 ): MissingSegment[] {
   const segments = new Map(there.map((segment) => [segment.id, segment]))
   const pruned = lastEntries(manifest, 'pruned')
+  const sealed = lastEntries(manifest, 'sealed')
   const missing = new Map<number, MissingSegment>()
-  const projected = new Set<number>()
+  const projected = new Map<number, number>()
   const isExcused = (id: number, name: string) => prunedHere.has(id) || accepted.has(name)
   for (const { id, name, projectedBytes } of positions) {
-    projected.add(id)
+    projected.set(id, projectedBytes)
     if (segments.has(id) || isExcused(id, name)) continue
     const entry = pruned.get(name)
     if (entry !== undefined && projectedBytes >= entry.bytes) continue
     missing.set(id, { name, isTruncated: false, reason: `${projectedBytes} bytes of it were projected` })
   }
-  const entries = [...lastEntries(manifest, 'sealed').values(), ...lastEntries(manifest, 'archived').values()]
-  for (const entry of entries) {
-    const id = parseSegmentName(entry.segment)?.id
-    if (id === undefined || missing.has(id) || isExcused(id, entry.segment)) continue
+  const oldestProjected = [...projected.keys()].reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  for (const entry of [...sealed.values(), ...lastEntries(manifest, 'archived').values()]) {
+    const { segment: name } = entry
+    const id = parseSegmentName(name)?.id
+    if (id === undefined || missing.has(id) || isExcused(id, name)) continue
     const segment = segments.get(id)
-    if (segment === undefined && pruned.has(entry.segment)) continue
-    // Opening the segment will show whether it is shorter than its position.
-    if (segment !== undefined && projected.has(id)) continue
-    const reason = whyMissing(directory, segment, entry)
-    if (reason !== null) missing.set(id, { name: entry.segment, isTruncated: segment !== undefined, reason })
+    const projectedBytes = projected.get(id) ?? 0
+    if (segment === undefined && pruned.has(name)) {
+      // A database that was made later has nothing older, since segments are pruned oldest first.
+      // Only an import may have been pruned before older segments.
+      const isUnread = oldestProjected < id && !projected.has(id) && sealed.get(name)?.import === undefined
+      if (isUnread) missing.set(id, { name, isTruncated: false, reason: prunedUnread(entry) })
+      continue
+    }
+    if (segment !== undefined && projectedBytes >= entry.bytes) continue
+    const reason = whyMissing(directory, segment, entry, projectedBytes)
+    if (reason !== null) missing.set(id, { name, isTruncated: segment !== undefined, reason })
   }
   return [...missing].sort(([a], [b]) => a - b).map(([, segment]) => segment)
 }
@@ -65,14 +73,22 @@ function whyMissing(
   directory: string,
   segment: Segment | undefined,
   { kind, bytes, lines }: EntryOf<'sealed' | 'archived'>,
+  projectedBytes: number,
 ): string | null {
-  if (segment === undefined) {
-    return `the manifest says that it was ${kind} with ${lines === 1 ? '1 line' : `${lines} lines`}`
-  }
+  if (segment === undefined) return `the manifest says that it was ${kind} with ${linesText(lines)}`
   // An archive is judged by its content.
   const size = plainSize(directory, segment)
-  if (size === null || size >= bytes) return null
+  // Opening the segment will show whether it is shorter than its position.
+  if (size === null || size >= bytes || size < projectedBytes) return null
   return `it has ${size} bytes, but the manifest says that ${bytes} were ${kind}`
+}
+
+function prunedUnread({ lines }: EntryOf<'sealed' | 'archived'>): string {
+  return `it was pruned with ${linesText(lines)} that this database hadn't read`
+}
+
+function linesText(lines: number): string {
+  return lines === 1 ? '1 line' : `${lines} lines`
 }
 
 /** Makes the error that stops a projector or a replay. */

@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { archiveWith } from '../../../src/maintenance/archive.js'
 import { doctor } from '../../../src/maintenance/doctor/doctor.js'
@@ -79,6 +80,59 @@ test('a sealed segment that was altered after what is projected of it stops proj
     await expect(run(workspace)).rejects.toMatchObject({ code: 'SEGMENT_REPLACED' })
   }
   expect(count(workspace)).toBe(1)
+})
+
+test('a sealed segment that was cut after what is projected of it stops project and replay, until somebody accepts it', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  const { journal, directory } = workspace
+  const projected = lines(requestLine('a'))
+  writeSegment(journal, projected, OLD)
+  await projectOnce(workspace)
+  rmSync(join(journal, 'manifest.jsonl'))
+  writeSegment(journal, lines(requestLine('b')), OLD)
+  await projectOnce({ journal, database: join(directory, 'other.db') })
+  truncateSync(join(journal, OLD), projected.length)
+  for (const run of [replay, projectOnce]) {
+    await expect(run(workspace)).rejects.toMatchObject({ code: 'SEGMENT_TRUNCATED' })
+  }
+  const { checks } = await doctor(workspace)
+  expect(checks.find(({ check }) => check === 'positions')).toMatchObject({
+    level: 'problem',
+    items: [expect.stringMatching(`${OLD}: truncated, .* ${2 * projected.length} were sealed`)],
+  })
+  expect((await status(workspace)).problems).toEqual([expect.stringContaining('was truncated')])
+  await projectOnce({ ...workspace, allowMissing: true })
+  expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })
+})
+
+test('a sealed segment that was altered or cut, then compressed by hand, stops project and replay into a new database', async ({
+  workspace,
+}) => {
+  workspace.expectDamage()
+  await sealThree(workspace)
+  const { journal } = workspace
+  const right = readFileSync(join(journal, OLD), 'utf8')
+  const [first] = right.split('\n')
+  rmSync(join(journal, OLD))
+  const archive = join(journal, `${OLD}.gz`)
+  for (const wrong of [lines(first ?? ''), right.replace('gpt-4o', 'gpt-5o')]) {
+    writeFileSync(archive, gzipSync(wrong))
+    for (const run of [projectOnce, replay]) {
+      removeDatabase(workspace)
+      await expect(run(workspace)).rejects.toMatchObject({
+        code: 'SEGMENT_REPLACED',
+        message: expect.stringMatching(`${OLD}.gz.*not those that were sealed`),
+      })
+    }
+    await replay({ ...workspace, allowMissing: true })
+    expect(await projectOnce(workspace)).toMatchObject({ projected: 0 })
+  }
+  removeDatabase(workspace)
+  writeFileSync(archive, gzipSync(right))
+  expect(await projectOnce(workspace)).toMatchObject({ projected: 6 })
+  expect(await replay(workspace)).toMatchObject({ projected: 6 })
 })
 
 describe.each<[string, string, (workspace: Workspace) => void]>([
