@@ -50,16 +50,17 @@ export interface ArchiverOptions {
  * join them, because writers open only the newest segment, and that one isn't archived.
  *
  * @param size the size of the plain file, all of it projected.
- * @returns false if the beginning isn't what was sealed; then nothing was changed.
+ * @param recorded what its first bytes must be.
+ * @returns false if they are something else; then nothing was changed.
  */
 export async function beginArchive(
   options: ArchiverOptions,
   segment: SegmentRef,
   size: number,
-  sealed: SegmentDigest,
+  recorded: SegmentDigest,
 ): Promise<boolean> {
   const { directory, onStep } = options
-  if ((await makeArchive(options, segment, segment.name, size, sealed)) === null) return false
+  if ((await makeArchive(options, segment, segment.name, size, recorded)) === null) return false
   renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
   syncDirectory(nodeFileSystem, directory)
   onStep('left', segment)

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { endFragmentOf } from '../journal/append/segment-writer.js'
-import { type EntryOf, lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
-import { SegmentDigester } from '../journal/chain/segment-digest.js'
+import { lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
+import { type SegmentDigest, SegmentDigester } from '../journal/chain/segment-digest.js'
 import { nodeFileSystem } from '../journal/file-system.js'
 import { readIdentity } from '../journal/journal-identity.js'
 import { listSegments, type Segment } from '../journal/segments.js'
@@ -44,7 +44,7 @@ export interface ArchiveOptions extends DatabaseLocation {
  * - `not_sealed`: its day isn't over for ten minutes, or no projector has sealed it yet.
  * - `not_projected`: the database doesn't have all of it.
  * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
- * - `altered`: its beginning isn't what was sealed; see `verify`.
+ * - `altered`: its beginning isn't what was sealed, or archived before; see `verify`.
  * - `still_written`: a writer keeps appending to it; the next run continues.
  */
 export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'not_held' | 'altered' | 'still_written'
@@ -91,7 +91,11 @@ export async function archiveWith(options: ArchiveOptions, ports: ArchivePorts):
 interface Candidate {
   segment: Segment
   size: number
-  sealed: EntryOf<'sealed'>
+  /**
+   * What its first bytes must be. If it was archived before, these are all that the archive holds,
+   * which is about to be replaced.
+   */
+  recorded: SegmentDigest
 }
 
 class ArchiveRun {
@@ -131,9 +135,9 @@ class ArchiveRun {
     const candidates = await this.#candidates()
     const total = candidates.length
     for (const [done, candidate] of candidates.entries()) {
-      const { segment, size, sealed } = candidate
+      const { segment, size, recorded } = candidate
       this.#options.onProgress?.({ segment: segment.name, done, total })
-      if (await beginArchive(this.#archiver, segment, size, sealed)) {
+      if (await beginArchive(this.#archiver, segment, size, recorded)) {
         leaving.push({ segment, dueAt: performance.now() + this.#archiver.noticeMs })
       } else this.#skip(segment, 'altered')
       while (leaving[0] !== undefined && leaving[0].dueAt <= performance.now()) {
@@ -165,8 +169,8 @@ class ArchiveRun {
     try {
       const held: Candidate[] = []
       for (const candidate of found) {
-        const { segment, size, sealed } = candidate
-        const isHeld = (await copies?.holds({ ...segment, size, recorded: sealed })) ?? true
+        const { segment, size, recorded } = candidate
+        const isHeld = (await copies?.holds({ ...segment, size, recorded })) ?? true
         if (isHeld) held.push(candidate)
         else this.#skip(segment, 'not_held')
       }
@@ -178,23 +182,24 @@ class ArchiveRun {
 
   /** The segments that are sealed and projected to their end. */
   #finished(): Candidate[] {
-    const sealed = lastEntries(this.#archiver.manifest.read(), 'sealed')
+    const manifest = this.#archiver.manifest.read()
+    const [sealed, archived] = [lastEntries(manifest, 'sealed'), lastEntries(manifest, 'archived')]
     const segments = listSegments(this.directory)
     const newest = segments.at(-1)
     const candidates: Candidate[] = []
     for (const segment of segments.filter(({ state }) => state === 'plain')) {
-      const seal = sealed.get(segment.name)
+      const recorded = archived.get(segment.name) ?? sealed.get(segment.name)
       const path = join(this.directory, segment.name)
       const size = statSync(path).size
       if (segment === newest) this.#skip(segment, 'newest')
-      else if (seal === undefined) this.#skip(segment, 'not_sealed')
+      else if (recorded === undefined) this.#skip(segment, 'not_sealed')
       else if (size !== (this.#positions.get(segment.id) ?? 0)) {
         this.#skip(segment, 'not_projected')
         // Once its last line is ended it can be projected, and the next run takes it. Nobody else
         // would end it.
         if (this.#options.dryRun !== true) endFragmentOf(nodeFileSystem, this.directory, segment)
-      } else if (size < seal.bytes) this.#skip(segment, 'altered')
-      else candidates.push({ segment, size, sealed: seal })
+      } else if (size < recorded.bytes) this.#skip(segment, 'altered')
+      else candidates.push({ segment, size, recorded })
     }
     return candidates
   }

@@ -123,6 +123,26 @@ describe('a segment stays as it is', () => {
     expect(files(workspace)).toEqual([DAY, NEXT_DAY])
   })
 
+  test('when its archive holds more: an older copy of the plain file was put beside it', async ({
+    workspace,
+  }) => {
+    workspace.expectDamage()
+    await twoDays(workspace)
+    const older = workspace.readSegment(DAY)
+    appendFileSync(join(workspace.journal, DAY), lines(requestLine('late')))
+    await projectOnceWith(workspace, LATER)
+    await archiveWith(workspace, AT_ONCE)
+    const archive = readFileSync(join(workspace.journal, `${DAY}.gz`))
+    writeFileSync(join(workspace.journal, DAY), older)
+    await replay({ ...workspace, allowMissing: true })
+    expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({
+      archived: [],
+      skipped: [{ segment: DAY, reason: 'altered' }, { segment: NEXT_DAY }],
+    })
+    expect(readFileSync(join(workspace.journal, `${DAY}.gz`))).toEqual(archive)
+    expect(workspace.readSegment(DAY)).toEqual(older)
+  })
+
   test('when it is archived with --dry-run', async ({ workspace }) => {
     await twoDays(workspace)
     const result = await archiveWith({ ...workspace, dryRun: true }, AT_ONCE)
