@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { lastEntries, MANIFEST_FILE, readManifest } from '../../journal/chain/manifest.js'
+import { lastEntries, MANIFEST_FILE, type Manifest, readManifest } from '../../journal/chain/manifest.js'
 import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
 import { readIdentity } from '../../journal/journal-identity.js'
 import { importsUnderWay, listSegments, stagedImport } from '../../journal/segments.js'
@@ -159,6 +159,7 @@ function plan(directory: string, id: string): Plan {
       'undo: found an import that `prune` has removed a part of, expected a whole one: it may remove the rest too',
     )
   }
+  checkAreAsImported(directory, manifest, segments)
   const isOwn = ({ segment }: { segment: string }) => own.has(segment)
   const first = manifest.entries.findIndex(isOwn)
   if (manifest.entries.slice(first).every(isOwn)) {
@@ -177,6 +178,31 @@ function plan(directory: string, id: string): Plan {
     )
   }
   return { undone, firstHash: null }
+}
+
+/**
+ * Checks that the archives of an import are all that there is of its segments, and hold nothing
+ * else. `restore` makes plain files of them, to which writers may append: such a file would stay,
+ * and an archive that was made of it would take the lines of those writers with it.
+ *
+ * @throws RangeError
+ */
+function checkAreAsImported(directory: string, manifest: Manifest, names: readonly string[]): void {
+  const [sealed, archived] = [lastEntries(manifest, 'sealed'), lastEntries(manifest, 'archived')]
+  const states = new Map(listSegments(directory).map(({ name, state }) => [name, state]))
+  for (const name of names) {
+    const [imported, all] = [sealed.get(name)?.bytes ?? 0, archived.get(name)?.bytes ?? 0]
+    if (all !== imported) {
+      throw new RangeError(
+        `undo: found ${all - imported} bytes in ${name} that were appended after the import, expected none: they are no part of it, and would be lost`,
+      )
+    }
+    if ((states.get(name) ?? 'archived') !== 'archived') {
+      throw new RangeError(
+        `undo: found ${name} as a plain file, as \`restore\` makes it, expected its archive: run \`request-journal archive\` first`,
+      )
+    }
+  }
 }
 
 function importNamed(directory: string, id: string): JournalImport {

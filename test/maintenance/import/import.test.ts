@@ -1,7 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { lagText } from '../../../src/cli/run/lag-note.js'
 import { openJournal } from '../../../src/index.js'
@@ -257,6 +266,33 @@ test('an import that isn’t the last can be taken out and made again, and verif
     ok: false,
     problems: [{ kind: 'gone' }, { kind: 'gone' }],
   })
+})
+
+test('an import whose segments were restored as plain files isn’t taken out while they are, nor with lines that were appended to them', async ({
+  workspace,
+}) => {
+  const { journal, database } = workspace
+  const { segments, import_id } = await importHere({
+    journal,
+    from: 'litellm',
+    file: writeExport(workspace, 1),
+  })
+  const [name] = segments as [string]
+  // As `restore` does.
+  writeFileSync(join(journal, name), gunzipSync(readFileSync(join(journal, `${name}.gz`))))
+  rmSync(join(journal, `${name}.gz`))
+  expect(() => undoImport({ journal, undo: import_id })).toThrow(
+    new RegExp(`found ${name} as a plain file, .*: run .request-journal archive. first`),
+  )
+  appendFileSync(join(journal, name), lines(requestLine('gateway')))
+  writeFileSync(join(journal, `${name.slice(0, 10)}_900.ndjson`), '')
+  await projectOnce({ journal, database })
+  await archiveWith({ journal, database }, { noticeMs: 1, onStep() {} })
+  expect(() => undoImport({ journal, undo: import_id })).toThrow(
+    /bytes in .* that were appended after the import, .* would be lost$/,
+  )
+  expect(gunzipSync(readFileSync(join(journal, `${name}.gz`))).toString()).toContain('gateway')
+  await expectSound(workspace)
 })
 
 test('an import that finds too few numbers of its day changes nothing', async ({ workspace }) => {
