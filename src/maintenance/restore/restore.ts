@@ -142,7 +142,10 @@ async function writeJournal(
     else sizes.set(name, written)
   }
   if (problems.length > 0) throw missing(sources, journalId, problems)
+  const archived = lastEntries(manifest, 'archived')
   const lost = [...lastEntries(manifest, 'sealed').values()]
+    // An archive may hold late lines too.
+    .map(({ segment, bytes }) => ({ segment, bytes: Math.max(bytes, archived.get(segment)?.bytes ?? 0) }))
     .filter(({ segment, bytes }) => !pruned.has(segment) && (sizes.get(segment) ?? 0) < bytes)
     .map(({ segment }) => ({ segment, from: sizes.get(segment) ?? 0 }))
   const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, onTestFinished } from 'vitest'
+import { archiveWith } from '../../../src/maintenance/archive.js'
 import { restore, ship, verify } from '../../../src/maintenance/index.js'
 import { ObjectStore } from '../../../src/maintenance/objects/s3-store.js'
 import { shipTo } from '../../../src/maintenance/ship/ship.js'
@@ -93,6 +94,22 @@ describe('restore from an object store', () => {
     expect(restored.stdout).toContain(`${SECOND} was sealed, but is in none of them from byte 0 on`)
     const [, text = ''] = filesOf(journal)[FIRST] ?? []
     expect(text).toBe(filesOf(workspace.journal)[FIRST]?.[1].slice(0, offsetOf(third)))
+  })
+
+  test('names late lines that were archived but not shipped', async ({ workspace }) => {
+    const server = await S3Server.start()
+    await shippedJournal(workspace, 'host-1')
+    const { journal } = workspace
+    const { size } = statSync(join(journal, FIRST))
+    writeSegment(journal, lines(requestLine('late')), FIRST)
+    await projectOnce(workspace)
+    await archiveWith(workspace, { noticeMs: 1, onStep() {} })
+    await ship({ journal, to: from })
+    const last = keysOf(server, FIRST).at(-1) ?? ''
+    expect(last).toContain(String(size))
+    server.objects.delete(last)
+    const restored = await restore({ journal: `${journal}.restored`, from, journalId: 'host-1' })
+    expect(restored).toMatchObject({ segments: 2, missing: [{ segment: FIRST, from: size }] })
   })
 
   test('refuses an object whose bytes are not those that were sent, and an unknown journal', async ({
