@@ -151,10 +151,13 @@ export class ActiveSegment {
       // A segment that was written to and retired while this sync ran is closed by the next sync.
       if (writer !== this.#writer && !this.#retired.includes(writer)) writer.close()
     }
+    const writer = this.#writer
     this.#lookQuietly()
     const loss = this.#lost.takePendingError()
     failure ??= loss
     if (failure !== null) throw failure
+    // A lost segment may have come back during the look, with lines that weren't synced.
+    if (this.#writer !== writer && this.isDirty) await this.sync()
   }
 
   /** Whether a retired segment still waits for a sync. */

@@ -501,6 +501,21 @@ describe('a segment that is lost under the writer', () => {
     expect((await rejectionOf(journal.flush())).code).toBe('SEGMENT_LOST')
   })
 
+  test('that comes back while it is being flushed is synced before the flush resolves', async () => {
+    const { journal, directory, clock, faulty } = opened({ fsync: 'no' })
+    journal.append(log('a'))
+    renameSync(directory, `${directory}.away`)
+    clock.advance(1000)
+    expect(writeErrorOf(() => journal.append(log('b'))).code).toBe('WRITE_FAILED')
+    renameSync(`${directory}.away`, directory)
+    // The look before the flush fails, and the one after it finds the segment.
+    faulty.add({ call: 'openSync', effect: { error: 'EMFILE' } })
+    await journal.flush()
+    expect(faulty.calls.map(({ name }) => name)).toContain('fdatasync')
+    expect(namesIn(directory)).toStrictEqual(['a'])
+    expect(journal.counters.dropped).toBe(0)
+  })
+
   test('with the whole directory moved away and back isn’t lost, and the log says so', async () => {
     const { journal, directory, clock, logger } = opened()
     journal.append(log('a'))
