@@ -50,17 +50,17 @@ export interface ArchiverOptions {
  * join them, because writers open only the newest segment, and that one isn't archived.
  *
  * @param size the size of the plain file, all of it projected.
- * @param recorded what its first bytes must be.
+ * @param beginning what its first bytes must be.
  * @returns false if they are something else; then nothing was changed.
  */
 export async function beginArchive(
   options: ArchiverOptions,
   segment: SegmentRef,
   size: number,
-  recorded: SegmentDigest,
+  beginning: SegmentDigest,
 ): Promise<boolean> {
   const { directory, onStep } = options
-  if ((await makeArchive(options, segment, segment.name, size, recorded)) === null) return false
+  if ((await makeArchive(options, segment, segment.name, size, beginning)) === null) return false
   renameSync(join(directory, segment.name), join(directory, leavingFile(segment)))
   syncDirectory(nodeFileSystem, directory)
   onStep('left', segment)

@@ -6,11 +6,17 @@ import { lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manif
 import { type SegmentDigest, SegmentDigester } from '../journal/chain/segment-digest.js'
 import { nodeFileSystem } from '../journal/file-system.js'
 import { readIdentity } from '../journal/journal-identity.js'
-import { listSegments, type Segment } from '../journal/segments.js'
+import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
 import { databaseName } from '../store/open-store.js'
 import { acquireJournalLock } from '../store/sqlite/connection/lock.js'
-import { type ArchiverOptions, beginArchive, finishArchive, isTemporary } from './archive-segment.js'
+import {
+  type ArchiverOptions,
+  beginArchive,
+  finishArchive,
+  isTemporary,
+  readBack,
+} from './archive-segment.js'
 import { type DatabaseLocation, readFrom } from './database-location.js'
 import { JournalTables } from './journal-tables.js'
 import { openOffHostCopies } from './off-host-copies.js'
@@ -44,7 +50,7 @@ export interface ArchiveOptions extends DatabaseLocation {
  * - `not_sealed`: its day isn't over for ten minutes, or no projector has sealed it yet.
  * - `not_projected`: the database doesn't have all of it.
  * - `not_held`: neither PostgreSQL nor an object store holds all of its bytes.
- * - `altered`: its beginning isn't what was sealed, or archived before; see `verify`.
+ * - `altered`: its beginning isn't what was sealed, or what its archive holds; see `verify`.
  * - `still_written`: a writer keeps appending to it; the next run continues.
  */
 export type SkipReason = 'newest' | 'not_sealed' | 'not_projected' | 'not_held' | 'altered' | 'still_written'
@@ -92,10 +98,10 @@ interface Candidate {
   segment: Segment
   size: number
   /**
-   * What its first bytes must be. If it was archived before, these are all that the archive holds,
-   * which is about to be replaced.
+   * What its first bytes must be: what was sealed or, if there is an archive that is about to be
+   * replaced, all that it holds.
    */
-  recorded: SegmentDigest
+  beginning: SegmentDigest
 }
 
 class ArchiveRun {
@@ -135,9 +141,9 @@ class ArchiveRun {
     const candidates = await this.#candidates()
     const total = candidates.length
     for (const [done, candidate] of candidates.entries()) {
-      const { segment, size, recorded } = candidate
+      const { segment, size, beginning } = candidate
       this.#options.onProgress?.({ segment: segment.name, done, total })
-      if (await beginArchive(this.#archiver, segment, size, recorded)) {
+      if (await beginArchive(this.#archiver, segment, size, beginning)) {
         leaving.push({ segment, dueAt: performance.now() + this.#archiver.noticeMs })
       } else this.#skip(segment, 'altered')
       while (leaving[0] !== undefined && leaving[0].dueAt <= performance.now()) {
@@ -164,13 +170,13 @@ class ArchiveRun {
   }
 
   async #candidates(): Promise<Candidate[]> {
-    const found = this.#finished()
+    const found = await this.#finished()
     const copies = await openOffHostCopies(this.#options, this.#journalId)
     try {
       const held: Candidate[] = []
       for (const candidate of found) {
-        const { segment, size, recorded } = candidate
-        const isHeld = (await copies?.holds({ ...segment, size, recorded })) ?? true
+        const { segment, size, beginning } = candidate
+        const isHeld = (await copies?.holds({ ...segment, size, recorded: beginning })) ?? true
         if (isHeld) held.push(candidate)
         else this.#skip(segment, 'not_held')
       }
@@ -181,14 +187,14 @@ class ArchiveRun {
   }
 
   /** The segments that are sealed and projected to their end. */
-  #finished(): Candidate[] {
+  async #finished(): Promise<Candidate[]> {
     const manifest = this.#archiver.manifest.read()
     const [sealed, archived] = [lastEntries(manifest, 'sealed'), lastEntries(manifest, 'archived')]
     const segments = listSegments(this.directory)
     const newest = segments.at(-1)
     const candidates: Candidate[] = []
     for (const segment of segments.filter(({ state }) => state === 'plain')) {
-      const recorded = archived.get(segment.name) ?? sealed.get(segment.name)
+      const recorded = sealed.get(segment.name)
       const path = join(this.directory, segment.name)
       const size = statSync(path).size
       if (segment === newest) this.#skip(segment, 'newest')
@@ -198,10 +204,29 @@ class ArchiveRun {
         // Once its last line is ended it can be projected, and the next run takes it. Nobody else
         // would end it.
         if (this.#options.dryRun !== true) endFragmentOf(nodeFileSystem, this.directory, segment)
-      } else if (size < recorded.bytes) this.#skip(segment, 'altered')
-      else candidates.push({ segment, size, recorded })
+      } else {
+        const held = await this.#heldBesides(segment, archived.get(segment.name))
+        const beginning = held !== null && held.bytes > recorded.bytes ? held : recorded
+        if (size < beginning.bytes) this.#skip(segment, 'altered')
+        else candidates.push({ segment, size, beginning })
+      }
     }
     return candidates
+  }
+
+  /**
+   * What the archive beside a plain file holds; null if there is none. A run that was killed leaves
+   * one, and so does an older plain file that somebody has put back.
+   */
+  async #heldBesides(segment: Segment, known: SegmentDigest | undefined): Promise<SegmentDigest | null> {
+    const path = join(this.directory, archiveFile(segment))
+    if (!existsSync(path)) return null
+    try {
+      return await readBack(path)
+    } catch {
+      // It is damaged. The next one must hold what this one held.
+      return known ?? null
+    }
   }
 
   #add({ name }: Segment, bytes: number, archive_bytes: number | null): void {

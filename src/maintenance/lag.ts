@@ -145,6 +145,6 @@ export async function databaseLag(
   const isRunning =
     tables.number === null ? isLocked(databaseName(database)) : isProjected(opened, schema, tables.number)
   const names = new Set(positions.map(({ name }) => name))
-  const gone = missing.filter(({ name }) => names.has(name))
+  const gone = missing.filter(({ name, isTruncated }) => names.has(name) && !isTruncated)
   return { ...lag, projector_running: isRunning, segments_gone: gone.length }
 }

@@ -141,6 +141,20 @@ describe('a segment stays as it is', () => {
     })
     expect(readFileSync(join(workspace.journal, `${DAY}.gz`))).toEqual(archive)
     expect(workspace.readSegment(DAY)).toEqual(older)
+    // Nothing would be lost if there were no archive, or one that holds no more.
+    writeFileSync(join(workspace.journal, `${DAY}.gz`), gzipSync(older))
+    expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({ archived: [{ segment: DAY }] })
+  })
+
+  test('when an archive that somebody has made by hand holds other lines', async ({ workspace }) => {
+    await twoDays(workspace)
+    const plain = workspace.readSegment(DAY)
+    const archive = gzipSync(`${plain}${lines(requestLine('only here'))}`)
+    writeFileSync(join(workspace.journal, `${DAY}.gz`), archive)
+    expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({ archived: [] })
+    expect(readFileSync(join(workspace.journal, `${DAY}.gz`))).toEqual(archive)
+    writeFileSync(join(workspace.journal, `${DAY}.gz`), gzipSync(plain).subarray(0, 50))
+    expect(await archiveWith(workspace, AT_ONCE)).toMatchObject({ archived: [{ segment: DAY }] })
   })
 
   test('when it is archived with --dry-run', async ({ workspace }) => {
