@@ -183,6 +183,11 @@ describe.skipIf(noPostgres !== null)(
         )
       await prune({ journal, database, schema, before: BEFORE })
       expect(await held()).toEqual([20261120000, 20261121000, 20261122000, 20261123000])
+      // As if the host had lost two segments under one name before this one.
+      for (const times of [1, 2]) {
+        await query(`INSERT INTO journal_chunks SELECT journal, segment_id + ${times} * 1000000000000, byte_offset, length,
+          bytes FROM journal_chunks WHERE segment_id = 20261120000 RETURNING 1`)
+      }
       await prune({ journal, database, schema, before: '2026-11-21', chunks: true })
       expect(await held()).toEqual([20261121000, 20261122000, 20261123000])
       const told = await runHere([

@@ -93,6 +93,23 @@ export class JournalChunks {
   }
 }
 
+/** More than the id of any segment: chunks that are set aside are under ids that none has. */
+export const ASIDE_IDS = 1_000_000_000_000
+
+/**
+ * Keeps the chunks of a segment under another id, because other bytes will have its own, or may.
+ * They may be the only copy of lines that the host has lost.
+ */
+export async function setChunksAside(journal: JournalConnection, segmentId: number): Promise<void> {
+  await journal.run(
+    `UPDATE journal_chunks SET segment_id = segment_id + ${ASIDE_IDS} * (
+       SELECT max(segment_id / ${ASIDE_IDS}) + 1 FROM journal_chunks
+       WHERE journal = $1 AND segment_id % ${ASIDE_IDS} = $2)
+     WHERE journal = $1 AND segment_id = $2`,
+    segmentId,
+  )
+}
+
 /** Stores a small file of a journal as it is on its host. */
 export async function keepFile(
   journal: JournalConnection,

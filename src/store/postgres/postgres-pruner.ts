@@ -2,6 +2,7 @@ import { Sums } from '../../folds/sums/sums.js'
 import { COMPLETION_VALUES, LOGGED_COLUMNS } from '../outcome-columns.js'
 import type { StoreTransaction } from '../port.js'
 import type { PrunedRows, RowPruner } from '../row-pruner.js'
+import { ASIDE_IDS } from './journal-chunks.js'
 import type { JournalConnection } from './journal-connection.js'
 import { IDS_PER_JOURNAL } from './row-ids.js'
 import { STORED_COLUMNS, type StoredRow, storedRequestOf } from './stored-row.js'
@@ -11,6 +12,9 @@ const BATCH_ROWS = 2000
 
 /** How many chunks one transaction removes. Each may hold a mebibyte of a journal. */
 const BATCH_CHUNKS = 200
+
+/** The segment whose bytes a chunk holds or, if it was set aside, held. */
+const CHUNKS_SEGMENT = `segment_id % ${ASIDE_IDS}`
 
 export interface PostgresPrunerOptions {
   journal: JournalConnection
@@ -57,7 +61,8 @@ export class PostgresPruner implements RowPruner {
     const held = await this.#removePlaced('held_completions', through, BATCH_ROWS)
     this.#removed.held += held
     if (held > 0) return true
-    return chunksThrough > 0 && (await this.#removePlaced('journal_chunks', chunksThrough, BATCH_CHUNKS)) > 0
+    if (chunksThrough === 0) return false
+    return (await this.#removePlaced('journal_chunks', chunksThrough, BATCH_CHUNKS, CHUNKS_SEGMENT)) > 0
   }
 
   async finish(): Promise<PrunedRows> {
@@ -143,9 +148,9 @@ export class PostgresPruner implements RowPruner {
     })
   }
 
-  async #removePlaced(table: string, through: number, limit: number): Promise<number> {
+  async #removePlaced(table: string, through: number, limit: number, id = 'segment_id'): Promise<number> {
     const sql = `DELETE FROM ${table} WHERE journal = $1 AND (segment_id, byte_offset) IN (
-      SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND segment_id <= $2 LIMIT ${limit})`
+      SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND ${id} <= $2 LIMIT ${limit})`
     return await this.#inTransaction(() => this.#options.journal.run(sql, through))
   }
 

@@ -3,12 +3,14 @@ import type { Changes, Keys, Known } from '../../folds/changes.js'
 import { identityOf, type PlacedPrice, type PlacedRate } from '../../folds/costs/price.js'
 import { rangeToReprice } from '../../folds/costs/repricing.js'
 import type { StoredRequest } from '../../folds/stored-request.js'
+import { parseSegmentName } from '../../journal/segments.js'
 import { ProjectionError } from '../errors.js'
 import type { LostSegment, RebuildOptions, RebuildTransaction } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
 import type { StoredPrices } from '../price-row.js'
 import { DeferredCompletions } from './deferred-completions.js'
 import { storeVersions } from './fold-versions.js'
+import { setChunksAside } from './journal-chunks.js'
 import { PostgresTransaction, type TransactionOptions } from './postgres-transaction.js'
 import { takePrices } from './price-rows.js'
 import { addToRepricing } from './repricing-queries.js'
@@ -18,6 +20,7 @@ import {
   addLost,
   keepIrregularCompletions,
   prunedThrough,
+  readPositions,
   replaceAcceptedMissing,
 } from './segment-queries.js'
 
@@ -50,6 +53,7 @@ export async function beginRebuild(
   { before, rollupLabels }: RebuildOptions,
 ): Promise<RebuildTransaction> {
   const { journal } = options
+  const projected = new Set((await readPositions(journal)).map(({ id }) => id))
   for (const table of REBUILT) await journal.run(`DELETE FROM ${table} WHERE journal = $1`)
   await journal.run('UPDATE journals SET pruned_late_lines = 0 WHERE number = $1')
   if (rollupLabels !== undefined) await changeRollupLabels(journal, rollupLabels)
@@ -66,12 +70,14 @@ export async function beginRebuild(
   const labels = rollupLabels ?? options.rollupLabels
   return new PostgresRebuild(
     { ...options, rollupLabels: labels, nextId, mayHaveHeldCompletions: false },
-    { before, seeds, deferred },
+    { before, projected, seeds, deferred },
   )
 }
 
 interface RebuildState {
   before: readonly SegmentPosition[]
+  /** The ids of the segments that had a position, under the names that they had. */
+  projected: ReadonlySet<number>
   /** The stored prices and rates, which should be read from the journal again. */
   seeds: StoredPrices
   deferred: DeferredCompletions
@@ -93,9 +99,9 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     this.#unread = new Map([...prices, ...rates].map((seed) => [identityOf(seed), seed]))
   }
 
-  override async addSegment(position: SegmentPosition): Promise<void> {
-    await super.addSegment(position)
-    // The chunks of segments that the host no longer has are kept, since they may be the only copy.
+  protected override async clearChunks(position: SegmentPosition): Promise<void> {
+    // Only chunks of the bytes that were projected are written again.
+    if (!this.#state.projected.has(position.id)) return await super.clearChunks(position)
     const removed = (await this.options.chunks?.removeSegment(position.id)) ?? 0
     if (removed > 0) this.#replaced.add(position.name)
   }
@@ -133,6 +139,9 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     // The chunks that were removed may have been the only copy.
     if (this.#replaced.has(segment.name)) throw onlyCopyLost(segment)
     await this.written()
+    // The next chunks of this segment are of other bytes.
+    const lost = parseSegmentName(segment.name)
+    if (lost !== null) await setChunksAside(this.journal, lost.id)
     await addLost(this.journal, segment)
   }
 

@@ -11,7 +11,7 @@ import type { CopyIn } from './connection/copy-in.js'
 import { CopyRows } from './connection/copy-rows.js'
 import { PostgresError } from './connection/errors.js'
 import { jsonRows } from './connection/values.js'
-import { gzipped, type JournalChunks } from './journal-chunks.js'
+import { gzipped, type JournalChunks, setChunksAside } from './journal-chunks.js'
 import type { JournalConnection } from './journal-connection.js'
 import type { Partitions } from './partitions.js'
 import { insertPrices } from './price-rows.js'
@@ -85,7 +85,16 @@ export class PostgresTransaction implements StoreTransaction {
 
   async addSegment(position: SegmentPosition): Promise<void> {
     await this.written()
+    await this.clearChunks(position)
     await insertPosition(this.journal, position)
+  }
+
+  /**
+   * Makes sure that a segment which is about to be read from its beginning has no chunks. If there
+   * are some, they are of another segment that had this name, or of this one before it was lost.
+   */
+  protected async clearChunks({ id }: SegmentPosition): Promise<void> {
+    await setChunksAside(this.journal, id)
   }
 
   async load(keys: Keys): Promise<Known> {

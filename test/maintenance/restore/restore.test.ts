@@ -14,8 +14,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeAll, beforeEach, describe, expect } from 'vitest'
+import { utcDay } from '../../../src/journal/segments.js'
 import { restore, verify } from '../../../src/maintenance/index.js'
 import { projectOnce, replay, startProjector } from '../../../src/projection/index.js'
 import { postgresAddress } from '../../../src/store/postgres/connection/address.js'
@@ -28,6 +29,8 @@ import { test } from '../../support/workspace.js'
 
 const schema = `restore_${randomUUID().replaceAll('-', '')}`
 const journalId = 'test-journal'
+/** Where a segment is cut off. */
+const CUT_BYTES = lines(requestLine('old0')).length
 let address = ''
 
 /** Every file of a journal: name, permissions, bytes. */
@@ -196,6 +199,44 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
       const kept = await ask(address, bytes)
       await replay({ ...asked, chunks: false })
       expect(await ask(address, bytes)).toEqual(kept)
+    },
+  )
+
+  test.for([
+    { loss: 'is gone', lose: (path: string) => rmSync(path), chunks: true },
+    { loss: 'is empty', lose: (path: string) => truncateSync(path, 0), chunks: true },
+    { loss: 'was cut off', lose: (path: string) => truncateSync(path, CUT_BYTES), chunks: false },
+  ])(
+    'the only copy of a segment that $loss stays, though others write under its name',
+    async ({ lose, chunks }, { workspace }) => {
+      const { journal } = workspace
+      const name = `${utcDay(Date.now())}.ndjson`
+      const path = join(journal, name)
+      const store = { journal, database: address, schema }
+      // Lines of other lengths have other offsets, so that a copy of both couldn't be restored.
+      const write = async (prefix: string) => {
+        for (let n = 0; n < 4; n++) {
+          writeSegment(journal, lines(requestLine(`${prefix}${n}`)), name)
+          await projectOnce(store)
+        }
+      }
+      await write('old')
+      const old = readFileSync(path)
+      lose(path)
+      await replay({ ...store, allowMissing: true, chunks })
+      await write('newer')
+      // Twice, since a segment that has a position again is replayed in another way.
+      for (let time = 0; time < 2; time++) await replay(store)
+      await write('newest')
+
+      const target = `${journal}.restored`
+      await restore({ journal: target, database: address, schema, journalId })
+      expect(readFileSync(join(target, name))).toEqual(readFileSync(path))
+      const kept = await ask(
+        address,
+        `SELECT bytes FROM ${schema}.journal_chunks WHERE segment_id > 1000000000000 ORDER BY byte_offset`,
+      )
+      expect(gunzipSync(Buffer.concat(kept.map(({ bytes }) => bytes as Buffer)))).toEqual(old)
     },
   )
 
