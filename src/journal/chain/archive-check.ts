@@ -83,8 +83,11 @@ async function holdsRecordedBytes(
 }
 
 /** Whether an archive's file is the recorded one, by its hash. */
-export async function isRecordedFile(path: string, entry: EntryOf<'archived'>): Promise<boolean> {
+export async function isRecordedFile(
+  path: string,
+  { archive_sha256 }: Pick<EntryOf<'archived'>, 'archive_sha256'>,
+): Promise<boolean> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)
-  return hash.digest('hex') === entry.archive_sha256
+  return hash.digest('hex') === archive_sha256
 }

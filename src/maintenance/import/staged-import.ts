@@ -1,7 +1,8 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ImportOrigin, ManifestFile } from '../../journal/chain/manifest.js'
+import { isRecordedFile } from '../../journal/chain/archive-check.js'
+import { type ImportOrigin, lastEntries, ManifestFile } from '../../journal/chain/manifest.js'
 import { JournalError } from '../../journal/errors.js'
 import { fileIdentityAt, isSameFile } from '../../journal/file-identity.js'
 import { nodeFileSystem, syncDirectory } from '../../journal/file-system.js'
@@ -50,6 +51,9 @@ interface Plan {
   origin: Omit<ImportOrigin, 'part' | 'parts' | 'first' | 'last' | 'requests'>
   parts: ImportPart[]
 }
+
+/** A part, and the path of its file until the import is done. */
+type StagedPart = ImportPart & { path: string }
 
 /**
  * Moves the parts of imports into a journal. Each becomes a segment that is archived from the
@@ -160,7 +164,7 @@ export class StagedImports {
     const open = parts
       .map((part, index) => ({ ...part, number: index + 1 }))
       .filter(({ number }) => !done.has(number))
-    const linked = await this.#link(open.map(({ file }) => join(staged, file)))
+    const linked = await this.#link(open.map((part) => ({ ...part, path: join(staged, part.file) })))
     for (const [index, part] of open.entries()) {
       const { number, first, last, requests, digest, archive_bytes, archive_sha256 } = part
       onPart?.(number - 1, parts.length)
@@ -179,14 +183,15 @@ export class StagedImports {
     return [...done].sort(([a], [b]) => a - b).map(([, segment]) => segment)
   }
 
-  /** Makes segments of files, in their order. @returns the segments. */
-  async #link(files: readonly string[]): Promise<readonly SegmentRef[]> {
+  /** Makes segments of parts, in their order. @returns the segments. */
+  async #link(parts: readonly StagedPart[]): Promise<readonly SegmentRef[]> {
+    const files = parts.map(({ path }) => path)
     const found = new Map<string, SegmentRef>()
     for (let attempt = 1; ; attempt++) {
+      const recorded = lastEntries(this.#manifest.read(), 'archived')
       for (const segment of this.#segments('archived')) {
-        const archive = fileIdentityAt(join(this.#directory, archiveFile(segment)))
-        const file = files.find((candidate) => isSameFile(fileIdentityAt(candidate), archive))
-        if (file !== undefined) found.set(file, segment)
+        const part = await this.#partIn(segment, parts, recorded.has(segment.name))
+        if (part !== undefined) found.set(part.path, segment)
       }
       const open = files.filter((file) => !found.has(file))
       if (open.length === 0) break
@@ -203,6 +208,23 @@ export class StagedImports {
       this.#dropTaken(found)
     }
     return files.map((file) => found.get(file) as SegmentRef)
+  }
+
+  /** The part that a segment was made of: the same file or, in a copy of the journal, one like it. */
+  async #partIn(
+    segment: SegmentRef,
+    parts: readonly StagedPart[],
+    isRecorded: boolean,
+  ): Promise<StagedPart | undefined> {
+    const path = join(this.#directory, archiveFile(segment))
+    const archive = fileIdentityAt(path)
+    const linked = parts.find((part) => isSameFile(fileIdentityAt(part.path), archive))
+    if (linked !== undefined || isRecorded) return linked
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    for (const part of parts) {
+      if (size === part.archive_bytes && (await isRecordedFile(path, part))) return part
+    }
+    return undefined
   }
 
   /** Gives writers time to notice the new segments, unless no writer has written anything. */

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -346,6 +347,27 @@ describe('a kill', () => {
       expect(new Set(ids(workspace)).size).toBe(6)
       expect(ids(workspace)).toHaveLength(6)
       expect(readdirSync(journal).filter((name) => name.startsWith('.'))).toEqual([])
+      await expectSound(workspace)
+    },
+  )
+
+  test.for([
+    ['linked', 1],
+    ['noticed', 1],
+    ['recorded', 1],
+  ] as const)(
+    'after %s (%i), a copy without hard links and a second run in it leave each event exactly once',
+    async ([step, count], { workspace }) => {
+      const { journal, database } = workspace
+      const original = `${journal}.original`
+      const file = writeExport(workspace, 3)
+      spawnSync(process.execPath, [program, original, file, step, String(count)])
+      cpSync(original, journal, { recursive: true })
+      const second = await importHere({ journal, from: 'litellm', file })
+      expect(second).toMatchObject({ already_imported: true, finished: [second.import_id] })
+      await projectOnce({ journal, database })
+      expect(new Set(ids(workspace)).size).toBe(6)
+      expect(ids(workspace)).toHaveLength(6)
       await expectSound(workspace)
     },
   )
