@@ -122,8 +122,9 @@ export interface StoreTransaction {
    */
   takeRowsToReprice(maxRows: number): Promise<RepricePage | null>
   /**
-   * Keeps the next bytes of a segment, all of them whole lines, so that a host that loses its disk
-   * gets its journal back. A store that doesn't keep the journal's bytes lacks this method.
+   * Keeps the next bytes of a segment, so that a host that loses its disk gets its journal back.
+   * They may begin and end inside a line, but those of a transaction are whole lines. A store that
+   * doesn't keep the journal's bytes lacks this method.
    */
   addBytes?(segmentId: number, byteOffset: number, bytes: Buffer): Promise<void>
   /**

@@ -110,18 +110,24 @@ export function readStoredLine(
   correlationId: string,
 ): JournalLine {
   const { byte_offset: byteOffset } = place
-  const chunk = database
-    .prepare<number[], { byte_offset: number; length: number; bytes: Buffer }>(
-      `SELECT byte_offset, length, bytes FROM journal_chunks
-       WHERE journal = ? AND segment_id = ? AND byte_offset <= ? ORDER BY byte_offset DESC LIMIT 1`,
-    )
-    .get(journal, segmentId, byteOffset)
-  if (chunk === undefined || byteOffset >= chunk.byte_offset + chunk.length) {
-    return missing("PostgreSQL doesn't hold the bytes of this journal; its host does")
+  const find = database.prepare<number[], { byte_offset: number; length: number; bytes: Buffer }>(
+    `SELECT byte_offset, length, bytes FROM journal_chunks
+     WHERE journal = ? AND segment_id = ? AND byte_offset <= ? ORDER BY byte_offset DESC LIMIT 1`,
+  )
+  const pieces: Buffer[] = []
+  // A line may begin in one chunk and end in another.
+  for (let offset = byteOffset; offset < byteOffset + MAX_LINE_BYTES; ) {
+    const chunk = find.get(journal, segmentId, offset)
+    const end = chunk === undefined ? 0 : chunk.byte_offset + chunk.length
+    if (chunk === undefined || end <= offset) {
+      return missing("PostgreSQL doesn't hold the bytes of this journal; its host does")
+    }
+    const bytes = gunzipSync(chunk.bytes).subarray(offset - chunk.byte_offset)
+    pieces.push(bytes)
+    if (bytes.includes(NEWLINE)) break
+    offset = end
   }
-  // Chunks hold whole lines.
-  const bytes = gunzipSync(chunk.bytes).subarray(byteOffset - chunk.byte_offset)
-  return describe(upToNewline(bytes), place, correlationId)
+  return describe(upToNewline(Buffer.concat(pieces)), place, correlationId)
 }
 
 function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correlationId: string): JournalLine {

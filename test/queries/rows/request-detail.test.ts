@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { projectOnce } from '../../../src/projection/index.js'
-import { getRequest, openDatabaseReadOnly } from '../../../src/queries/index.js'
+import { getRequest, getRequestsOf, openDatabaseReadOnly } from '../../../src/queries/index.js'
 import { DAY, lines, writeSegment } from '../../support/journal-files.js'
 import { checkedLine, completionLine, requestLine } from '../../support/lines.js'
+import { newSchema } from '../../support/new-schema.js'
+import { noPostgres } from '../../support/postgres.js'
 import { test, type Workspace } from '../../support/workspace.js'
 
 const LOGGED = requestLine('a', {
@@ -162,3 +164,21 @@ describe('a line that can’t be shown says why', () => {
     expect(await ask(workspace, 1)).toMatchObject(reason(text))
   })
 })
+
+test.skipIf(noPostgres !== null)(
+  `PostgreSQL's copy has a line that begins in one of its chunks and ends in the next${noPostgres === null ? '' : ` (${noPostgres})`}`,
+  async ({ workspace }) => {
+    const { journal } = workspace
+    const { database, schema } = await newSchema('lines')
+    writeSegment(journal, lines('x'.repeat(1024 * 1024 - 50), requestLine('across'), requestLine('after')))
+    await projectOnce({ journal, database, schema })
+    const connection = openDatabaseReadOnly(database, { schema })
+    try {
+      for (const id of ['across', 'after']) {
+        expect(await getRequestsOf(connection, id)).toMatchObject([{ line: { text: requestLine(id) } }])
+      }
+    } finally {
+      connection.close()
+    }
+  },
+)
