@@ -386,8 +386,10 @@ describe('another database of the same journal', () => {
       code: 'SEGMENT_MISSING',
       message: expect.stringContaining("it was pruned with 1 line that this database hadn't read"),
     })
+    expect((await verify(workspace)).problems).toMatchObject([{ kind: 'gone', segment: SECOND }])
     expect(await projectOnceWith({ ...workspace, allowMissing: true }, CLOCK)).toMatchObject({ projected: 1 })
     expect(await projectOnceWith(workspace, CLOCK)).toMatchObject({ projected: 0 })
+    expect(await verify(workspace)).toMatchObject({ problems: [], accepted_missing: 1 })
     // A new database begins with what is left.
     const late = { ...workspace, database: join(workspace.directory, 'new.db') }
     expect(await projectOnceWith(late, CLOCK)).toMatchObject({ projected: 1 })

@@ -11,6 +11,7 @@ import { JournalError } from '../../journal/errors.js'
 import type { JournalIdentity } from '../../journal/journal-identity.js'
 import { openSegment } from '../../journal/read/open-segment.js'
 import { listSegments, type Segment } from '../../journal/segments.js'
+import { missingSegments } from '../../projection/segments/missing-segments.js'
 import type { SegmentPosition } from '../../store/positions.js'
 import { PrunedSegments } from '../../store/pruned-segments.js'
 import { countText } from '../count-text.js'
@@ -241,14 +242,23 @@ export class JournalPass {
   }
 
   /**
-   * Reports sealed segments that neither the directory nor the database has. If they are accepted
-   * as missing, the database has no rows of them, and nothing is wrong.
+   * Reports sealed segments that neither the directory nor the database has, and pruned ones that
+   * the database hadn't read. If they are accepted as missing, the database has no rows of them,
+   * and nothing is wrong.
    */
   #reportUnknownGone(): void {
-    const known = new Set([...this.#segments.values()].map(({ name }) => name))
-    for (const position of this.#snapshot?.positions.values() ?? []) known.add(position.name)
+    const positions = [...(this.#snapshot?.positions.values() ?? [])]
+    const segments = [...this.#segments.values()]
+    const known = new Set([...segments, ...positions].map(({ name }) => name))
+    const pruned = this.#snapshot?.pruned ?? PrunedSegments.NONE
+    const missing = missingSegments(this.#options.directory, this.manifest, segments, {
+      positions,
+      pruned,
+      accepted: new Set(),
+    })
+    const unread = new Set(missing.map(({ name }) => name))
     for (const [name, entries] of this.#entries) {
-      if (!known.has(name) && this.#prunedEntry(name) === undefined) {
+      if (!known.has(name) && (this.#prunedEntry(name) === undefined || unread.has(name))) {
         if (this.#snapshot?.accepted.has(name) === true) this.counts.accepted_missing++
         else this.#reportGone(name, `${entries.at(-1)?.bytes} bytes of it were sealed`)
       }
