@@ -143,10 +143,17 @@ async function writeJournal(
   }
   if (problems.length > 0) throw missing(sources, journalId, problems)
   const archived = lastEntries(manifest, 'archived')
-  const lost = [...lastEntries(manifest, 'sealed').values()]
+  const recorded = [...lastEntries(manifest, 'sealed').values()]
+    .filter(({ segment }) => !pruned.has(segment))
     // An archive may hold late lines too.
     .map(({ segment, bytes }) => ({ segment, bytes: Math.max(bytes, archived.get(segment)?.bytes ?? 0) }))
-    .filter(({ segment, bytes }) => !pruned.has(segment) && (sizes.get(segment) ?? 0) < bytes)
+  // No source knows an empty segment, and without its file it would count as gone.
+  for (const { segment } of recorded.filter(({ segment, bytes }) => bytes === 0 && !sizes.has(segment))) {
+    await create(join(directory, segment), mode, () => {})
+    sizes.set(segment, 0)
+  }
+  const lost = recorded
+    .filter(({ segment, bytes }) => (sizes.get(segment) ?? 0) < bytes)
     .map(({ segment }) => ({ segment, from: sizes.get(segment) ?? 0 }))
   const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
   return { journal_id: journalId, segments: sizes.size, bytes, missing: lost }

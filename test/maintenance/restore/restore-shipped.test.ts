@@ -96,6 +96,19 @@ describe('restore from an object store', () => {
     expect(text).toBe(filesOf(workspace.journal)[FIRST]?.[1].slice(0, offsetOf(third)))
   })
 
+  test('gives back empty segments too, since the manifest names them', async ({ workspace }) => {
+    await S3Server.start()
+    writeSegment(workspace.journal, '', FIRST)
+    writeSegment(workspace.journal, lines(requestLine('a')), SECOND)
+    await projectOnce(workspace)
+    await ship({ journal: workspace.journal, to: from })
+    const [journal, database] = [`${workspace.journal}.restored`, `${workspace.database}.restored`]
+    const restored = await restore({ journal, from, journalId: 'test-journal' })
+    expect(restored).toMatchObject({ segments: 2, missing: [] })
+    expect(await projectOnce({ journal, database })).toMatchObject({ projected: 1 })
+    expect(await verify({ journal, database })).toMatchObject({ ok: true })
+  })
+
   test('names late lines that were archived but not shipped', async ({ workspace }) => {
     const server = await S3Server.start()
     await shippedJournal(workspace, 'host-1')
