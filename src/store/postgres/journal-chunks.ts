@@ -110,11 +110,23 @@ export async function setChunksAside(journal: JournalConnection, segmentId: numb
   )
 }
 
-/** Stores a small file of a journal as it is on its host. */
+/**
+ * Stores a small file of a journal as it is on its host. Such a file only grows. If this one doesn't
+ * begin with what was stored, that is kept too, with the time after its name: the file may have been
+ * damaged or replaced, and there may be no other copy of what it was.
+ */
 export async function keepFile(
   journal: JournalConnection,
   { name, mode, bytes }: JournalFile,
 ): Promise<void> {
+  await journal.run(
+    `INSERT INTO journal_files
+     SELECT journal, name || to_char(clock_timestamp(), '.YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), mode, bytes
+     FROM journal_files
+     WHERE journal = $1 AND name = $2 AND bytes <> substring($3::bytea FROM 1 FOR length(bytes))`,
+    name,
+    bytes,
+  )
   await journal.run(
     `INSERT INTO journal_files VALUES ($1, $2, $3, $4)
      ON CONFLICT (journal, name) DO UPDATE SET mode = excluded.mode, bytes = excluded.bytes

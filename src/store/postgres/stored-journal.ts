@@ -1,5 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { MANIFEST_FILE } from '../../journal/chain/manifest.js'
+import { IDENTITY_FILE } from '../../journal/journal-identity.js'
 import { VERSION } from '../../package/package-files.js'
 import type { JournalFile } from '../port.js'
 import type { SegmentPosition } from '../positions.js'
@@ -65,9 +67,10 @@ export class StoredJournal {
     this.#journal = journal
   }
 
+  /** Returns journal.json and the manifest, as they were last on the host. */
   async files(): Promise<JournalFile[]> {
-    const sql = 'SELECT name, mode, bytes FROM journal_files WHERE journal = $1 ORDER BY name'
-    return await this.#journal.all<JournalFile>(sql)
+    const sql = 'SELECT name, mode, bytes FROM journal_files WHERE journal = $1 AND name = ANY ($2::text[])'
+    return await this.#journal.all<JournalFile>(sql, [IDENTITY_FILE, MANIFEST_FILE])
   }
 
   /**

@@ -240,6 +240,29 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     },
   )
 
+  test('the manifest that a damaged one replaces is kept beside it, and not restored', async ({
+    workspace,
+  }) => {
+    const { journal } = workspace
+    const path = join(journal, 'manifest.jsonl')
+    const store = { journal, database: address, schema }
+    writeJournal(journal)
+    await projectOnce(store)
+    const manifest = readFileSync(path)
+    truncateSync(path, manifest.length - 100)
+    await projectOnce(store)
+    const target = `${journal}.restored`
+    await restore({ journal: target, database: address, schema, journalId })
+    expect(filesOf(target)).toEqual(filesOf(journal))
+    const asked = `SELECT bytes FROM ${schema}.journal_files WHERE name LIKE 'manifest.jsonl.2%' ORDER BY name`
+    expect(await ask(address, asked)).toEqual([{ bytes: manifest }])
+    // One that continues what is stored takes its place.
+    writeSegment(journal, lines(requestLine('e')), '2026-11-23.ndjson')
+    await projectOnce(store)
+    expect(readFileSync(path).length).toBeGreaterThan(manifest.length)
+    expect(await ask(address, asked)).toEqual([{ bytes: manifest }])
+  })
+
   test('the directory is as open as its files', async ({ workspace }) => {
     const { journal } = workspace
     for (const [fileMode, directoryMode] of [
