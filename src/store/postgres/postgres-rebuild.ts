@@ -88,7 +88,8 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #state: RebuildState
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
-  /** The names of segments whose chunks are written again. */
+  /** The names of segments whose chunks are written, and of those that had some before. */
+  readonly #chunked = new Set<string>()
   readonly #replaced = new Set<string>()
 
   constructor(options: TransactionOptions, state: RebuildState) {
@@ -100,6 +101,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   }
 
   protected override async clearChunks(position: SegmentPosition): Promise<void> {
+    if (this.options.chunks !== null) this.#chunked.add(position.name)
     // Only chunks of the bytes that were projected are written again.
     if (!this.#state.projected.has(position.id)) return await super.clearChunks(position)
     const removed = (await this.options.chunks?.removeSegment(position.id)) ?? 0
@@ -139,8 +141,8 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     // The chunks that were removed may have been the only copy.
     if (this.#replaced.has(segment.name)) throw onlyCopyLost(segment)
     await this.written()
-    // The next chunks of this segment are of other bytes.
-    const lost = parseSegmentName(segment.name)
+    // If its chunks are those of before, the next ones will be of other bytes.
+    const lost = this.#chunked.has(segment.name) ? null : parseSegmentName(segment.name)
     if (lost !== null) await setChunksAside(this.journal, lost.id)
     await addLost(this.journal, segment)
   }

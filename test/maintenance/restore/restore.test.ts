@@ -240,6 +240,20 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     },
   )
 
+  test('a replay that leaves lines out keeps the rest of a segment that no copy was kept of', async ({
+    workspace,
+  }) => {
+    const { journal } = workspace
+    const store = { journal, database: address, schema }
+    writeJournal(journal)
+    await projectOnce({ ...store, chunks: false })
+    truncateSync(join(journal, '2026-11-20.ndjson'), CUT_BYTES)
+    await replay({ ...store, allowMissing: true })
+    const target = `${journal}.restored`
+    await restore({ journal: target, database: address, schema, journalId })
+    expect(filesOf(target)).toEqual(filesOf(journal))
+  })
+
   test('the manifest that a damaged one replaces is kept beside it, and not restored', async ({
     workspace,
   }) => {
