@@ -247,7 +247,7 @@ describe.skipIf(noPostgres !== null)(`restore${noPostgres === null ? '' : ` (${n
     const store = { journal, database: address, schema }
     writeJournal(journal)
     await projectOnce({ ...store, chunks: false })
-    truncateSync(join(journal, '2026-11-20.ndjson'), CUT_BYTES)
+    truncateSync(join(journal, '2026-11-20.ndjson'), lines(requestLine('a0')).length)
     await replay({ ...store, allowMissing: true })
     const target = `${journal}.restored`
     await restore({ journal: target, database: address, schema, journalId })
