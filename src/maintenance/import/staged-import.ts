@@ -210,7 +210,10 @@ export class StagedImports {
     return files.map((file) => found.get(file) as SegmentRef)
   }
 
-  /** The part that a segment was made of: the same file or, in a copy of the journal, one like it. */
+  /**
+   * Returns the part that a segment was made of: the same file or, in a copy of the journal, a file
+   * with the same bytes.
+   */
   async #partIn(
     segment: SegmentRef,
     parts: readonly StagedPart[],

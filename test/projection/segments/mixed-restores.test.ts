@@ -24,7 +24,10 @@ const DAYS = ['2024-11-20.ndjson', '2024-11-21.ndjson', '2024-11-22.ndjson'] as 
 const MOMENTS = 7
 const AT_ONCE = { noticeMs: 1, onStep() {} }
 
-/** What may be in the place of a segment: a copy of some moment, or what somebody has made of the newest one. */
+/**
+ * What may be in the place of a segment: a copy of some moment, or what somebody has made of the
+ * newest one.
+ */
 const FORMS = [
   'copy',
   'copy',
@@ -48,7 +51,12 @@ const mixes = fc.record({
   ),
 })
 
-/** A journal and its database, copied at each moment; a second database seals what the first hasn't read. */
+/**
+ * Copies a journal and its database at each moment. A second database's projector seals lines that
+ * the first one hasn't read.
+ *
+ * @returns the copies' directories.
+ */
 async function moments({ directory, journal, database }: Workspace): Promise<string[]> {
   const other = { journal, database: join(directory, 'other.db') }
   const taken: string[] = []
