@@ -59,8 +59,8 @@ export class PostgresStore implements Store {
   readonly keepFile?: (file: JournalFile) => Promise<void>
   /** The prices and rates that are stored; null if they haven't been read yet. */
   #book: PriceBook | null = null
-  /** The next row's ordinal as the last commit stored it; null if there was none. */
-  #nextOrdinal: number | null = null
+  /** The journal's `last_seen` as the last commit stored it, which nobody else changes. */
+  #lastSeen: string
 
   /**
    * @throws PostgresError, as a rejection: PROJECTOR_RUNNING while another process is writing
@@ -84,17 +84,24 @@ export class PostgresStore implements Store {
         return await findOrAddJournal(connection, journalId)
       })
       await lock(journal, schema, lockTimeoutMs)
-      const note = 'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1'
-      await connection.transaction(() => journal.run(note, hostname(), options.version))
-      return new PostgresStore(journal, journalId, chunks)
+      const note =
+        'UPDATE journals SET host = $2, version = $3, last_seen = now() WHERE number = $1 RETURNING last_seen::text'
+      const noted = await connection.transaction(() =>
+        journal.one<{ last_seen: string }>(note, hostname(), options.version),
+      )
+      return new PostgresStore(journal, { journalId, chunks, lastSeen: noted?.last_seen ?? '' })
     } catch (error) {
       await connection.close()
       throw error
     }
   }
 
-  private constructor(journal: JournalConnection, journalId: string, chunks: boolean) {
+  private constructor(
+    journal: JournalConnection,
+    { journalId, chunks, lastSeen }: { journalId: string; chunks: boolean; lastSeen: string },
+  ) {
     this.#journalId = journalId
+    this.#lastSeen = lastSeen
     this.#journal = journal
     this.#connection = journal.connection
     this.name = journal.connection.name
@@ -204,9 +211,9 @@ export class PostgresStore implements Store {
         partitions: this.#partitions,
         chunks: this.#chunks,
         book: this.#book,
-        onCommitted: (book: PriceBook, next: number) => {
+        onCommitted: (book: PriceBook, lastSeen: string) => {
           this.#book = book
-          this.#nextOrdinal = next
+          this.#lastSeen = lastSeen
         },
       }
       return await action(options, nextOrdinal)
@@ -222,14 +229,14 @@ export class PostgresStore implements Store {
    *
    * @returns the next row's ordinal.
    * @throws PostgresError TABLES_RESTORED. What is cached here, this journal's number included, is
-   *   valid only until somebody replaces the tables it was read from.
+   *   valid only until somebody replaces the tables it was read from. So are the positions that the
+   *   caller has, also those of segments that its transaction isn't about.
    */
   async #lockJournal(): Promise<number> {
-    const row = await this.#journal.one<{ journal_id: string; next_ordinal: number }>(
-      'SELECT journal_id, next_ordinal FROM journals WHERE number = $1 FOR NO KEY UPDATE',
+    const row = await this.#journal.one<{ journal_id: string; next_ordinal: number; last_seen: string }>(
+      'SELECT journal_id, next_ordinal, last_seen::text FROM journals WHERE number = $1 FOR NO KEY UPDATE',
     )
-    const isOurs = row?.journal_id === this.#journalId
-    if (isOurs && row.next_ordinal === (this.#nextOrdinal ?? row.next_ordinal)) return row.next_ordinal
+    if (row?.journal_id === this.#journalId && row.last_seen === this.#lastSeen) return row.next_ordinal
     const found = "the tables aren't as this program left them: they were restored, or created again"
     const next = 'the projector goes on from what they hold now'
     throw new PostgresError('TABLES_RESTORED', this.name, `${found}; ${next}`)

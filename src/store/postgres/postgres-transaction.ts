@@ -36,8 +36,8 @@ export interface TransactionOptions {
   mayHaveHeldCompletions: boolean
   /** The prices and rates that are stored. */
   book: PriceBook
-  /** Called after a commit, with the prices and rates and the next ordinal that are stored now. */
-  onCommitted: (book: PriceBook, nextOrdinal: number) => void
+  /** Called after a commit, with the prices and rates and the `last_seen` that are stored now. */
+  onCommitted: (book: PriceBook, lastSeen: string) => void
 }
 
 const NONE: ReadonlyMap<string, never> = new Map<string, never>()
@@ -203,11 +203,12 @@ export class PostgresTransaction implements StoreTransaction {
       const found = `this journal has had ${IDS_PER_JOURNAL} requests, and there are no more ids for its rows`
       throw new PostgresError('ROW_IDS_EXHAUSTED', connection.name, `${found}: ${advice}`)
     }
-    const sql = 'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1'
-    await this.journal.run(sql, nextOrdinal)
+    const sql =
+      'UPDATE journals SET next_ordinal = $2, last_seen = now() WHERE number = $1 RETURNING last_seen::text'
+    const row = await this.journal.one<{ last_seen: string }>(sql, nextOrdinal)
     await connection.commit()
     this.#isOpen = false
-    this.options.onCommitted(this.book, nextOrdinal)
+    this.options.onCommitted(this.book, row?.last_seen ?? '')
   }
 
   async rollback(): Promise<void> {
