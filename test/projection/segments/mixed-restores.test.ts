@@ -172,6 +172,6 @@ test('whatever mix of copies is put back, project and replay have every sealed a
       expect(missingIn(before, inFiles())).toEqual([])
       expect(readdirSync(journal).filter((file) => file.endsWith('.tmp'))).toEqual([])
     }),
-    runs(80),
+    runs(20),
   )
 })
