@@ -122,12 +122,25 @@ export function readStoredLine(
     if (chunk === undefined || end <= offset) {
       return missing("PostgreSQL doesn't hold the bytes of this journal; its host does")
     }
-    const bytes = gunzipSync(chunk.bytes).subarray(offset - chunk.byte_offset)
+    const plain = decompressed(chunk.bytes)
+    if (plain === null) {
+      return missing(`PostgreSQL's copy of ${place.segment} is damaged at byte ${chunk.byte_offset}`)
+    }
+    const bytes = plain.subarray(offset - chunk.byte_offset)
     pieces.push(bytes)
     if (bytes.includes(NEWLINE)) break
     offset = end
   }
   return describe(upToNewline(Buffer.concat(pieces)), place, correlationId)
+}
+
+/** Null: it isn't gzip. */
+function decompressed(bytes: Buffer): Buffer | null {
+  try {
+    return gunzipSync(bytes)
+  } catch {
+    return null
+  }
 }
 
 function describe(bytes: Buffer, { segment, byte_offset }: JournalPlace, correlationId: string): JournalLine {
