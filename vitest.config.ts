@@ -8,9 +8,9 @@ import { BUILT_FILES, builtSources } from './test/support/built-sources.js'
  * tests yet begins with the largest files: these are small and take long, and would run on alone at the end.
  */
 const LONG = [
-  /\/torture\/(fleet|processes)/,
+  /\/(torture\/(fleet|processes)|check\.test)/,
   /\/(dashboard|examples|torture|crash|e2e)\//,
-  /\/(server|fleet)\/|postgres/,
+  /\/(server|fleet|security)\/|postgres|\/(changed-schema|built-program|elapsed)\.test/,
 ]
 
 class LongestFirst extends BaseSequencer {
