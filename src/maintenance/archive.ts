@@ -215,8 +215,8 @@ class ArchiveRun {
   }
 
   /**
-   * What the archive beside a plain file holds; null if there is none. A run that was killed leaves
-   * one, and so does an older plain file that somebody has put back.
+   * What the archive beside a plain file holds; null if there is none. There is one if a run was
+   * killed, or if somebody has put an older plain file back.
    */
   async #heldBesides(segment: Segment, known: SegmentDigest | undefined): Promise<SegmentDigest | null> {
     const path = join(this.directory, archiveFile(segment))

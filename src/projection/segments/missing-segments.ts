@@ -58,7 +58,11 @@ export function missingSegments(
     if (segment === undefined && pruned.has(name)) {
       // A database that was made later has nothing older, since segments are pruned oldest first.
       // Only an import may have been pruned before older segments.
-      const isUnread = oldestProjected < id && !projected.has(id) && sealed.get(name)?.import === undefined
+      const isUnread =
+        entry.bytes > 0 &&
+        oldestProjected < id &&
+        !projected.has(id) &&
+        sealed.get(name)?.import === undefined
       if (isUnread) missing.set(id, { name, isTruncated: false, reason: prunedUnread(entry) })
       continue
     }
