@@ -72,9 +72,9 @@ export function checkAllThere(positions: readonly SegmentPosition[], directory: 
 }
 
 /**
- * Checks that a segment which was read holds the lines that its rows came from, and an archive also
- * the later ones that the manifest recorded. A line that has been damaged since would otherwise
- * take its row with it.
+ * Checks that a segment which was read holds the lines that its rows came from, and that an archive
+ * also holds the later lines that the manifest recorded. A line that has been damaged since would
+ * otherwise take its row with it.
  *
  * @throws ProjectionError SEGMENT_REPLACED
  */

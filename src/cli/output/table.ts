@@ -32,7 +32,7 @@ export function formatTable<Row>(
     const texts = rows.map(cell)
     if (isRare && texts.every((text) => text === null)) return []
     const cells = [title, ...texts.map((text) => text ?? '')].map(visible)
-    // Not Math.max(...): a call takes about 120,000 arguments, and a table may have more rows.
+    // Not Math.max(...): a call takes at most about 120,000 arguments, and there may be more rows.
     const width = cells.reduce((most, cell) => Math.max(most, displayWidth(cell)), 0)
     return { align, cells, width, least: Math.min(width, shrinksTo ?? width), dropRank }
   })

@@ -56,7 +56,7 @@ export function missingSegments(
     const segment = segments.get(id)
     const projectedBytes = projected.get(id) ?? 0
     if (segment === undefined && pruned.has(name)) {
-      // A database that was made later has nothing older, since segments are pruned oldest first.
+      // A database made after the prune has no older segment, since the oldest are pruned first.
       // Only an import may have been pruned before older segments.
       const isUnread =
         entry.bytes > 0 &&
@@ -82,7 +82,7 @@ function whyMissing(
   if (segment === undefined) return `the manifest says that it was ${kind} with ${linesText(lines)}`
   // An archive is judged by its content.
   const size = plainSize(directory, segment)
-  // Opening the segment will show whether it is shorter than its position.
+  // If it is shorter than its position, opening the segment reports that.
   if (size === null || size >= bytes || size < projectedBytes) return null
   return `it has ${size} bytes, but the manifest says that ${bytes} were ${kind}`
 }

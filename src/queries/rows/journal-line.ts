@@ -134,7 +134,7 @@ export function readStoredLine(
   return describe(upToNewline(Buffer.concat(pieces)), place, correlationId)
 }
 
-/** Null: it isn't gzip. */
+/** Decompresses a chunk. Returns null if it is damaged or isn't gzip. */
 function decompressed(bytes: Buffer): Buffer | null {
   try {
     return gunzipSync(bytes)

@@ -112,7 +112,7 @@ export class QueryProcess {
     let child: ChildProcess
     try {
       child = fork(this.#worker, [database, schema, journal], {
-        // Leaves out this process's options: only one process can have a debugger's port, for example.
+        // Leaves out this process's options: only one process can have a debugger's port, say.
         execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -76,7 +76,7 @@ export async function beginRebuild(
 
 interface RebuildState {
   before: readonly SegmentPosition[]
-  /** The ids of the segments that had a position, under the names that they had. */
+  /** The ids of the segments that had a position. If one was renamed since, its old id. */
   projected: ReadonlySet<number>
   /** The stored prices and rates, which should be read from the journal again. */
   seeds: StoredPrices

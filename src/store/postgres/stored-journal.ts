@@ -67,7 +67,7 @@ export class StoredJournal {
     this.#journal = journal
   }
 
-  /** Returns journal.json and the manifest, as they were last on the host. */
+  /** Returns journal.json and the manifest, as they were when the host last stored them. */
   async files(): Promise<JournalFile[]> {
     const sql = 'SELECT name, mode, bytes FROM journal_files WHERE journal = $1 AND name = ANY ($2::text[])'
     return await this.#journal.all<JournalFile>(sql, [IDENTITY_FILE, MANIFEST_FILE])
