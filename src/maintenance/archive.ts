@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { endFragmentOf } from '../journal/append/segment-writer.js'
 import { lastEntries, MANIFEST_FILE, ManifestFile } from '../journal/chain/manifest.js'
 import { type SegmentDigest, SegmentDigester } from '../journal/chain/segment-digest.js'
-import { nodeFileSystem } from '../journal/file-system.js'
+import { errorCode, nodeFileSystem } from '../journal/file-system.js'
 import { readIdentity } from '../journal/journal-identity.js'
 import { archiveFile, listSegments, type Segment } from '../journal/segments.js'
 import { checkJournal } from '../projection/segments/segment-check.js'
@@ -205,9 +205,9 @@ class ArchiveRun {
         // would end it.
         if (this.#options.dryRun !== true) endFragmentOf(nodeFileSystem, this.directory, segment)
       } else {
-        const held = await this.#heldBesides(segment, archived.get(segment.name))
-        const beginning = held !== null && held.bytes > recorded.bytes ? held : recorded
-        if (size < beginning.bytes) this.#skip(segment, 'altered')
+        const held = await this.#heldBesides(segment, recorded, archived.get(segment.name))
+        const beginning = held === null || held.bytes > recorded.bytes ? held : recorded
+        if (beginning === null || size < beginning.bytes) this.#skip(segment, 'altered')
         else candidates.push({ segment, size, beginning })
       }
     }
@@ -215,17 +215,26 @@ class ArchiveRun {
   }
 
   /**
-   * What the archive beside a plain file holds; null if there is none. There is one if a run was
-   * killed, or if somebody has put an older plain file back.
+   * Returns what the archive beside a plain file holds: if there is none, no more than what was
+   * sealed. There is one if a run was killed, if somebody has put an older plain file back, or if
+   * somebody has compressed the file.
+   *
+   * @param archived what the manifest says that it holds.
+   * @returns null if the archive is damaged, and no manifest says what it held.
    */
-  async #heldBesides(segment: Segment, known: SegmentDigest | undefined): Promise<SegmentDigest | null> {
+  async #heldBesides(
+    segment: Segment,
+    sealed: SegmentDigest,
+    archived: SegmentDigest | undefined,
+  ): Promise<SegmentDigest | null> {
     const path = join(this.directory, archiveFile(segment))
-    if (!existsSync(path)) return null
+    if (!existsSync(path)) return sealed
     try {
       return await readBack(path)
-    } catch {
-      // It is damaged. The next one must hold what this one held.
-      return known ?? null
+    } catch (error) {
+      // The codes of zlib say that the archive is damaged; after other errors it may still be whole.
+      if (errorCode(error)?.startsWith('Z_') !== true) throw error
+      return archived ?? null
     }
   }
 

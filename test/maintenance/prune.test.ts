@@ -370,6 +370,19 @@ describe('another database of the same journal', () => {
     workspace.expectDamage()
   })
 
+  test('goes on when all that it hadn’t read of pruned segments is an empty one', async ({ workspace }) => {
+    workspace.expectDamage()
+    const other = { ...workspace, database: join(workspace.directory, 'other.db') }
+    writeSegment(workspace.journal, lines(sample('z', 1)), FIRST)
+    writeSegment(workspace.journal, '', SECOND)
+    writeSegment(workspace.journal, lines(sample('b', 1)), FOURTH)
+    await projectOnceWith(workspace, CLOCK)
+    await projectOnceWith(other, CLOCK)
+    await archiveWith(other, { noticeMs: 1, onStep() {} })
+    expect(await prune({ ...other, before: BEFORE })).toMatchObject({ segments: [FIRST, SECOND] })
+    expect(await projectOnceWith(workspace, CLOCK)).toMatchObject({ projected: 0 })
+  })
+
   test('stops when it had read all of an older segment and nothing of a pruned one', async ({
     workspace,
   }) => {

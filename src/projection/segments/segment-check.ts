@@ -69,7 +69,8 @@ export async function checkSealed(
     readBytes += bytes.length
   }
   if (hash.digest('hex') === sealed.sha256) return
-  // Somebody has accepted a shorter archive: nothing of it is left to be projected.
+  // All that a shorter archive holds is projected: somebody may have accepted it by a replay, of
+  // which nothing else tells. `verify` names it.
   if (readBytes === projectedBytes) return
   const found = `the first ${sealed.bytes} bytes are not those that were sealed`
   const advice =

@@ -93,11 +93,11 @@ export class JournalChunks {
   }
 }
 
-/** More than the id of any segment: chunks that are set aside are under ids that none has. */
+/** More than any segment's id. Chunks that are set aside have ids above it, which no segment has. */
 export const ASIDE_IDS = 1_000_000_000_000
 
 /**
- * Keeps the chunks of a segment under another id, because other bytes will have its own, or may.
+ * Keeps the chunks of a segment under another id, because other bytes have taken its id, or may.
  * They may be the only copy of lines that the host has lost.
  */
 export async function setChunksAside(journal: JournalConnection, segmentId: number): Promise<void> {
@@ -111,9 +111,9 @@ export async function setChunksAside(journal: JournalConnection, segmentId: numb
 }
 
 /**
- * Stores a small file of a journal as it is on its host. Such a file only grows. If this one doesn't
- * begin with what was stored, that is kept too, with the time after its name: the file may have been
- * damaged or replaced, and there may be no other copy of what it was.
+ * Stores a small file of a journal as it is on its host. Such a file only grows. If it doesn't begin
+ * with the stored one, that one is kept too, with the time after its name: the file may have been
+ * damaged or replaced, and there may be no other copy of its earlier bytes.
  */
 export async function keepFile(
   journal: JournalConnection,

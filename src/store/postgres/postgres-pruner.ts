@@ -13,8 +13,8 @@ const BATCH_ROWS = 2000
 /** How many chunks one transaction removes. Each may hold a mebibyte of a journal. */
 const BATCH_CHUNKS = 200
 
-/** The segment whose bytes a chunk holds or, if it was set aside, held. */
-const CHUNKS_SEGMENT = `segment_id % ${ASIDE_IDS}`
+/** Chunks of segments up to $2, and those of them that were set aside: two ranges of the index. */
+const CHUNKS_THROUGH = `(segment_id <= $2 OR segment_id >= ${ASIDE_IDS} AND segment_id % ${ASIDE_IDS} <= $2)`
 
 export interface PostgresPrunerOptions {
   journal: JournalConnection
@@ -62,7 +62,7 @@ export class PostgresPruner implements RowPruner {
     this.#removed.held += held
     if (held > 0) return true
     if (chunksThrough === 0) return false
-    return (await this.#removePlaced('journal_chunks', chunksThrough, BATCH_CHUNKS, CHUNKS_SEGMENT)) > 0
+    return (await this.#removePlaced('journal_chunks', chunksThrough, BATCH_CHUNKS, CHUNKS_THROUGH)) > 0
   }
 
   async finish(): Promise<PrunedRows> {
@@ -148,9 +148,14 @@ export class PostgresPruner implements RowPruner {
     })
   }
 
-  async #removePlaced(table: string, through: number, limit: number, id = 'segment_id'): Promise<number> {
+  async #removePlaced(
+    table: string,
+    through: number,
+    limit: number,
+    range = 'segment_id <= $2',
+  ): Promise<number> {
     const sql = `DELETE FROM ${table} WHERE journal = $1 AND (segment_id, byte_offset) IN (
-      SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND ${id} <= $2 LIMIT ${limit})`
+      SELECT segment_id, byte_offset FROM ${table} WHERE journal = $1 AND ${range} LIMIT ${limit})`
     return await this.#inTransaction(() => this.#options.journal.run(sql, through))
   }
 

@@ -88,8 +88,9 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
   readonly #state: RebuildState
   /** The stored prices and rates that haven't been read again, by identity. */
   readonly #unread: Map<string, PlacedPrice | PlacedRate>
-  /** The names of segments whose chunks are written, and of those that had some before. */
+  /** The names of the segments whose chunks are written in this replay. */
   readonly #chunked = new Set<string>()
+  /** The names of the segments whose earlier chunks were removed for that. */
   readonly #replaced = new Set<string>()
 
   constructor(options: TransactionOptions, state: RebuildState) {
@@ -141,7 +142,7 @@ class PostgresRebuild extends PostgresTransaction implements RebuildTransaction 
     // The chunks that were removed may have been the only copy.
     if (this.#replaced.has(segment.name)) throw onlyCopyLost(segment)
     await this.written()
-    // If its chunks are those of before, the next ones will be of other bytes.
+    // Chunks that weren't written again hold the earlier bytes; the next ones will hold others.
     const lost = this.#chunked.has(segment.name) ? null : parseSegmentName(segment.name)
     if (lost !== null) await setChunksAside(this.journal, lost.id)
     await addLost(this.journal, segment)

@@ -230,7 +230,7 @@ export class PostgresStore implements Store {
    * @returns the next row's ordinal.
    * @throws PostgresError TABLES_RESTORED. What is cached here, this journal's number included, is
    *   valid only until somebody replaces the tables it was read from. So are the positions that the
-   *   caller has, also those of segments that its transaction isn't about.
+   *   caller has, including those of segments that its transaction doesn't touch.
    */
   async #lockJournal(): Promise<number> {
     const row = await this.#journal.one<{ journal_id: string; next_ordinal: number; last_seen: string }>(
