@@ -9,7 +9,7 @@ import { withCatchUp } from '../support/catch-up.js'
 import { countCalls } from '../support/counted-calls.js'
 import { lines, writeSegment } from '../support/journal-files.js'
 import { requestLine } from '../support/lines.js'
-import { test } from '../support/workspace.js'
+import { test, type Workspace } from '../support/workspace.js'
 
 const MIB = 1024 * 1024
 const OPTIONS = { backlogFromBytes: MIB }
@@ -42,12 +42,18 @@ test('a tail of many MiB without a newline is read once, and from where that end
   })
 })
 
+/** Writes 300 closed segments and today's, each with one request. Returns the names of the closed ones. */
+function writeManySegments({ journal }: Workspace): string[] {
+  const days = Array.from({ length: 300 }, (_, i) => `2026-11-21_${String(i + 1).padStart(3, '0')}.ndjson`)
+  for (const [i, name] of days.entries()) writeSegment(journal, lines(requestLine(`${i}`)), name)
+  writeSegment(journal, lines(requestLine('today')))
+  return days
+}
+
 test('closed segments that nobody has touched are not opened again, and a late line in one is found', async ({
   workspace,
 }) => {
-  const days = Array.from({ length: 300 }, (_, i) => `2026-11-21_${String(i + 1).padStart(3, '0')}.ndjson`)
-  for (const [i, name] of days.entries()) writeSegment(workspace.journal, lines(requestLine(`${i}`)), name)
-  writeSegment(workspace.journal, lines(requestLine('today')))
+  const days = writeManySegments(workspace)
   await withCatchUp(workspace, OPTIONS, async (catchUp) => {
     for (let i = 0; i < 2; i++) await catchUp.run(goOn, true)
     const complete = await countCalls(async () => {
@@ -71,9 +77,7 @@ test('closed segments that nobody has touched are not opened again, and a late l
 test('after a run that failed, the next one looks at the closed segments that it did not come to', async ({
   workspace,
 }) => {
-  const days = Array.from({ length: 300 }, (_, i) => `2026-11-21_${String(i + 1).padStart(3, '0')}.ndjson`)
-  for (const [i, name] of days.entries()) writeSegment(workspace.journal, lines(requestLine(`${i}`)), name)
-  writeSegment(workspace.journal, lines(requestLine('today')))
+  const days = writeManySegments(workspace)
   const first = join(workspace.journal, days[0] ?? '')
   const bytes = readFileSync(first)
   await withCatchUp(workspace, OPTIONS, async (catchUp) => {

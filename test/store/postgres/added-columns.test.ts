@@ -1,27 +1,19 @@
 import { expect, test } from 'vitest'
 import { fold, keysOf } from '../../../src/folds/requests.js'
-import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
 import { ended, logged } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
-import { newSchema } from '../../support/new-schema.js'
 import { noPostgres } from '../../support/postgres.js'
+import { newStore } from './support.js'
 
 test.skipIf(noPostgres !== null)(
   'completions change rows of a table to which somebody has added columns, and leave those as they are',
   async () => {
-    const { database: address, schema } = await newSchema('added')
+    const { store, database: address, schema } = await newStore('added')
     await ask(
       address,
       `ALTER TABLE ${schema}.requests ADD COLUMN note TEXT NOT NULL DEFAULT 'none',
          ADD COLUMN tokens BIGINT GENERATED ALWAYS AS (input_tokens + output_tokens) STORED`,
     )
-    const store = await PostgresStore.open({
-      address,
-      schema,
-      journalId: 'j',
-      version: '0',
-      purpose: 'project',
-    })
     const request = [logged('a', 0, { streaming: true })]
     const completion = [ended('a', 10, { input_tokens: 2, output_tokens: 3 })]
 

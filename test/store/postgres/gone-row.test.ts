@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest'
 import { fold, keysOf } from '../../../src/folds/requests.js'
 import { isTransient } from '../../../src/projection/transient-errors.js'
-import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
 import { ended, logged } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
-import { newSchema } from '../../support/new-schema.js'
 import { noPostgres } from '../../support/postgres.js'
+import { newStore } from './support.js'
 
 test.skipIf(noPostgres !== null)(
   'a row that is deleted between its look-up and its change isn’t made anew: the batch is projected again',
   async () => {
-    const { database: address, schema } = await newSchema('gone')
-    const place = { address, schema, journalId: 'j', version: '0', lockTimeoutMs: 200 }
-    const store = await PostgresStore.open({ ...place, purpose: 'project' })
+    const { store, database: address, schema } = await newStore('gone')
     const request = [logged('a', 0, { streaming: true })]
     const completion = [ended('a', 10)]
 

@@ -4,22 +4,14 @@ import type { BatchItem } from '../../../src/events/place.js'
 import { fold, keysOf } from '../../../src/folds/requests.js'
 import { isTransient } from '../../../src/projection/transient-errors.js'
 import type { StoreTransaction } from '../../../src/store/port.js'
-import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
 import { ended, logged, rejected } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
-import { newSchema } from '../../support/new-schema.js'
 import { noPostgres } from '../../support/postgres.js'
+import { newStore } from './support.js'
 
 /** Opens a store in new tables; `read` asks them from a session of its own. */
 async function opened() {
-  const { database: address, schema } = await newSchema('transaction')
-  const store = await PostgresStore.open({
-    address,
-    schema,
-    journalId: 'j',
-    version: '0',
-    purpose: 'project',
-  })
+  const { store, database: address, schema } = await newStore('transaction')
   const read = (sql: string) => ask(`${address}?options=-csearch_path%3D${schema}`, sql)
   return { store, read }
 }
