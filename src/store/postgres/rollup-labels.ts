@@ -22,7 +22,7 @@ export async function changeRollupLabels(
   names: readonly string[],
 ): Promise<void> {
   const { connection } = journal
-  const stored = await rollupLabels(connection)
+  const stored = await lockedLabels(connection)
   if (names.toSorted().join('\0') === stored.toSorted().join('\0')) return
   const others = 'SELECT 1 FROM journal_segments WHERE journal <> $1 AND requests > 0 LIMIT 1'
   if ((await journal.one(others)) !== undefined) {
@@ -32,6 +32,15 @@ export async function changeRollupLabels(
     throw new ProjectionError('OTHER_ROLLUP_LABELS', connection.name, `${text}: ${advice}`)
   }
   await setRollupLabels(connection, names)
+}
+
+/**
+ * The labels, which nobody else changes until the transaction ends. Projectors of several journals
+ * may begin at once, and all of them set the labels that they were given.
+ */
+async function lockedLabels(connection: Connection): Promise<string[]> {
+  await connection.exec('LOCK TABLE rollup_labels IN SHARE ROW EXCLUSIVE MODE')
+  return await rollupLabels(connection)
 }
 
 /** Sets the labels. Call it only while no journal's roll-ups depend on them. */
@@ -54,9 +63,12 @@ export async function chooseRollupLabels(
   const stored = await rollupLabels(connection)
   if (asked === undefined) return stored
   const names = checkRollupLabels(asked)
-  if (names.join('\0') === stored.toSorted().join('\0')) return stored
+  const isAsked = (labels: readonly string[]) => names.join('\0') === labels.toSorted().join('\0')
+  if (isAsked(stored)) return stored
+  const latest = await lockedLabels(connection)
+  if (isAsked(latest)) return latest
   if ((await connection.one('SELECT 1 FROM requests LIMIT 1')) !== undefined)
-    throw otherRollupLabels(connection.name, stored, names)
+    throw otherRollupLabels(connection.name, latest, names)
   await setRollupLabels(connection, names)
   return await rollupLabels(connection)
 }

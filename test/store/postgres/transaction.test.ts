@@ -4,6 +4,7 @@ import type { BatchItem } from '../../../src/events/place.js'
 import { fold, keysOf } from '../../../src/folds/requests.js'
 import { isTransient } from '../../../src/projection/transient-errors.js'
 import type { StoreTransaction } from '../../../src/store/port.js'
+import { PostgresStore } from '../../../src/store/postgres/postgres-store.js'
 import { ended, logged, rejected } from '../../folds/given.js'
 import { ask } from '../../support/fleet-checker.js'
 import { noPostgres } from '../../support/postgres.js'
@@ -88,4 +89,18 @@ test.skipIf(noPostgres !== null).each([
     { id: 'b' },
   ])
   await store.close()
+})
+
+test.skipIf(noPostgres !== null)('projectors that begin at once choose the same labels for all', async () => {
+  const { store, database: address, schema } = await newStore('labels')
+  const place = { address, schema, version: '0', purpose: 'project' } as const
+  const others = await Promise.all(
+    ['k', 'l', 'm'].map((journalId) => PostgresStore.open({ ...place, journalId })),
+  )
+  const stores = [store, ...others]
+  for (const labels of [['a'], ['b', 'c'], ['d'], ['e', 'f']]) {
+    const chosen = await Promise.all(stores.map((each) => each.chooseRollupLabels(labels)))
+    expect(chosen).toEqual(stores.map(() => labels))
+  }
+  for (const each of stores) await each.close()
 })
